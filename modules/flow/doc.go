@@ -1,0 +1,9 @@
+// Package flow is the language of workflows: definitions, graphs, parameters, states and what each may become.
+//
+// It is pure: no clock, no I/O, no goroutine. The engine, the API, the pages and the importers all speak it, so that a
+// definition means the same thing everywhere. A definition is immutable once it has a version; instances of it name
+// (code, version) and never see a later edit.
+//
+// Numbers and words are those of Apache DolphinScheduler: a state, an enumeration value or a field that its clients
+// know carries the same name here, in the database and on the pages.
+package flow
