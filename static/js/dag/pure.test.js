@@ -1,0 +1,166 @@
+// @ts-check
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Model } from './model.js';
+import { copyText, parseClip, plan } from './clipboard.js';
+import { findTasks, findTypes } from './search.js';
+import { Types, defaults, newTask, problem, visible } from './schema.js';
+import { check, parameterNames } from './check.js';
+import { SpatialIndex, boundsOf, edgeDistance, rest } from './geometry.js';
+import { command } from './keys.js';
+import { duration, look, ran } from './states.js';
+
+/** @type {import('./types.js').TaskType} */
+const SHELL = {
+  type: 'SHELL', category: 'universal', label: 'Shell', icon: 'terminal', aliases: ['bash', '脚本'], retryable: true,
+  fields: [{ name: 'rawScript', type: 'code', label: 'Script', required: true, language: 'shell' }],
+};
+/** @type {import('./types.js').TaskType} */
+const HTTP = {
+  type: 'HTTP', category: 'universal', label: 'HTTP', icon: 'globe', aliases: ['rest', '接口'],
+  fields: [
+    { name: 'url', type: 'text', label: 'URL', required: true },
+    { name: 'method', type: 'select', label: 'Method', default: 'GET', options: [{ value: 'GET', label: 'GET' }, { value: 'POST', label: 'POST' }] },
+    { name: 'body', type: 'textarea', label: 'Body', required: true, visibleWhen: { field: 'method', in: ['POST'] } },
+    { name: 'timeout', type: 'number', label: 'Timeout', default: 60, min: 1, max: 100 },
+  ],
+};
+const types = new Types({ types: [SHELL, HTTP] });
+
+/** @param {...any} tasks */
+function workflow(...tasks) {
+  const m = new Model();
+  m.load({ tasks, relations: [], locations: tasks.map((x, i) => ({ taskCode: x.code, x: 100 + i * 264, y: 50 })) });
+  return m;
+}
+
+test('pasted tasks get new codes, free names, inner edges and the old arrangement', () => {
+  const m = workflow(newTask(SHELL, 1, 'a'), newTask(SHELL, 2, 'b'), newTask(SHELL, 3, 'c'));
+  m.connect(1, 2);
+  m.connect(2, 3);
+  const clip = parseClip(copyText(m, [1, 2]));
+  assert.ok(clip);
+  const p = plan(m, clip, [11, 12], { x: 0, y: 0 });
+  assert.deepEqual(p.tasks.map((x) => [x.code, x.name]), [[11, 'a_2'], [12, 'b_2']]);
+  assert.deepEqual(p.relations.map((e) => [e.preTaskCode, e.postTaskCode]), [[11, 12]]);
+  assert.deepEqual(p.places, [{ x: 0, y: 0 }, { x: 264, y: 0 }]);
+});
+
+test('pasting the same clip into another workflow keeps its names', () => {
+  const clip = parseClip(copyText(workflow(newTask(SHELL, 1, 'a')), [1]));
+  assert.ok(clip);
+  assert.equal(plan(workflow(), clip, [9], null).tasks[0].name, 'a');
+});
+
+test('other clipboard text is not taken for tasks', () => {
+  for (const text of ['', 'hello dorado/tasks', '{"kind":"dorado/tasks","tasks":[]}', '{"kind":"dorado/tasks","tasks":[{"code":"x"}]}']) {
+    assert.equal(parseClip(text), null, text);
+  }
+});
+
+test('the palette finds types by label, type and Chinese or English alias', () => {
+  const names = (/** @type {string} */ q) => findTypes(types.all, q).map((x) => x.type);
+  assert.deepEqual(names('sh'), ['SHELL']);
+  assert.deepEqual(names('脚本'), ['SHELL']);
+  assert.deepEqual(names('REST'), ['HTTP']);
+  assert.deepEqual(names('t'), ['HTTP']);
+  assert.deepEqual(names(''), ['SHELL', 'HTTP']);
+  assert.deepEqual(names('zzz'), []);
+});
+
+test('tasks are found by name, type and script line', () => {
+  const a = newTask(SHELL, 1, 'load_orders');
+  const b = newTask(SHELL, 2, 'other');
+  b.taskParams.rawScript = 'set -e\npsql -c "select 1 from orders"\n';
+  const hits = findTasks([b, a], 'orders', (x) => types.label(x));
+  assert.deepEqual(hits.map((h) => [h.task.code, h.where]), [[1, 'name'], [2, 'script']]);
+  assert.equal(hits[1].text, 'psql -c "select 1 from orders"');
+  assert.equal(findTasks([a, b], 'shell', (x) => types.label(x)).length, 2);
+});
+
+test('a hidden field is neither required nor shown', () => {
+  const body = HTTP.fields[2];
+  assert.equal(visible(body, { method: 'GET' }), false);
+  assert.equal(problem(body, { method: 'GET' }), null);
+  assert.equal(problem(body, { method: 'POST' })?.key, 'js.editor.problem.required');
+});
+
+test('numbers keep their limits, references may stand for them', () => {
+  const f = HTTP.fields[3];
+  assert.equal(problem(f, { timeout: 0 })?.key, 'js.editor.problem.min');
+  assert.equal(problem(f, { timeout: 101 })?.key, 'js.editor.problem.max');
+  assert.equal(problem(f, { timeout: 'x' })?.key, 'js.editor.problem.number');
+  assert.equal(problem(f, { timeout: '${limit}' }), null);
+  assert.equal(problem(HTTP.fields[1], { method: 'PUT' })?.key, 'js.editor.problem.option');
+});
+
+test('a new task starts with the defaults of its type', () => {
+  assert.deepEqual(defaults(HTTP), { localParams: [], resourceList: [], method: 'GET', timeout: 60 });
+});
+
+test('the check names task and field of each problem', () => {
+  const a = newTask(SHELL, 1, 'same');
+  const b = newTask(HTTP, 2, 'same');
+  b.taskParams.url = 'http://x/${dt}';
+  b.workerGroup = 'gone';
+  b.timeoutFlag = 'OPEN';
+  b.taskParams.localParams = [{ prop: 'p', direct: 'IN', type: 'VARCHAR', value: '' }, { prop: 'p', direct: 'IN', type: 'VARCHAR', value: '' }];
+  const found = check(workflow(a, b), types, { workerGroups: ['default'] }).map((f) => `${f.taskCode} ${f.field} ${f.key.split('.').at(-1)} ${f.severity}`);
+  assert.deepEqual(found.sort(), [
+    '1 name duplicateName error', '1 rawScript required error', '2 localParams paramTwice error', '2 name duplicateName error',
+    '2 timeout timeout error', '2 url undefinedParam warning', '2 workerGroup workerGroup warning',
+  ]);
+  assert.equal(check(workflow(), types)[0].key, 'js.editor.problem.empty');
+});
+
+test('completion offers own, upstream and global names', () => {
+  const a = newTask(SHELL, 1, 'a');
+  const b = newTask(SHELL, 2, 'b');
+  a.taskParams.localParams = [{ prop: 'rows', direct: 'OUT', type: 'INTEGER', value: '' }, { prop: 'mine', direct: 'IN', type: 'VARCHAR', value: '' }];
+  const m = workflow(a, b);
+  m.setMeta({ globalParams: [{ prop: 'dt', direct: 'IN', type: 'VARCHAR', value: '' }] });
+  m.connect(1, 2);
+  const names = parameterNames(m, 2).filter((p) => p.source !== 'builtin');
+  assert.deepEqual(names, [{ name: 'rows', source: 'upstream' }, { name: 'dt', source: 'global' }]);
+});
+
+test('the index finds cards in a rectangle, also left of zero', () => {
+  const index = new SpatialIndex();
+  index.add(1, { x: -600, y: -600 });
+  index.add(2, { x: 5000, y: 10 });
+  /** @type {number[]} */
+  const got = [];
+  index.near(-700, -700, 0, 0, (c) => got.push(c));
+  assert.deepEqual(got, [1]);
+  assert.deepEqual(boundsOf([{ x: -10, y: 0 }, { x: 90, y: 40 }]), { x: -10, y: 0, w: 300, h: 92 });
+});
+
+test('a dragged card snaps to a neighbour, else to the grid', () => {
+  assert.deepEqual(rest(103, 55, [{ x: 101, y: 400 }]), { x: 101, y: 56, lineX: 101, lineY: null });
+});
+
+test('the distance from an edge is small on it and large off it', () => {
+  const a = { x: 0, y: 0 };
+  const b = { x: 400, y: 0 };
+  assert.ok(edgeDistance({ x: 300, y: 26 }, a, b) < 1);
+  assert.ok(edgeDistance({ x: 300, y: 80 }, a, b) > 50);
+});
+
+test('keys name commands, with and without modifiers', () => {
+  assert.equal(command({ key: 'z', ctrlKey: true }), 'undo');
+  assert.equal(command({ key: 'Z', ctrlKey: true, shiftKey: true }), 'redo');
+  assert.equal(command({ key: 'c' }), 'connect');
+  assert.equal(command({ key: 'c', metaKey: true }), 'copy');
+  assert.equal(command({ key: 'L', shiftKey: true }), 'layout');
+  assert.equal(command({ key: 'A', shiftKey: true }), null);
+  assert.equal(command({ key: 'v', ctrlKey: true, altKey: true }), null);
+});
+
+test('states have a look, durations a short form', () => {
+  assert.equal(look('FORCED_SUCCESS').kind, 'success');
+  assert.equal(look('SOMETHING_NEW').kind, 'none');
+  assert.equal(duration(41_000), '41s');
+  assert.equal(duration(401_000), '6m 41s');
+  assert.equal(duration(3_780_000), '1h 03m');
+  assert.equal(ran({ startTime: '2026-01-01T00:00:00Z' }, Date.parse('2026-01-01T00:01:00Z')), '1m 00s');
+});

@@ -1,0 +1,99 @@
+// @ts-check
+/**
+ * The server describes the form of each task type; this file answers what follows from the description.
+ * @typedef {import('./types.js').Field} Field
+ * @typedef {import('./types.js').TaskType} TaskType
+ * @typedef {import('./types.js').Task} Task
+ * @typedef {import('./types.js').TaskParams} TaskParams
+ */
+
+/** Tasks of a type the server does not know keep their parameters; the form shows only the common fields. */
+const UNKNOWN = (/** @type {string} */ type) => ({ type, category: 'other', label: type, icon: 'square-dashed', aliases: [], retryable: true, fields: [] });
+
+export class Types {
+  /** @param {{types: TaskType[]} | undefined} schema */
+  constructor(schema) {
+    this.all = schema?.types ?? [];
+    this.byName = new Map(this.all.map((x) => [x.type, x]));
+  }
+  /** @param {string} type @returns {TaskType} */
+  get(type) {
+    return this.byName.get(type) ?? UNKNOWN(type);
+  }
+  /** @param {string} type */
+  label(type) {
+    return this.byName.get(type)?.label ?? type;
+  }
+}
+
+/** @param {Field} field @param {TaskParams} params */
+export function visible(field, params) {
+  const when = field.visibleWhen;
+  if (!when) return true;
+  return when.in.map(String).includes(String(params[when.field] ?? ''));
+}
+
+/** @param {TaskType} type @returns {TaskParams} */
+export function defaults(type) {
+  /** @type {TaskParams} */
+  const params = { localParams: [], resourceList: [] };
+  for (const f of type.fields) if (f.default !== undefined && f.default !== null) params[f.name] = structuredClone(f.default);
+  return params;
+}
+
+/**
+ * A new task as the server takes it.
+ * @param {TaskType} type @param {number} code @param {string} name @returns {Task}
+ */
+export function newTask(type, code, name) {
+  return {
+    code,
+    version: 0,
+    name,
+    description: '',
+    taskType: type.type,
+    taskParams: defaults(type),
+    flag: 'YES',
+    isCache: 'NO',
+    taskPriority: 'MEDIUM',
+    workerGroup: 'default',
+    environmentCode: -1,
+    failRetryTimes: 0,
+    failRetryInterval: 1,
+    timeoutFlag: 'CLOSE',
+    timeoutNotifyStrategy: '',
+    timeout: 0,
+    delayTime: 0,
+    taskGroupId: 0,
+    taskGroupPriority: 0,
+    cpuQuota: -1,
+    memoryMax: -1,
+    taskExecuteType: 'BATCH',
+  };
+}
+
+/** @param {any} v */
+const empty = (v) => v === undefined || v === null || v === '' || (typeof v === 'string' && !v.trim()) || (Array.isArray(v) && !v.length);
+
+/**
+ * What is wrong with one field: a message key with arguments, or null.
+ * @param {Field} field @param {TaskParams} params @returns {{key: string, args?: Record<string, any>} | null}
+ */
+export function problem(field, params) {
+  if (!visible(field, params)) return null;
+  const v = params[field.name];
+  if (empty(v)) return field.required ? { key: 'js.editor.problem.required', args: { field: field.label } } : null;
+  if (field.type === 'number' && !isReference(v)) {
+    const n = Number(v);
+    if (!Number.isFinite(n)) return { key: 'js.editor.problem.number', args: { field: field.label } };
+    if (field.min !== undefined && n < field.min) return { key: 'js.editor.problem.min', args: { field: field.label, min: field.min } };
+    if (field.max !== undefined && n > field.max) return { key: 'js.editor.problem.max', args: { field: field.label, max: field.max } };
+  }
+  if (field.type === 'select' && field.options?.length && !isReference(v) && !field.options.some((o) => String(o.value) === String(v))) {
+    return { key: 'js.editor.problem.option', args: { field: field.label } };
+  }
+  return null;
+}
+
+/** A parameter like ${dt} may stand where a number or an option is expected. @param {any} v */
+const isReference = (v) => typeof v === 'string' && /\$[{[]/.test(v);

@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * Task states as the server names them, with the look of each: a colour family, an icon of its own shape, a word.
+ * @typedef {'success' | 'running' | 'failed' | 'waiting' | 'paused' | 'stopped' | 'retry' | 'skipped' | 'none'} Kind
+ * @typedef {{kind: Kind, icon: string, label: string}} Look
+ */
+
+/** @type {Record<string, Look>} */
+const LOOKS = {
+  SUBMITTED_SUCCESS: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.submitted' },
+  DELAY_EXECUTION: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.delayed' },
+  DISPATCH: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.dispatched' },
+  RUNNING_EXECUTION: { kind: 'running', icon: 'state-running', label: 'js.editor.state.running' },
+  PAUSE: { kind: 'paused', icon: 'state-paused', label: 'js.editor.state.paused' },
+  KILL: { kind: 'stopped', icon: 'state-stopped', label: 'js.editor.state.killed' },
+  STOP: { kind: 'stopped', icon: 'state-stopped', label: 'js.editor.state.stopped' },
+  FAILURE: { kind: 'failed', icon: 'state-failed', label: 'js.editor.state.failed' },
+  NEED_FAULT_TOLERANCE: { kind: 'retry', icon: 'state-retry', label: 'js.editor.state.failover' },
+  SUCCESS: { kind: 'success', icon: 'state-success', label: 'js.editor.state.success' },
+  FORCED_SUCCESS: { kind: 'success', icon: 'state-success', label: 'js.editor.state.forced' },
+  SKIPPED: { kind: 'skipped', icon: 'state-skipped', label: 'js.editor.state.skipped' },
+};
+/** @type {Look} */
+const NONE = { kind: 'none', icon: 'state-none', label: 'js.editor.state.none' };
+
+/** Order of the counters in the legend. @type {Kind[]} */
+export const KINDS = ['failed', 'retry', 'running', 'waiting', 'paused', 'stopped', 'success', 'skipped', 'none'];
+
+/** @type {Record<Kind, Look>} */
+export const KIND_LOOK = {
+  failed: { ...LOOKS.FAILURE },
+  retry: { kind: 'retry', icon: 'state-retry', label: 'js.editor.state.failover' },
+  running: { ...LOOKS.RUNNING_EXECUTION },
+  waiting: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.waiting' },
+  paused: { ...LOOKS.PAUSE },
+  stopped: { ...LOOKS.STOP },
+  success: { ...LOOKS.SUCCESS },
+  skipped: { ...LOOKS.SKIPPED },
+  none: NONE,
+};
+
+/** @param {string | undefined} state @returns {Look} */
+export const look = (state) => (state && LOOKS[state]) || NONE;
+
+/**
+ * Length of a time in the short form of the product: 41s, 6m 41s, 1h 03m.
+ * @param {number} ms
+ */
+export function duration(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m ${String(s % 60).padStart(2, '0')}s`;
+  return `${Math.floor(s / 3600)}h ${String(Math.floor((s % 3600) / 60)).padStart(2, '0')}m`;
+}
+
+/** @param {{startTime?: string, endTime?: string}} s @param {number} now @returns {string} */
+export function ran(s, now) {
+  const start = Date.parse(s.startTime ?? '');
+  if (Number.isNaN(start)) return '';
+  const end = Date.parse(s.endTime ?? '');
+  return duration((Number.isNaN(end) ? now : end) - start);
+}
