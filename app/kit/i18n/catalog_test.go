@@ -147,8 +147,8 @@ func TestAnUnknownKeyComesBackAsItIs(t *testing.T) {
 
 func TestArgumentTextIsNotExpandedAgain(t *testing.T) {
 	t.Parallel()
-	got := translate(English, "component.pager.range", []any{"from", "{to}", "to", 9, "total", 9})
-	require.Equal(t, "{to}-9 of 9", got)
+	got := translate(English, "component.pager.range", []any{"from", "{to}", "to", 9})
+	require.Equal(t, "{to}-9", got)
 }
 
 func TestScriptsGetOnlyTheirOwnKeys(t *testing.T) {
