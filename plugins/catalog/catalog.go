@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"dorado/plugins/form"
+	"dorado/plugins/task"
+	"dorado/plugins/task/python"
+	"dorado/plugins/task/shell"
+)
+
+// Catalog finds plugins by type. It never changes and may be used from everywhere at once.
+type Catalog struct {
+	tasks  []task.Plugin
+	byType map[string]task.Plugin
+}
+
+// Builtin returns the plugins of this program, in the order of the palette.
+func Builtin() (*Catalog, error) {
+	return New([]task.Plugin{
+		shell.Plugin(),
+		python.Plugin(),
+	})
+}
+
+// New returns a catalogue of tasks. It refuses a plugin that is incomplete or listed twice.
+func New(tasks []task.Plugin) (*Catalog, error) {
+	c := &Catalog{tasks: slices.Clone(tasks), byType: make(map[string]task.Plugin, len(tasks))}
+	var problems []error
+	for _, p := range tasks {
+		if err := p.Validate(); err != nil {
+			problems = append(problems, err)
+		}
+		if _, twice := c.byType[p.Type]; twice {
+			problems = append(problems, fmt.Errorf("catalog: task type %q is listed twice", p.Type))
+		}
+		c.byType[p.Type] = p
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Tasks returns every task plugin in the order of the palette.
+func (c *Catalog) Tasks() []task.Plugin { return slices.Clone(c.tasks) }
+
+// Task returns the plugin of a task type.
+func (c *Catalog) Task(taskType string) (task.Plugin, bool) {
+	p, ok := c.byType[taskType]
+	return p, ok
+}
+
+// Describe returns every task plugin for the browser; translate turns a message key into text.
+func (c *Catalog) Describe(translate func(key string) string) []task.Description {
+	all := make([]task.Description, 0, len(c.tasks))
+	for _, p := range c.tasks {
+		all = append(all, p.Describe(translate))
+	}
+	return all
+}
+
+// CheckParams returns what is wrong with the settings of a task, an unknown type included; nothing when they may be
+// saved.
+func (c *Catalog) CheckParams(taskType string, raw json.RawMessage) []form.Problem {
+	p, ok := c.byType[taskType]
+	if !ok {
+		return []form.Problem{{Key: "task.unknown_type", Args: []any{"type", taskType}}}
+	}
+	_, problems := p.Decode(raw)
+	return problems
+}

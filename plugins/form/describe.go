@@ -1,0 +1,59 @@
+package form
+
+// Description is a field as the browser reads it, with texts in the reader's language.
+type Description struct {
+	Name        string              `json:"name"`
+	Type        Type                `json:"type"`
+	Label       string              `json:"label"`
+	Help        string              `json:"help,omitempty"`
+	Placeholder string              `json:"placeholder,omitempty"`
+	Required    bool                `json:"required"`
+	Default     any                 `json:"default"`
+	Language    string              `json:"language,omitempty"`
+	Options     []OptionDescription `json:"options,omitempty"`
+	VisibleWhen *VisibleWhen        `json:"visibleWhen,omitempty"`
+	Min         *float64            `json:"min,omitempty"`
+	Max         *float64            `json:"max,omitempty"`
+	Advanced    bool                `json:"advanced"`
+}
+
+// OptionDescription is one choice of a field as the browser reads it.
+type OptionDescription struct {
+	Value string `json:"value"`
+	Label string `json:"label"`
+}
+
+// VisibleWhen is the JSON form of Condition.
+type VisibleWhen struct {
+	Field string   `json:"field"`
+	In    []string `json:"in"`
+}
+
+// Describe returns the fields for the browser; translate turns a message key into text.
+func (s Schema) Describe(translate func(key string) string) []Description {
+	text := func(key string) string {
+		if key == "" {
+			return ""
+		}
+		return translate(key)
+	}
+	all := make([]Description, 0, len(s))
+	for _, f := range s {
+		d := Description{
+			Name: f.Name, Type: f.Type, Label: text(f.Label), Help: text(f.Help), Placeholder: text(f.Placeholder),
+			Required: f.Required, Default: f.Default, Language: f.Language, Min: f.Min, Max: f.Max, Advanced: f.Advanced,
+		}
+		for _, o := range f.Options {
+			label := o.Value
+			if o.Label != "" {
+				label = translate(o.Label)
+			}
+			d.Options = append(d.Options, OptionDescription{Value: o.Value, Label: label})
+		}
+		if f.VisibleWhen != nil {
+			d.VisibleWhen = &VisibleWhen{Field: f.VisibleWhen.Field, In: f.VisibleWhen.In}
+		}
+		all = append(all, d)
+	}
+	return all
+}

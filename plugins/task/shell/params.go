@@ -1,0 +1,18 @@
+package shell
+
+import (
+	"strings"
+
+	"dorado/plugins/form"
+)
+
+const rawScript = "rawScript"
+
+// params are the settings of a SHELL task.
+type params struct {
+	script string // line ends are \n
+}
+
+func read(v form.Values) params {
+	return params{script: strings.ReplaceAll(v.Text(rawScript), "\r\n", "\n")}
+}

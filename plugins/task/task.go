@@ -1,0 +1,137 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"dorado/plugins/form"
+)
+
+// Names of the settings that every task type has; their values come from the schema's fields of these names.
+const (
+	LocalParams  = "localParams"
+	ResourceList = "resourceList"
+)
+
+// Plugin describes one type of task. Label and Help are message keys.
+type Plugin struct {
+	Type      string // stored in definitions; never renamed
+	Category  string // group in the palette: universal, cloud, logic, …
+	Icon      string // name of an icon in static
+	Label     string
+	Help      string
+	Aliases   []string // more words under which the palette finds it
+	Retryable bool     // a failed attempt may be repeated
+	Schema    form.Schema
+
+	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
+	// nil.
+	Check func(form.Values) []form.Problem
+
+	// Process returns the command that does the work.
+	Process func(form.Values, Env) (Command, error)
+	// Run does the work; it returns soon after ctx ends. An error is a failed attempt, its text is shown to the user.
+	Run func(ctx context.Context, values form.Values, env Env) (Outcome, error)
+}
+
+// Env is what a plugin may know about the attempt it works for.
+type Env struct {
+	TaskInstanceID     int64
+	WorkflowInstanceID int64
+	Dir                string            // working directory of the attempt, absolute; private to its tenant
+	Values             map[string]string // parameters of the attempt, by name
+	Log                io.Writer         // the attempt's log; nil for Process
+}
+
+// Command is a program to be started for an attempt, in its working directory, with the attempt's environment.
+type Command struct {
+	// Interpreter lists programs in order of preference; the first one found in PATH runs Script.
+	Interpreter []string
+	// Launcher names an environment variable that overrides Interpreter when it is set; it may hold a program with
+	// arguments. "" for none.
+	Launcher string
+	// Script is the text that the interpreter runs. It is handed over without being visible in the process list.
+	Script string
+	// File is the name under which Script is put into the working directory. "" leaves the way to the executor, which
+	// avoids files.
+	File string
+	// Shell says that Script is text for a POSIX shell, so that environment lines may simply stand before it.
+	Shell bool
+	// Env is added to the environment of the child, as name=value.
+	Env []string
+}
+
+// Outcome is what an in-process task leaves behind.
+type Outcome struct {
+	Out     map[string]string // values of OUT parameters by name; undeclared ones are dropped
+	AppLink string            // identifiers of remote work, joined by commas
+}
+
+// Validate reports what makes p unusable as a plugin; a catalogue refuses such a value.
+func (p Plugin) Validate() error {
+	switch {
+	case p.Type == "" || p.Category == "" || p.Icon == "" || p.Label == "" || p.Help == "":
+		return fmt.Errorf("task: plugin %q: type, category, icon, label and help are required", p.Type)
+	case (p.Process == nil) == (p.Run == nil):
+		return fmt.Errorf("task: plugin %q: exactly one of Process and Run must be set", p.Type)
+	}
+	var problems []error
+	seen := map[string]bool{}
+	for _, f := range p.Schema {
+		if f.Name == "" || f.Label == "" || seen[f.Name] {
+			problems = append(problems, fmt.Errorf("task: plugin %q: field %q needs a unique name and a label", p.Type, f.Name))
+		}
+		seen[f.Name] = true
+		if f.VisibleWhen != nil {
+			if _, ok := p.Schema.Field(f.VisibleWhen.Field); !ok {
+				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, f.VisibleWhen.Field))
+			}
+		}
+	}
+	for name, kind := range map[string]form.Type{LocalParams: form.Params, ResourceList: form.Resources} {
+		if f, ok := p.Schema.Field(name); !ok || f.Type != kind {
+			problems = append(problems, fmt.Errorf("task: plugin %q: every task type has a field %q of kind %s", p.Type, name, kind))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Decode reads settings and returns them with everything that is wrong, Check included.
+func (p Plugin) Decode(raw []byte) (form.Values, []form.Problem) {
+	values, problems := form.Decode(p.Schema, raw)
+	if len(problems) == 0 && p.Check != nil {
+		problems = p.Check(values)
+	}
+	return values, problems
+}
+
+// Description is a plugin as the browser reads it.
+type Description struct {
+	Type      string             `json:"type"`
+	Category  string             `json:"category"`
+	Label     string             `json:"label"`
+	Help      string             `json:"help"`
+	Icon      string             `json:"icon"`
+	Aliases   []string           `json:"aliases"`
+	Retryable bool               `json:"retryable"`
+	Fields    []form.Description `json:"fields"`
+}
+
+// Describe returns p for the browser; translate turns a message key into text.
+func (p Plugin) Describe(translate func(key string) string) Description {
+	aliases := p.Aliases
+	if aliases == nil {
+		aliases = []string{}
+	}
+	return Description{
+		Type: p.Type, Category: p.Category, Label: translate(p.Label), Help: translate(p.Help), Icon: p.Icon,
+		Aliases: aliases, Retryable: p.Retryable, Fields: p.Schema.Describe(translate),
+	}
+}
+
+// Keys lists every message key that p mentions.
+func (p Plugin) Keys() []string {
+	return append([]string{p.Label, p.Help}, p.Schema.Keys()...)
+}

@@ -1,0 +1,174 @@
+package tasktest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"dorado/app/kit/i18n"
+	"dorado/plugins/form"
+	"dorado/plugins/task"
+)
+
+// Case is one run of a plugin.
+type Case struct {
+	Name   string
+	Params string // taskParams, JSON
+	Output string // what the log must contain
+	Fails  bool   // the run ends with a non-zero exit code or an error
+}
+
+// Suite says how to try one plugin. Run it from the plugin's folder: it reads README.md and testdata/*.json there.
+type Suite struct {
+	Plugin task.Plugin
+	Cases  []Case
+	Bad    []string // settings that must be refused, besides those every plugin refuses
+	Slow   string   // settings of work that takes minutes unless it is cancelled
+}
+
+// Run tries the plugin.
+func Run(t *testing.T, s Suite) {
+	t.Helper()
+	t.Run("describes itself in every language", s.describes)
+	t.Run("shows its parameters in the README", s.readme)
+	t.Run("loads every definition it ever loaded", s.definitions)
+	t.Run("refuses bad settings by name", s.refuses)
+	t.Run("keeps its text out of the process list", s.discreet)
+	for _, c := range s.Cases {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			log, err := execute(t.Context(), t, s.Plugin, c.Params)
+			require.Equal(t, c.Fails, err != nil, "log: %s, error: %v", log, err)
+			require.Contains(t, log, c.Output)
+		})
+	}
+	t.Run("ends soon after it is cancelled", s.cancels)
+}
+
+func (s Suite) describes(t *testing.T) {
+	require.NoError(t, s.Plugin.Validate())
+	for _, key := range s.Plugin.Keys() {
+		require.True(t, i18n.Has(key), "no catalogue has %q", key)
+		for _, l := range i18n.Locales() {
+			require.NotEqual(t, key, i18n.T(i18n.WithLocale(t.Context(), l), key), "%s has no %q", l, key)
+		}
+	}
+	raw, err := json.Marshal(s.Plugin.Describe(func(key string) string { return key }))
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"fields":[{`)
+}
+
+func (s Suite) readme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	table := s.Plugin.Schema.Markdown(func(key string) string { return i18n.T(t.Context(), key) })
+	require.Contains(t, string(readme), table, "README.md must hold this table")
+}
+
+func (s Suite) definitions(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "testdata needs a definition that must keep loading")
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var definition struct {
+			TaskType   string          `json:"taskType"`
+			TaskParams json.RawMessage `json:"taskParams"`
+		}
+		require.NoError(t, json.Unmarshal(raw, &definition), file)
+		require.Equal(t, s.Plugin.Type, definition.TaskType, file)
+		_, problems := s.Plugin.Decode(definition.TaskParams)
+		require.Empty(t, problems, file)
+	}
+}
+
+func (s Suite) refuses(t *testing.T) {
+	bad := append([]string{
+		``, `{}`, `[]`, `"x"`, `7`, `{`, "\xff", `{"localParams":7}`, `{"localParams":[{"prop":""}]}`, `{"resourceList":[{}]}`,
+	}, s.Bad...)
+	for _, raw := range bad {
+		_, problems := s.Plugin.Decode([]byte(raw))
+		require.NotEmpty(t, problems, "accepted: %s", raw)
+		for _, p := range problems {
+			require.True(t, i18n.Has(p.Key), "no catalogue has %q", p.Key)
+		}
+	}
+}
+
+// discreet looks for a marker, put into every text field, where any user of the machine could read it.
+func (s Suite) discreet(t *testing.T) {
+	if s.Plugin.Process == nil {
+		return
+	}
+	const marker = "hunter2"
+	values := form.Values{}
+	for _, f := range s.Plugin.Schema {
+		switch f.Type {
+		case form.Text, form.TextArea, form.Code, form.Secret:
+			values[f.Name] = marker
+		case form.Number, form.Select, form.MultiSelect, form.Switch, form.KeyValues, form.Params, form.Resources:
+			values[f.Name] = f.Default
+		}
+	}
+	c, err := s.Plugin.Process(values, task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir()})
+	require.NoError(t, err)
+	require.NotEmpty(t, c.Interpreter)
+	require.NotContains(t, strings.Join(append(c.Interpreter, c.File, c.Launcher), " "), marker)
+	require.Equal(t, filepath.Base(c.File+"x"), c.File+"x", "a script file lies in the working directory itself")
+}
+
+func (s Suite) cancels(t *testing.T) {
+	require.NotEmpty(t, s.Slow, "say which settings take minutes")
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := execute(ctx, t, s.Plugin, s.Slow)
+	require.Error(t, err)
+	require.Less(t, time.Since(start), 5*time.Second)
+}
+
+// execute does the work of the plugin once, without any of the executor's care, and returns what it logged.
+func execute(ctx context.Context, t *testing.T, p task.Plugin, raw string) (string, error) {
+	t.Helper()
+	values, problems := p.Decode([]byte(raw))
+	require.Empty(t, problems)
+	var log bytes.Buffer
+	env := task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir(), Log: &log}
+	if p.Run != nil {
+		_, err := p.Run(ctx, values, env)
+		return log.String(), err
+	}
+	c, err := p.Process(values, env)
+	require.NoError(t, err)
+	name := c.File
+	if name == "" {
+		name = "script"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(env.Dir, name), []byte(c.Script), 0o600))
+	var program string
+	for _, candidate := range c.Interpreter {
+		if program, err = exec.LookPath(candidate); err == nil {
+			break
+		}
+	}
+	require.NoError(t, err, "none of %v is installed", c.Interpreter)
+	cmd := exec.CommandContext(ctx, program, name)
+	cmd.Dir, cmd.Env = env.Dir, append(os.Environ(), c.Env...)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	err = cmd.Run()
+	return log.String(), errors.Join(err, ctx.Err())
+}
