@@ -60,7 +60,7 @@ func (p ButtonProps) buttonType() string {
 // dialogAttrs makes a link load its page into the dialog; without scripts it
 // stays a link to that page.
 func dialogAttrs(url string) templ.Attributes {
-	return templ.Attributes{"hx-get": url, "hx-target": "#dialog-body", "hx-swap": "innerHTML", "aria-haspopup": "dialog"}
+	return templ.Attributes{"hx-get": url, "hx-target": "#dialog", "hx-swap": "innerHTML", "aria-haspopup": "dialog"}
 }
 
 // Button draws a button; with URL, a link. A disabled one stays focusable and

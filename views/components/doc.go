@@ -24,7 +24,8 @@
 //	}
 //
 // Target is the id of the element (and the name of the templ.Fragment) that htmx
-// replaces; leave it empty for plain links. Query parameters are page, size and
+// replaces. The swap is outerMorph, so the fragment contains the element with that
+// id; leave it empty for plain links. Query parameters are page, size and
 // whatever the filters are called; the search box is called q unless Name says
 // otherwise.
 //
@@ -39,12 +40,12 @@
 //		@components.Select(components.FieldProps{Name: "queue_id", Label: ..., Value: p.Queue, Options: p.Queues})
 //	}
 //
-// The fragments are called "dialog-body" (in the dialog) and "form-body" (on the
+// The fragments are called "dialog" (in the dialog) and "form-body" (on the
 // page). An invalid form answers 422 with the same fragment; success answers with
 // HX-Redirect, HX-Location or HX-Refresh (a 303 without htmx).
 //
-// The HX-Trigger events scripts understand: dorado-toast {"kind","text"} and
-// dorado-close-dialog.
+// The HX-Trigger events that scripts understand: toast {"messages": [...], "kind":
+// "success"}, sign-in {"url": ...} and close-dialog.
 //
 // # States
 //

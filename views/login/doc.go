@@ -1,0 +1,2 @@
+// Package login draws the page on which one signs in.
+package login
