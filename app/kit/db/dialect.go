@@ -1,0 +1,34 @@
+package db
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Dialect is what differs between the databases, as pieces of SQL. A store asks it instead of asking which database
+// is open.
+type Dialect interface {
+	// Name is "sqlite" or "postgres".
+	Name() string
+	// ForUpdateSkipLocked ends a SELECT that claims rows. It is empty on SQLite, where the transaction holds the
+	// only write lock.
+	ForUpdateSkipLocked() string
+	// Like is a condition that matches column with one parameter made by Contains, whatever the case. SQLite folds
+	// the case of ASCII letters only.
+	Like(column string) string
+
+	durability(ctx context.Context, x *sqlx.DB) (string, error)
+}
+
+// Contains returns a LIKE pattern that matches texts containing s literally.
+func Contains(s string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
+}
+
+// In expands ? placeholders whose argument is a slice to one ? for each element, as in "id IN (?)". It fails on an
+// empty slice.
+func In(query string, args ...any) (string, []any, error) {
+	return sqlx.In(query, args...)
+}
