@@ -127,38 +127,35 @@ func (s *Site) askToSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, WithNext("/login", back), http.StatusSeeOther)
 }
 
-// NoticeTarget is the element that shows an error about a part of the page.
-const NoticeTarget = "notice"
-
-// dialogTarget is the element that dialogs load their content into.
-const dialogTarget = "dialog-body"
+// Elements of the page's frame: where errors about a part of it go, and where
+// dialogs are loaded.
+const (
+	noticeTarget       = "#notice"
+	dialogNoticeTarget = "#dialog-notice"
+	dialogTarget       = "dialog"
+)
 
 // showNotice tells about the error and leaves what the reader sees, and may have
-// typed, as it was.
+// typed, as it was. A form in the dialog gets it into the dialog; a dialog that
+// did not even open has nothing to show it in.
 func (s *Site) showNotice(w http.ResponseWriter, r *http.Request, f failure) {
-	if Target(r) != dialogTarget && s.notice != nil {
-		retarget(w, "#"+NoticeTarget, "innerHTML")
-		s.render(w, r, f, s.notice)
-		return
+	target := noticeTarget
+	if Target(r) == dialogTarget && !safe(r.Method) {
+		target = dialogNoticeTarget
 	}
-	text := i18n.T(r.Context(), f.key, f.args...)
-	if f.status >= http.StatusInternalServerError {
-		text = i18n.T(r.Context(), "web.with_request", "message", text, "id", RequestID(r.Context()))
-	}
-	keep(w)
-	announce(w, toastError, text)
-	w.WriteHeader(f.status)
+	retarget(w, target, "innerHTML")
+	s.render(w, r, f, s.notice)
 }
 
 func (s *Site) showPage(w http.ResponseWriter, r *http.Request, f failure) { s.render(w, r, f, s.page) }
 
-func (s *Site) render(w http.ResponseWriter, r *http.Request, f failure, view func(ErrorView) templ.Component) {
+func (s *Site) render(w http.ResponseWriter, r *http.Request, f failure, view func(*http.Request, ErrorView) templ.Component) {
 	vary(w)
 	w.Header().Set("Cache-Control", "no-store")
 	message := i18n.T(r.Context(), f.key, f.args...)
 	if view != nil {
 		var b bytes.Buffer
-		err := view(ErrorView{Status: f.status, Message: message, RequestID: RequestID(r.Context()), Retry: f.retry}).Render(r.Context(), &b)
+		err := view(r, ErrorView{Status: f.status, Message: message, RequestID: RequestID(r.Context()), Retry: f.retry}).Render(r.Context(), &b)
 		if err == nil {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_ = write(w, r, f.status, b.Bytes())

@@ -75,8 +75,8 @@ type Options struct {
 	Closing context.Context //nolint:containedctx // a signal, not a request's context
 	// ErrorPage is the whole page for an error; ErrorNotice is the same as a part.
 	// Without them errors are plain text.
-	ErrorPage   func(ErrorView) templ.Component
-	ErrorNotice func(ErrorView) templ.Component
+	ErrorPage   func(*http.Request, ErrorView) templ.Component
+	ErrorNotice func(*http.Request, ErrorView) templ.Component
 }
 
 // Site turns handlers into HTTP handlers: it renders, maps faults to answers and
@@ -84,8 +84,8 @@ type Options struct {
 type Site struct {
 	log       *slog.Logger
 	closing   context.Context //nolint:containedctx // see Options.Closing
-	page      func(ErrorView) templ.Component
-	notice    func(ErrorView) templ.Component
+	page      func(*http.Request, ErrorView) templ.Component
+	notice    func(*http.Request, ErrorView) templ.Component
 	trusted   []netip.Prefix
 	ancestors string
 	streams   streamCount

@@ -75,8 +75,8 @@ func pushURL(w http.ResponseWriter, address string) { w.Header().Set("HX-Push-Ur
 func keep(w http.ResponseWriter) { w.Header().Set("HX-Reswap", "none") }
 
 // announce shows a message in the toast region of the page.
-func announce(w http.ResponseWriter, kind, text string) {
-	trigger(w, map[string]any{"dorado-toast": map[string]string{"kind": kind, "text": text}})
+func announce(w http.ResponseWriter, text string) {
+	trigger(w, map[string]any{"dorado-toast": map[string]string{"kind": "success", "text": text}})
 }
 
 // askForSignIn opens the sign-in form in the page's dialog.

@@ -38,7 +38,7 @@ func (s *Site) Middleware() func(http.Handler) http.Handler {
 		h = s.secure(h)
 		h = s.recover(h)
 		h = s.access(h)
-		h = localize(h)
+		h = localize(flash(h))
 		h = identifyClient(s.trusted)(h)
 		return identify(h)
 	}

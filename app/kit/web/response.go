@@ -22,7 +22,6 @@ type Response interface {
 type PageResponse struct {
 	component templ.Component
 	status    int
-	toasts    []Toast
 	address   string
 	extra     []string
 }
@@ -45,12 +44,6 @@ func Invalid(component templ.Component) *PageResponse {
 // Status sets the HTTP status.
 func (p *PageResponse) Status(code int) *PageResponse {
 	p.status = code
-	return p
-}
-
-// Toast shows a short message; key and args are for i18n.T.
-func (p *PageResponse) Toast(key string, args ...any) *PageResponse {
-	p.toasts = append(p.toasts, newToast(key, args))
 	return p
 }
 
@@ -84,7 +77,6 @@ func (p *PageResponse) respond(_ *Site, w http.ResponseWriter, r *http.Request) 
 		}
 	}
 	if b.Len() > 0 {
-		say(w, r, p.toasts)
 		if p.address != "" {
 			pushURL(w, p.address)
 		}
@@ -95,9 +87,7 @@ func (p *PageResponse) respond(_ *Site, w http.ResponseWriter, r *http.Request) 
 	if Partial(r) {
 		retarget(w, "body", "outerMorph")
 	}
-	if toasts := takeFlash(w, r); len(toasts)+len(p.toasts) > 0 {
-		ctx = withToasts(ctx, append(toasts, p.toasts...))
-	}
+	dropFlash(w, r) // the page shows it
 	if err := p.component.Render(ctx, &b); err != nil {
 		return fmt.Errorf("render page: %w", err)
 	}

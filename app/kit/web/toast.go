@@ -37,21 +37,11 @@ func newToast(key string, args []any) Toast {
 
 type toastsKey struct{}
 
-func withToasts(ctx context.Context, toasts []Toast) context.Context {
-	return context.WithValue(ctx, toastsKey{}, toasts)
-}
-
-// Toasts is what the page being rendered has to say.
+// Toasts is what a page has to say about what was done just before.
 func Toasts(ctx context.Context) []Toast {
 	t, _ := ctx.Value(toastsKey{}).([]Toast)
 	return t
 }
-
-// Kinds of messages.
-const (
-	toastSuccess = "success"
-	toastError   = "error"
-)
 
 // say raises the event that the page turns into a message.
 func say(w http.ResponseWriter, r *http.Request, toasts []Toast) {
@@ -62,7 +52,7 @@ func say(w http.ResponseWriter, r *http.Request, toasts []Toast) {
 	for i, t := range toasts {
 		texts[i] = t.Text(r.Context())
 	}
-	announce(w, toastSuccess, strings.Join(texts, " "))
+	announce(w, strings.Join(texts, " "))
 }
 
 // A toast that must survive a redirect travels in a cookie to the next page. It
@@ -80,14 +70,26 @@ func putFlash(w http.ResponseWriter, r *http.Request, toasts []Toast) {
 	http.SetCookie(w, cookie(r, flashCookie, base64.RawURLEncoding.EncodeToString(value), time.Minute))
 }
 
-func takeFlash(w http.ResponseWriter, r *http.Request) []Toast {
-	c, err := r.Cookie(flashCookie)
-	if err != nil || c.Value == "" {
-		return nil
+// flash reads the cookie into the context, where Toasts finds it. The cookie goes
+// once a whole page was sent.
+func flash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if toasts := flashed(r); len(toasts) > 0 {
+			r = r.WithContext(context.WithValue(r.Context(), toastsKey{}, toasts))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func dropFlash(w http.ResponseWriter, r *http.Request) {
+	if _, err := r.Cookie(flashCookie); err == nil {
+		http.SetCookie(w, cookie(r, flashCookie, "", -1))
 	}
-	http.SetCookie(w, cookie(r, flashCookie, "", -1))
-	value, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil {
+}
+
+func flashed(r *http.Request) []Toast {
+	value, err := base64.RawURLEncoding.DecodeString(cookieValue(r, flashCookie))
+	if err != nil || len(value) == 0 {
 		return nil
 	}
 	var toasts []Toast

@@ -82,12 +82,12 @@ func TestAMessageSurvivesTheRedirectExactlyOnce(t *testing.T) {
 	b := start(t, map[string]web.Handler{
 		"GET /things": func(*http.Request) (web.Response, error) { return web.Page(page()), nil },
 		"POST /things": func(*http.Request) (web.Response, error) {
-			return web.Redirect("/things").Toast("web.with_request", "message", "<b>done</b>", "id", 7), nil
+			return web.Redirect("/things").Toast("web.too_large", "limit", "<b>7</b>"), nil
 		},
 	})
 	answer := b.Post("/things").Require(http.StatusSeeOther)
 	require.Equal(t, "/things", answer.Header.Get("Location"))
-	require.Equal(t, "<b>done</b> (request 7)", b.Follow(answer).Text(".toast"))
+	require.Equal(t, "That is too large: at most <b>7</b> MB can be sent at once.", b.Follow(answer).Text(".toast"))
 	require.False(t, b.Get("/things").Has(".toast"))
 }
 
