@@ -168,14 +168,19 @@ func plain(expr string, base time.Time) (time.Time, string, error) {
 	return at, pattern, err
 }
 
-// lastSign finds the last sign outside quotes that a digit follows.
+// lastSign finds the last sign outside quotes and parentheses that a digit follows.
 func lastSign(expr string, sign byte) int {
-	found, quoted := -1, false
+	found, quoted, depth := -1, false, 0
 	for i := range len(expr) {
 		switch {
 		case expr[i] == '\'':
 			quoted = !quoted
-		case expr[i] == sign && !quoted && i+1 < len(expr) && isDigit(expr[i+1]):
+		case quoted:
+		case expr[i] == '(':
+			depth++
+		case expr[i] == ')':
+			depth--
+		case expr[i] == sign && depth == 0 && i+1 < len(expr) && isDigit(expr[i+1]):
 			found = i
 		}
 	}
