@@ -31,6 +31,7 @@ func Layers() []Layer {
 		{2, []string{"modules/cluster", "modules/rpc"}},
 
 		// 3: the modules; one imports only those to its left.
+		{3, []string{"modules/frame"}},
 		{3, []string{"modules/audit"}},
 		{3, []string{"modules/access"}},
 		{3, []string{"modules/identity"}},
