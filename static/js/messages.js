@@ -1,42 +1,29 @@
 // @ts-check
-/**
- * Texts of the page: the server puts all `js.*` messages of the viewer's language into
- * `<script type="application/json" id="messages">`.
- */
-
-/** @type {Record<string, string> | null} */
-let table = null;
-
-function load() {
-  if (table) return table;
-  const block = typeof document === 'undefined' ? null : document.getElementById('messages');
-  try {
-    table = block ? JSON.parse(block.textContent ?? '{}') : {};
-  } catch {
-    table = {};
-  }
-  return /** @type {Record<string, string>} */ (table);
-}
+/** @type {Record<string, string> | undefined} */
+let texts;
 
 /**
- * The text of a key with its named arguments filled in. With a numeric `count` the plural form (`key.one`, `key.other`)
- * is taken. An unknown key answers itself, so that a gap is visible and nothing breaks.
+ * A js.* text in the language of the page, with {name} replaced. The argument
+ * count chooses the plural form. An unknown key comes back as it is.
  * @param {string} key
  * @param {Record<string, string | number>} [args]
- * @returns {string}
  */
-export function t(key, args) {
-  const all = load();
-  let text = all[key];
-  if (args && typeof args.count === 'number') {
-    const lang = typeof document === 'undefined' ? 'en' : document.documentElement.lang || 'en';
-    text = all[`${key}.${new Intl.PluralRules(lang).select(args.count)}`] ?? all[`${key}.other`] ?? text;
-  }
-  if (text === undefined) return key;
-  return args ? text.replace(/\{(\w+)\}/g, (whole, name) => (name in args ? String(args[name]) : whole)) : text;
+export function t(key, args = {}) {
+  texts ??= /** @type {Record<string, string>} */ (JSON.parse(document.getElementById('js-messages')?.textContent ?? '{}'));
+  const text = texts[key] ?? (args.count === 1 ? texts[key + '.one'] : undefined) ?? texts[key + '.other'] ?? key;
+  return text.replace(/\{(\w+)\}/g, (all, name) => String(args[name] ?? all));
 }
 
-/** Replace the table; for tests. @param {Record<string, string>} messages */
-export function setMessages(messages) {
-  table = messages;
+/**
+ * An icon of the sprite, as the server draws it.
+ * @param {string} name
+ */
+export function icon(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('class', 'i');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `${document.body.dataset.icons}#${name}`);
+  svg.append(use);
+  return svg;
 }

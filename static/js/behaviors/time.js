@@ -1,0 +1,77 @@
+// @ts-check
+/**
+ * How far a moment lies from now, in the largest unit that fits; null when it is
+ * so far away that the date says more.
+ * @param {number} then milliseconds
+ * @param {number} now milliseconds
+ * @returns {{ value: number, unit: 'second' | 'minute' | 'hour' | 'day' } | null}
+ */
+export function distance(then, now) {
+  const seconds = (then - now) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 45) return { value: 0, unit: 'second' };
+  if (size < 90 * 60) return { value: Math.round(seconds / 60), unit: 'minute' };
+  if (size < 36 * 3600) return { value: Math.round(seconds / 3600), unit: 'hour' };
+  if (size < 60 * 86400) return { value: Math.round(seconds / 86400), unit: 'day' };
+  return null;
+}
+
+/**
+ * The two largest units of a duration: [["m", 6], ["s", 41]].
+ * @param {number} ms
+ * @returns {[unit: 'd' | 'h' | 'm' | 's', count: number][]}
+ */
+export function parts(ms) {
+  let rest = Math.max(0, Math.floor(ms / 1000));
+  /** @type {['d' | 'h' | 'm' | 's', number][]} */
+  const units = [['d', 86400], ['h', 3600], ['m', 60], ['s', 1]];
+  /** @type {['d' | 'h' | 'm' | 's', number][]} */
+  const all = units.map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return [unit, count];
+  });
+  const first = Math.max(0, all.findIndex(([, count]) => count > 0));
+  const from = all.some(([, count]) => count > 0) ? first : all.length - 1;
+  return all.slice(from, from + 2).filter(([, count], i) => i === 0 || count > 0);
+}
+
+/** <do-time>: keeps the words of a <time> in it true. */
+export function defineTime() {
+  if (customElements.get('do-time')) return;
+  const lang = document.documentElement.lang || 'en';
+  const relative = new Intl.RelativeTimeFormat(lang, { numeric: 'always', style: lang.startsWith('zh') ? 'long' : 'narrow' });
+  const zh = lang.startsWith('zh');
+  const names = zh ? { d: '天', h: '小时', m: '分', s: '秒' } : { d: 'd', h: 'h', m: 'm', s: 's' };
+
+  customElements.define(
+    'do-time',
+    class extends HTMLElement {
+      /** @type {ReturnType<typeof setTimeout> | undefined} */
+      #timer;
+
+      connectedCallback() {
+        this.#tick();
+      }
+
+      disconnectedCallback() {
+        clearTimeout(this.#timer);
+      }
+
+      #tick() {
+        const time = this.querySelector('time');
+        if (!time) return;
+        const then = Date.parse(time.dateTime);
+        const elapsed = this.getAttribute('mode') === 'elapsed';
+        if (elapsed) {
+          time.textContent = parts(Date.now() - then).map(([unit, count]) => `${count}${names[unit]}`).join(zh ? '' : ' ');
+        } else {
+          const d = distance(then, Date.now());
+          // Below a minute the server's "just now" stays.
+          if (d && d.unit !== 'second') time.textContent = relative.format(d.value, d.unit);
+        }
+        this.#timer = setTimeout(() => this.#tick(), elapsed ? 1000 : 20_000);
+      }
+    },
+  );
+}
