@@ -180,7 +180,7 @@ func (a *API) Router(authenticate func(http.Handler) http.Handler, mount ...func
 		r.Use(func(next http.Handler) http.Handler {
 			guarded := authenticate(next)
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if Public(chi.RouteContext(r.Context()).RoutePattern()) {
+				if patterns := chi.RouteContext(r.Context()).RoutePatterns; public(patterns[len(patterns)-1]) {
 					next.ServeHTTP(w, r)
 					return
 				}
@@ -194,14 +194,14 @@ func (a *API) Router(authenticate func(http.Handler) http.Handler, mount ...func
 	return r
 }
 
-// Public reports whether a route needs no signing in.
-func Public(pattern string) bool {
-	for _, p := range []string{"/login", "/login/sso", "/users/register", "/cookies", "/oauth2-provider", "/redirect/login/oauth2", "/actuator/health"} {
-		if strings.HasSuffix(pattern, p) {
-			return true
-		}
+// public reports whether a route needs no signing in.
+func public(pattern string) bool {
+	switch pattern {
+	case "/login", "/login/sso", "/users/register", "/cookies", "/oauth2-provider", "/redirect/login/oauth2":
+		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // notFound sends a person to the pages and tells a program that there is nothing.
