@@ -74,29 +74,24 @@ func (s WorkflowState) Finished() bool {
 }
 
 // CanPause reports whether a pause request is accepted.
-func (s WorkflowState) CanPause() bool {
-	switch s {
-	case WorkflowSubmitted, WorkflowRunning, WorkflowReadyPause, WorkflowSerialWait, WorkflowWaitToRun:
-		return true
-	case WorkflowPause, WorkflowReadyStop, WorkflowStop, WorkflowFailure, WorkflowSuccess, WorkflowFailover:
-		return false
-	}
-	return false
-}
+func (s WorkflowState) CanPause() bool { return s.can(OpPause) }
 
 // CanStop reports whether a stop request is accepted; on READY_STOP it repeats the kills.
-func (s WorkflowState) CanStop() bool {
-	return s.CanPause() || s == WorkflowReadyStop
-}
+func (s WorkflowState) CanStop() bool { return s.can(OpStop) }
 
 // CanRerun reports whether REPEAT_RUNNING is accepted.
-func (s WorkflowState) CanRerun() bool { return s.Finished() }
+func (s WorkflowState) CanRerun() bool { return s.can(OpRerun) }
 
 // CanRecover reports whether START_FAILURE_TASK_PROCESS is accepted.
-func (s WorkflowState) CanRecover() bool { return s == WorkflowFailure || s == WorkflowStop }
+func (s WorkflowState) CanRecover() bool { return s.can(OpRecoverFailed) }
 
 // CanResume reports whether RECOVER_SUSPENDED_PROCESS is accepted.
-func (s WorkflowState) CanResume() bool { return s == WorkflowPause || s == WorkflowStop }
+func (s WorkflowState) CanResume() bool { return s.can(OpResume) }
+
+func (s WorkflowState) can(op Operation) bool {
+	ok, _ := Allowed(op, s)
+	return ok
+}
 
 // TaskState is the state of a task instance. Values are those of DolphinScheduler.
 type TaskState string
