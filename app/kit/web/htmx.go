@@ -74,14 +74,14 @@ func pushURL(w http.ResponseWriter, address string) { w.Header().Set("HX-Push-Ur
 // keep makes htmx leave the page as it is.
 func keep(w http.ResponseWriter) { w.Header().Set("HX-Reswap", "none") }
 
-// announce shows a message in the toast region of the page.
-func announce(w http.ResponseWriter, text string) {
-	trigger(w, map[string]any{"dorado-toast": map[string]string{"kind": "success", "text": text}})
+// announce shows messages in the toast region of the page.
+func announce(w http.ResponseWriter, texts []string) {
+	trigger(w, map[string]any{"toast": map[string][]string{"messages": texts}})
 }
 
-// askForSignIn opens the sign-in form in the page's dialog.
+// askForSignIn makes the page ask its reader to sign in again.
 func askForSignIn(w http.ResponseWriter, address string) {
-	trigger(w, map[string]any{"dorado-sign-in": map[string]string{"url": address}})
+	trigger(w, map[string]any{"sign-in": map[string]string{"url": address}})
 }
 
 // trigger raises DOM events on the element that sent the request.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"dorado/app/kit/i18n"
@@ -52,7 +51,7 @@ func say(w http.ResponseWriter, r *http.Request, toasts []Toast) {
 	for i, t := range toasts {
 		texts[i] = t.Text(r.Context())
 	}
-	announce(w, strings.Join(texts, " "))
+	announce(w, texts)
 }
 
 // A toast that must survive a redirect travels in a cookie to the next page. It

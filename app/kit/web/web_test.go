@@ -103,7 +103,7 @@ func TestRedirectsOfHtmxRequestsAreHeaders(t *testing.T) {
 	into := b.PostPart("/into", "list")
 	require.JSONEq(t, `{"path":"/things?q=中","target":"#list","swap":"outerMorph"}`, into.Header.Get("HX-Location"))
 	require.Contains(t, into.Header.Get("HX-Location"), `\u4e2d`, "header bytes are ASCII")
-	require.Contains(t, into.Header.Get("HX-Trigger"), "dorado-toast")
+	require.Contains(t, into.Header.Get("HX-Trigger"), `{"toast":{"messages":[`)
 }
 
 func TestRedirectsNeverLeaveTheServer(t *testing.T) {
@@ -200,7 +200,7 @@ func TestNotSignedInLeadsToTheSignInPageAndBack(t *testing.T) {
 	require.Equal(t, "/login", b.Post("/x").Require(303).Header.Get("Location"))
 
 	part := b.PostPart("/x", "list").Require(401)
-	require.Contains(t, part.Header.Get("HX-Trigger"), "dorado-sign-in")
+	require.Contains(t, part.Header.Get("HX-Trigger"), `{"sign-in":{"url":"/login`)
 	require.Equal(t, "none", part.Header.Get("HX-Reswap"), "the page keeps what was typed")
 }
 
