@@ -63,7 +63,7 @@ func (w *Writer) Tx(ctx context.Context, fn func(conn *sql.Conn) error) error {
 	done := false
 	defer func() {
 		if !done { // a panic
-			w.drop()
+			w.rollback(ctx)
 		}
 	}()
 	err = w.guard(func() error {
@@ -74,12 +74,19 @@ func (w *Writer) Tx(ctx context.Context, fn func(conn *sql.Conn) error) error {
 		return err
 	})
 	done = true
-	if err != nil && w.conn != nil {
-		if _, rollback := w.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rollback != nil {
-			w.drop() // the state of the connection is unknown; closing it rolls back
-		}
+	if err != nil {
+		w.rollback(ctx)
 	}
 	return explain(err)
+}
+
+func (w *Writer) rollback(ctx context.Context) {
+	if w.conn == nil {
+		return
+	}
+	if _, err := w.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+		w.drop() // the state of the connection is unknown; closing it rolls back
+	}
 }
 
 func (w *Writer) begin(ctx context.Context) error {
@@ -160,6 +167,9 @@ func (w *Writer) guard(fn func() error) error {
 func (w *Writer) drop() {
 	if w.conn == nil {
 		return
+	}
+	for _, s := range w.stmts {
+		_ = s.Close() // SQLite keeps a connection open, and its locks, while a statement of it is
 	}
 	_ = w.conn.Raw(func(any) error { return driverClosed() })
 	_ = w.conn.Close()
