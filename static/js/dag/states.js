@@ -7,21 +7,21 @@
 
 /** @type {Record<string, Look>} */
 const LOOKS = {
-  SUBMITTED_SUCCESS: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.submitted' },
-  DELAY_EXECUTION: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.delayed' },
-  DISPATCH: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.dispatched' },
-  RUNNING_EXECUTION: { kind: 'running', icon: 'state-running', label: 'js.editor.state.running' },
-  PAUSE: { kind: 'paused', icon: 'state-paused', label: 'js.editor.state.paused' },
-  KILL: { kind: 'stopped', icon: 'state-stopped', label: 'js.editor.state.killed' },
-  STOP: { kind: 'stopped', icon: 'state-stopped', label: 'js.editor.state.stopped' },
-  FAILURE: { kind: 'failed', icon: 'state-failed', label: 'js.editor.state.failed' },
-  NEED_FAULT_TOLERANCE: { kind: 'retry', icon: 'state-retry', label: 'js.editor.state.failover' },
-  SUCCESS: { kind: 'success', icon: 'state-success', label: 'js.editor.state.success' },
-  FORCED_SUCCESS: { kind: 'success', icon: 'state-success', label: 'js.editor.state.forced' },
-  SKIPPED: { kind: 'skipped', icon: 'state-skipped', label: 'js.editor.state.skipped' },
+  SUBMITTED_SUCCESS: { kind: 'waiting', icon: 's-waiting', label: 'js.editor.state.submitted' },
+  DELAY_EXECUTION: { kind: 'waiting', icon: 's-waiting', label: 'js.editor.state.delayed' },
+  DISPATCH: { kind: 'waiting', icon: 's-waiting', label: 'js.editor.state.dispatched' },
+  RUNNING_EXECUTION: { kind: 'running', icon: 's-running', label: 'js.editor.state.running' },
+  PAUSE: { kind: 'paused', icon: 's-paused', label: 'js.editor.state.paused' },
+  KILL: { kind: 'stopped', icon: 's-stopped', label: 'js.editor.state.killed' },
+  STOP: { kind: 'stopped', icon: 's-stopped', label: 'js.editor.state.stopped' },
+  FAILURE: { kind: 'failed', icon: 's-failed', label: 'js.editor.state.failed' },
+  NEED_FAULT_TOLERANCE: { kind: 'retry', icon: 's-retry', label: 'js.editor.state.failover' },
+  SUCCESS: { kind: 'success', icon: 's-success', label: 'js.editor.state.success' },
+  FORCED_SUCCESS: { kind: 'success', icon: 's-success', label: 'js.editor.state.forced' },
+  SKIPPED: { kind: 'skipped', icon: 's-skipped', label: 'js.editor.state.skipped' },
 };
 /** @type {Look} */
-const NONE = { kind: 'none', icon: 'state-none', label: 'js.editor.state.none' };
+const NONE = { kind: 'none', icon: 's-none', label: 'js.editor.state.none' };
 
 /** Order of the counters in the legend. @type {Kind[]} */
 export const KINDS = ['failed', 'retry', 'running', 'waiting', 'paused', 'stopped', 'success', 'skipped', 'none'];
@@ -29,9 +29,9 @@ export const KINDS = ['failed', 'retry', 'running', 'waiting', 'paused', 'stoppe
 /** @type {Record<Kind, Look>} */
 export const KIND_LOOK = {
   failed: { ...LOOKS.FAILURE },
-  retry: { kind: 'retry', icon: 'state-retry', label: 'js.editor.state.failover' },
+  retry: { kind: 'retry', icon: 's-retry', label: 'js.editor.state.failover' },
   running: { ...LOOKS.RUNNING_EXECUTION },
-  waiting: { kind: 'waiting', icon: 'state-waiting', label: 'js.editor.state.waiting' },
+  waiting: { kind: 'waiting', icon: 's-waiting', label: 'js.editor.state.waiting' },
   paused: { ...LOOKS.PAUSE },
   stopped: { ...LOOKS.STOP },
   success: { ...LOOKS.SUCCESS },

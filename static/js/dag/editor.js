@@ -1,0 +1,700 @@
+// @ts-check
+/**
+ * `<dag-editor>`: the workflow editor and, in read-only mode with run states, the picture of a run. It takes its data
+ * from `<script type="application/json" id="dag-data">`. This file joins the parts; what they do is in their own files.
+ */
+import { t } from '../messages.js';
+import '../elements/code-field.js';
+import { ApiError, Codes, Draft, call } from './api.js';
+import { check } from './check.js';
+import { COMMANDS, contextMenu, ofKind, pasteText, quickAdd } from './commands.js';
+import { ask, prompt, saveDialog } from './dialogs.js';
+import { h, icon } from './dom.js';
+import { snap } from './geometry.js';
+import { EDITS, GLOBAL, command } from './keys.js';
+import { List } from './list.js';
+import { Minimap } from './minimap.js';
+import { Model, NODE_H, NODE_W } from './model.js';
+import { Palette, menu, remember } from './palette.js';
+import { Panel } from './panel.js';
+import { Pointers } from './pointer.js';
+import { Types, newTask } from './schema.js';
+import { look } from './states.js';
+import { ProblemPanel, Toolbar } from './toolbar.js';
+import { View } from './view.js';
+
+/** @typedef {import('./types.js').PageData} PageData @typedef {import('./types.js').Problem} Problem */
+/** @typedef {import('./types.js').RunState} RunState @typedef {import('./types.js').Point} Point */
+
+const PRIORITIES = ['HIGHEST', 'HIGH', 'MEDIUM', 'LOW', 'LOWEST'];
+
+export class DagEditor extends HTMLElement {
+  model = new Model();
+  /** @type {Map<number, RunState> | null} */ states = null;
+  /** @type {Map<number, 'error' | 'warning'>} */ problems = new Map();
+  /** @type {Problem[]} */ problemList = [];
+  /** @type {Problem[]} */ #serverProblems = [];
+  /** @type {number | null} */ linkFrom = null;
+  moving = false;
+  walked = false;
+  clip = '';
+  /** @type {{x: number, y: number} | null} */ pointer = null;
+  /** @type {number[] | null} */ #order = null;
+  #checkTimer = 0;
+  #ticker = 0;
+  /** @type {EventSource | null} */ #events = null;
+  /** @type {AbortController | null} */ #life = null;
+
+  connectedCallback() {
+    const block = document.getElementById('dag-data');
+    if (!block || this.#life) return;
+    this.start(JSON.parse(block.textContent ?? '{}'));
+  }
+  disconnectedCallback() {
+    this.draft?.leave();
+    this.#life?.abort();
+    this.#life = null;
+    this.#events?.close();
+    clearInterval(this.#ticker);
+    clearTimeout(this.#checkTimer);
+    this.view?.destroy();
+  }
+
+  /** @param {PageData} data */
+  start(data) {
+    this.data = data;
+    data.urls ??= {};
+    data.features ??= {};
+    this.readOnly = data.mode !== 'edit';
+    this.types = new Types(data.schema);
+    this.codes = new Codes(data.urls.codes);
+    if (data.instance) this.states = new Map(Object.entries(data.instance.states ?? {}).map(([c, s]) => [Number(c), s]));
+    this.#build();
+    this.draft = new Draft(this.readOnly ? undefined : data.urls.draft, data.draft, data.definition.version ?? 0, () => ({ ...this.data.definition, ...this.model.toDefinition() }));
+    this.draft.addEventListener('status', () => this.#draftStatus());
+    this.model.addEventListener('change', (e) => this.#changed(/** @type {CustomEvent} */ (e).detail));
+    this.model.load(data.definition);
+    void this.#place();
+    this.#banners();
+    this.#listen();
+    if (!this.readOnly) this.codes.refill().catch((e) => this.failed(e));
+    this.toolbar.update();
+    this.toolbar.updateLegend();
+    this.#check();
+    const wanted = new URLSearchParams(location.search).get('task');
+    if (wanted && this.model.tasks.has(Number(wanted))) this.openTask(Number(wanted));
+    else if (data.instance) this.jump('failed');
+  }
+  #build() {
+    const self = this;
+    this.replaceChildren();
+    this.overlay = h('div.dag-overlay');
+    this.live = h('div.vh', { 'aria-live': 'polite', role: 'status', 'data-test': 'editor.live' });
+    this.bannerEl = h('div.dag-banners');
+    const centre = h('div.dag-centre');
+    this.view = new View(centre, {
+      model: this.model, types: this.types, readOnly: this.readOnly, states: this.states,
+      get problems() {
+        return self.problems;
+      },
+    });
+    this.view.stage.setAttribute('aria-label', t('js.editor.graph.label', { name: this.data.definition.name || t('js.editor.newWorkflow') }));
+    this.minimap = new Minimap(centre, this.view);
+    this.panel = new Panel(this);
+    this.toolbar = new Toolbar(this);
+    this.list = new List(this);
+    this.problemPanel = new ProblemPanel(this);
+    centre.append(this.toolbar.legend, this.toolbar.float, this.list.el, this.problemPanel.el);
+    const main = h('div.dag-main');
+    if (!this.readOnly) {
+      this.palette = new Palette(this.types, {
+        add: (type) => void this.addTask(type),
+        drop: (type, cx, cy) => {
+          const r = this.view.stage.getBoundingClientRect();
+          if (this.list.open || cx < r.left || cx > r.right || cy < r.top || cy > r.bottom) return false;
+          this.view.forgetBox();
+          const p = this.view.toGraph(cx, cy);
+          void this.addTask(type, { x: p.x - 40, y: p.y - NODE_H / 2 });
+          return true;
+        },
+      });
+      main.append(this.palette.el);
+    }
+    main.append(centre, this.panel.el);
+    this.append(this.toolbar.el, this.bannerEl, main, this.overlay, this.live);
+    this.pointers = new Pointers(this.view, {
+      connect: (a, b) => this.connect(a, b),
+      reconnect: (id, a, b) => this.#answer(this.model.reconnect(id, a, b)),
+      quickAdd: (x, y, from) => quickAdd(this, x, y, from),
+      openMenu: (x, y) => this.openMenu(x, y),
+      activate: (c) => this.openTask(c, { focus: true }),
+      labelEdge: (id) => void this.labelEdge(id),
+    });
+    this.view.addEventListener('view', () => this.toolbar.setZoom(this.view.k));
+    this.view.addEventListener('select', () => this.#selected());
+  }
+  #listen() {
+    this.#life = new AbortController();
+    const { signal } = this.#life;
+    this.view.stage.addEventListener('keydown', (/** @type {KeyboardEvent} */ e) => this.#key(e), { signal });
+    this.view.stage.addEventListener('keyup', (/** @type {KeyboardEvent} */ e) => e.key === ' ' && this.#space(false), { signal });
+    this.view.stage.addEventListener('blur', () => this.#space(false), { signal });
+    document.addEventListener('keydown', (e) => this.#globalKey(e), { signal });
+    document.addEventListener('pointermove', (e) => (this.pointer = { x: e.clientX, y: e.clientY }), { signal, passive: true });
+    document.addEventListener('copy', (e) => this.#clipboard(e), { signal });
+    document.addEventListener('cut', (e) => this.#clipboard(e), { signal });
+    document.addEventListener('paste', (e) => this.#clipboard(e), { signal });
+    document.addEventListener('dag-states', (e) => this.setStates(/** @type {CustomEvent} */ (e).detail), { signal });
+    addEventListener('pagehide', () => this.draft.leave(), { signal });
+    addEventListener('beforeunload', (e) => this.draft.pending && e.preventDefault(), { signal });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#theme(), { signal });
+    const theme = new MutationObserver(() => this.#theme());
+    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    signal.addEventListener('abort', () => theme.disconnect());
+    const { instance } = this.data;
+    if (!instance) return;
+    // Running tasks count up once a second.
+    this.#ticker = window.setInterval(() => {
+      for (const [c, s] of this.states ?? []) if (s.startTime && !s.endTime && this.view.cards.has(c)) this.view.refreshState(c);
+    }, 1000);
+    if (instance.eventsUrl) this.#stream(instance.eventsUrl);
+  }
+  /** @param {string} url */
+  #stream(url) {
+    const es = new EventSource(url);
+    this.#events = es;
+    const take = (/** @type {MessageEvent} */ e) => {
+      try {
+        const d = JSON.parse(e.data);
+        this.setStates(d.states ?? (d.taskCode ? { [d.taskCode]: d } : d));
+      } catch {
+        // Not a state message.
+      }
+    };
+    es.addEventListener('message', take);
+    es.addEventListener('ti.state', take);
+    es.addEventListener('states', take);
+  }
+  #theme() {
+    this.view.themeChanged();
+    this.minimap.themeChanged();
+  }
+  /** Tasks saved without a place are laid out by the server. */
+  async #place() {
+    const lost = this.model.unplaced();
+    if (lost.length && this.data.urls.layout) {
+      try {
+        const res = await call('POST', this.data.urls.layout, {
+          nodes: [...this.model.tasks.keys()].map((id) => ({ id, w: NODE_W, h: NODE_H })), edges: [...this.model.edges.values()].map((e) => [e.preTaskCode, e.postTaskCode]), direction: 'LR',
+          pinned: [...this.model.places].map(([id, p]) => ({ id, ...p })),
+        });
+        const def = this.model.toDefinition();
+        const missing = new Set(lost);
+        def.locations = [...(def.locations ?? []), ...res.positions.filter((/** @type {any} */ p) => missing.has(p.id)).map((/** @type {any} */ p) => ({ taskCode: p.id, x: p.x, y: p.y }))];
+        this.model.load(def);
+      } catch (err) {
+        this.failed(err);
+      }
+    }
+    if (this.model.unplaced().length) {
+      const def = this.model.toDefinition();
+      def.locations = [...(def.locations ?? []), ...this.model.unplaced().map((taskCode, i) => ({ taskCode, x: (i % 10) * 264, y: Math.floor(i / 10) * 76 }))];
+      this.model.load(def);
+    }
+    this.view.fit();
+  }
+
+  // ---- what changed
+
+  /** @param {{patch: import('./model.js').Patch, reset: boolean}} d */
+  #changed({ patch, reset }) {
+    this.#order = null;
+    if (!reset) this.#serverProblems = this.#serverProblems.filter((p) => !patch.tasks?.some(([c]) => c === p.taskCode));
+    this.view.changed(patch, reset);
+    this.minimap.changed();
+    this.panel.changed(patch);
+    this.list.changed(patch);
+    this.toolbar.update();
+    if (this.states) this.toolbar.updateLegend();
+    if (!reset) {
+      this.draft.touch();
+      clearTimeout(this.#checkTimer);
+      this.#checkTimer = window.setTimeout(() => this.#check(), 250);
+    }
+    this.dispatchEvent(new CustomEvent('dagchange'));
+  }
+  #selected() {
+    this.minimap.changed();
+    const [code] = this.view.selected;
+    if (this.view.selected.size === 1) {
+      if (this.panel.open || this.data.instance) this.panel.show(code);
+      this.view.stage.setAttribute('aria-activedescendant', `dag-task-${code}`);
+    } else {
+      this.view.stage.removeAttribute('aria-activedescendant');
+      if (this.panel.open && (this.view.selected.size === 0 || this.view.selected.size > 1)) this.panel.show(null);
+    }
+    if (this.list.open && !this.list.el.contains(document.activeElement)) this.list.render();
+  }
+  #check() {
+    const found = check(this.model, this.types, { workerGroups: this.data.workerGroups });
+    /** @type {Problem[]} */
+    const list = found.map((f) => ({ taskCode: f.taskCode, field: f.field, message: t(f.key, f.args), severity: f.severity }));
+    for (const p of this.#serverProblems) {
+      if (!list.some((q) => q.taskCode === p.taskCode && q.field === p.field && q.severity === p.severity)) list.push(p);
+    }
+    list.sort((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'));
+    const before = this.problems;
+    this.problems = new Map();
+    for (const p of list) {
+      if (p.taskCode && this.problems.get(p.taskCode) !== 'error') this.problems.set(p.taskCode, p.severity === 'error' ? 'error' : 'warning');
+    }
+    this.problemList = list;
+    this.view.refresh([...new Set([...before.keys(), ...this.problems.keys()])].filter((c) => before.get(c) !== this.problems.get(c)));
+    this.problemPanel.render();
+    this.panel.problems();
+  }
+  /** @param {number} code */
+  problemsOf(code) {
+    return this.problemList.filter((p) => p.taskCode === code);
+  }
+  /** Ask the server too. */
+  async checkNow() {
+    if (!this.data.urls.check) return this.#check();
+    try {
+      const res = await call('POST', this.data.urls.check, { definition: { ...this.data.definition, ...this.model.toDefinition() } });
+      this.#serverProblems = res?.problems ?? [];
+      this.#check();
+      this.say(t('js.editor.problems.count', { count: this.problemList.length }));
+    } catch (err) {
+      this.failed(err);
+    }
+  }
+  /** @param {Problem} p */
+  goToProblem(p) {
+    if (p.taskCode && this.model.tasks.has(p.taskCode)) {
+      this.selectTask(p.taskCode);
+      this.panel.show(p.taskCode, { field: p.field || 'name' });
+    } else if (p.field === 'globalParams') void this.run('variables');
+  }
+
+  // ---- small services for the parts
+
+  /** @param {string} text */
+  say(text) {
+    this.live.textContent = '';
+    this.live.textContent = text;
+  }
+  /** Tasks in reading order. */
+  order() {
+    return (this.#order ??= this.model.topological());
+  }
+  priorities() {
+    const label = /** @type {Record<string, string>} */ ({ HIGHEST: 'js.editor.priority.highest', HIGH: 'js.editor.priority.high', MEDIUM: 'js.editor.priority.medium', LOW: 'js.editor.priority.low', LOWEST: 'js.editor.priority.lowest' });
+    return PRIORITIES.map((value) => ({ value, label: t(label[value]) }));
+  }
+  closeUrl() {
+    return this.data.urls.close ?? '';
+  }
+  /** @param {number} code */
+  selectTask(code) {
+    this.view.select([code]);
+    this.view.reveal(code);
+  }
+  /** Select a task by keyboard and say what it is. @param {number | undefined} code */
+  walkTo(code) {
+    if (code === undefined) return;
+    this.selectTask(code);
+    this.say(this.view.describe(code));
+  }
+  /** @param {number} code @param {{focus?: boolean}} [opt] */
+  openTask(code, opt = {}) {
+    if (!this.view.selected.has(code) || this.view.selected.size > 1) this.view.select([code]);
+    this.panel.show(code, opt);
+    this.view.forgetBox();
+    requestAnimationFrame(() => this.view.reveal(code));
+  }
+  closePanel() {
+    this.panel.show(null);
+    if (this.list.open) return;
+    this.view.stage.focus({ preventScroll: true });
+  }
+  /** @param {number} code */
+  flash(code) {
+    requestAnimationFrame(() => {
+      const el = this.view.cards.get(code);
+      el?.setAttribute('data-flash', '');
+      setTimeout(() => el?.removeAttribute('data-flash'), 1200);
+    });
+  }
+  stopLinking() {
+    this.linkFrom = null;
+    this.view.stage.removeAttribute('data-linking');
+  }
+  /** @param {number} pre @param {number} post */
+  connect(pre, post) {
+    this.#answer(this.model.connect(pre, post));
+  }
+  /** @param {ReturnType<Model['cannotConnect']>} no */
+  #answer(no) {
+    if (no) this.refused(no);
+    else this.say(t('js.editor.did.connect', { count: 1 }));
+  }
+  /** @param {NonNullable<ReturnType<Model['cannotConnect']>>} no */
+  refusal(no) {
+    if (no.why === 'cycle') {
+      const names = (no.path ?? []).map((c) => this.model.tasks.get(c)?.name ?? '');
+      if (names.length > 8) names.splice(4, names.length - 7, '…');
+      return t('js.editor.refused.cycle', { path: names.join(' → ') });
+    }
+    return t(no.why === 'duplicate' ? 'js.editor.refused.duplicate' : no.why === 'self' ? 'js.editor.refused.self' : 'js.editor.refused.missing');
+  }
+  /** Say why an edge was not drawn, and light the way that would close. @param {NonNullable<ReturnType<Model['cannotConnect']>>} no */
+  refused(no) {
+    this.toast(this.refusal(no));
+    if (no.path) for (const c of no.path) this.flash(c);
+  }
+  /** @param {string} text */
+  toast(text) {
+    this.say(text);
+    const el = h('div.dag-toast', { 'data-test': 'editor.toast' }, icon('warn'), h('span', null, text));
+    this.overlay.querySelector('.dag-toast')?.remove();
+    this.overlay.append(el);
+    setTimeout(() => el.remove(), 6000);
+  }
+  /** @param {number} cx @param {number} cy */
+  openMenu(cx, cy) {
+    const items = contextMenu(this, cx, cy);
+    if (items.length) menu(this.overlay, cx, cy, items, () => this.view.stage.focus({ preventScroll: true }));
+  }
+  /** @param {string} id */
+  async labelEdge(id) {
+    const e = this.model.edges.get(id);
+    if (!e || this.readOnly) return;
+    const name = await prompt(this.overlay, t('js.editor.edge.label'), t('js.editor.edge.text'), e.name ?? '');
+    if (name !== null) this.model.labelEdge(id, name.trim());
+    this.view.stage.focus({ preventScroll: true });
+  }
+  /** @param {boolean} list */
+  showList(list) {
+    this.list.el.hidden = !list;
+    this.toggleAttribute('data-list', list);
+    this.querySelector('[data-test="editor.view.graph"]')?.setAttribute('aria-pressed', String(!list));
+    this.querySelector('[data-test="editor.view.list"]')?.setAttribute('aria-pressed', String(list));
+    if (list) this.list.render();
+    else {
+      this.view.forgetBox();
+      this.view.schedule();
+    }
+  }
+  /** @param {number} n @returns {Promise<number[] | null>} */
+  async takeCodes(n) {
+    try {
+      return await this.codes.take(n);
+    } catch (err) {
+      this.failed(err);
+      return null;
+    }
+  }
+  /**
+   * @param {string} type @param {Point} [at] default: a free place in the middle of the view
+   * @param {number} [from] a task to join it to @returns {Promise<number | null>}
+   */
+  async addTask(type, at, from) {
+    if (this.readOnly) return null;
+    const kind = this.types.get(type);
+    const codes = await this.takeCodes(1);
+    if (!codes) return null;
+    const [code] = codes;
+    const c = this.view.centre();
+    const p = at ?? this.#freePlace({ x: c.x - NODE_W / 2, y: c.y - NODE_H / 2 });
+    const edges = from === undefined ? [] : [{ preTaskCode: from, postTaskCode: code, name: '' }];
+    const task = newTask(kind, code, this.model.freeName(type.toLowerCase()));
+    if (this.data.workerGroups?.length && !this.data.workerGroups.includes('default')) task.workerGroup = this.data.workerGroups[0];
+    this.model.add([task], [{ x: snap(p.x), y: snap(p.y) }], edges);
+    remember(type);
+    this.view.select([code]);
+    this.say(t('js.editor.said.added', { name: task.name, type: kind.label }));
+    return code;
+  }
+  /** @param {Point} p */
+  #freePlace(p) {
+    for (let i = 0; i < 40; i++) {
+      if (!this.view.tasksIn({ x: p.x - 12, y: p.y - 12 }, { x: p.x + NODE_W + 12, y: p.y + NODE_H + 12 }).length) return p;
+      p = { x: p.x + (i % 4 === 3 ? 32 : 0), y: p.y + NODE_H + 24 };
+    }
+    return p;
+  }
+
+  // ---- keys
+
+  /** @param {string} name @param {KeyboardEvent} [ev] */
+  run(name, ev) {
+    if (this.readOnly && EDITS.has(name)) return undefined;
+    return COMMANDS[name]?.(this, ev);
+  }
+  /** @param {KeyboardEvent} e */
+  #key(e) {
+    if (e.defaultPrevented || e.isComposing) return;
+    if (e.key === ' ') {
+      e.preventDefault();
+      return this.#space(true);
+    }
+    if (e.key === 'Tab' && !e.ctrlKey && !e.altKey && !e.metaKey) return this.#tab(e);
+    const name = command(e);
+    if (!name || (name === 'paste' && !e.altKey)) return; // the paste event carries the text without asking for permission
+    if (name === 'copy' || name === 'cut') return; // so do copy and cut
+    e.preventDefault();
+    e.stopPropagation();
+    this.walked = name === 'escape';
+    void this.run(name, e);
+  }
+  /** Tab walks the tasks; past the last one, or after Escape, it leaves the canvas. @param {KeyboardEvent} e */
+  #tab(e) {
+    if (this.walked) {
+      this.walked = false;
+      return;
+    }
+    const order = this.order();
+    const cur = [...this.view.selected].at(-1);
+    const i = cur === undefined ? (e.shiftKey ? order.length : -1) : order.indexOf(cur);
+    const next = order[i + (e.shiftKey ? -1 : 1)];
+    if (next === undefined) return;
+    e.preventDefault();
+    this.walkTo(next);
+  }
+  /** @param {boolean} down */
+  #space(down) {
+    this.pointers.space = down;
+    this.view.stage.toggleAttribute('data-space', down);
+  }
+  /** @param {KeyboardEvent} e */
+  #globalKey(e) {
+    if (e.defaultPrevented || document.querySelector('dialog[open]')) return;
+    const name = command(e);
+    if (!name || !GLOBAL.has(name)) return;
+    const inText = /** @type {Element} */ (e.target).closest?.('input, textarea, [contenteditable="true"]');
+    if (inText && (name === 'undo' || name === 'redo' || (name === 'search' && inText.closest('.cm-editor')))) return;
+    e.preventDefault();
+    void this.run(name, e);
+  }
+  /** Copy, cut and paste by the browser's own events. @param {ClipboardEvent} e */
+  #clipboard(e) {
+    const active = document.activeElement;
+    if (document.querySelector('dialog[open]') || !(active === this.view.stage || active === document.body)) return;
+    if (e.type === 'paste') {
+      const text = e.clipboardData?.getData('text/plain') ?? '';
+      if (this.readOnly || (!text.includes('dorado/tasks') && !this.clip)) return;
+      e.preventDefault();
+      const r = this.view.rect();
+      const over = this.pointer && this.pointer.x > r.left && this.pointer.x < r.right && this.pointer.y > r.top && this.pointer.y < r.bottom;
+      const p = over && this.pointer ? this.view.toGraph(this.pointer.x, this.pointer.y) : null;
+      void pasteText(this, text.includes('dorado/tasks') ? text : this.clip, p ? { x: snap(p.x), y: snap(p.y) } : null);
+      return;
+    }
+    if (!this.view.selected.size || (e.type === 'cut' && this.readOnly)) return;
+    void COMMANDS.copy(this);
+    e.clipboardData?.setData('text/plain', this.clip);
+    e.preventDefault();
+    if (e.type === 'cut') this.model.remove(this.view.selected, [], 'cut');
+  }
+
+  // ---- run states
+
+  /** New states of tasks; nothing moves. @param {Record<string, RunState>} change */
+  setStates(change) {
+    if (!this.states) {
+      this.states = new Map();
+      this.view.ctx.states = this.states;
+      this.view.refresh();
+    }
+    for (const [key, s] of Object.entries(change)) {
+      const code = Number(key);
+      if (!this.model.tasks.has(code)) continue;
+      const before = this.states.get(code);
+      this.states.set(code, { ...before, ...s });
+      this.view.refreshState(code);
+      if (before?.state !== s.state && look(s.state).kind === 'failed') this.say(`${this.model.tasks.get(code)?.name}: ${t(look(s.state).label)}`);
+      if (this.panel.code === code && !this.panel.el.contains(document.activeElement)) this.panel.render();
+    }
+    this.minimap.changed();
+    this.toolbar.updateLegend();
+    if (this.list.open) this.list.render();
+  }
+  /** Go to the next task of a state. @param {string} kind @returns {boolean} */
+  jump(kind) {
+    if (!this.states) return false;
+    const all = ofKind(this, kind);
+    if (!all.length) return false;
+    const cur = [...this.view.selected].at(-1);
+    const next = all[(cur === undefined ? 0 : all.indexOf(cur) + 1) % all.length];
+    this.openTask(next);
+    this.say(this.view.describe(next));
+    return true;
+  }
+
+  // ---- server
+
+  #draftStatus() {
+    const s = this.draft.status;
+    this.toolbar.update();
+    if (s === 'saved' || s === 'clean') {
+      this.banner('signedOut', null);
+      this.banner('failed', null);
+    } else if (s === 'signedOut') this.#signIn();
+    else if (s === 'failed') this.banner('failed', t('js.editor.banner.failed'));
+    else if (s === 'conflict') void this.#draftConflict();
+  }
+  async #draftConflict() {
+    const answer = await ask(this.overlay, t('js.editor.draftConflict'), t('js.editor.draftConflict.text'), [
+      { label: t('js.editor.theirs'), value: 'theirs', test: 'conflict.theirs' },
+      { label: t('js.editor.overwrite'), value: 'mine', primary: true, test: 'conflict.mine' },
+    ]);
+    if (answer === 'mine') return this.draft.overwrite();
+    if (answer === 'theirs') {
+      this.draft.paused = true;
+      this.draft.published(this.draft.baseVersion);
+      return location.reload();
+    }
+    this.banner('conflict', t('js.editor.banner.conflict'), h('button.btn.sm', { type: 'button', onclick: () => {
+      this.banner('conflict', null);
+      void this.#draftConflict();
+    } }, t('js.editor.banner.decide')));
+  }
+  #signIn() {
+    this.banner('signedOut', t('js.editor.banner.signedOut'), h('a.btn.sm', { href: this.data.urls.login ?? '/login', target: '_blank', rel: 'noopener', 'data-test': 'editor.signIn' }, t('js.editor.banner.signIn')));
+  }
+  /** A line above the canvas; without text it goes away. @param {string} key @param {string | null} text @param {...Node} actions */
+  banner(key, text, ...actions) {
+    this.bannerEl.querySelector(`[data-key="${key}"]`)?.remove();
+    if (text) this.bannerEl.append(h('div.dag-banner', { 'data-key': key, role: 'status', 'data-test': `editor.banner.${key}` }, icon(key === 'readOnly' ? 'lock' : 'warn'), h('span.grow', null, text), ...actions));
+    this.view.forgetBox();
+  }
+  #banners() {
+    const { draft, definition, readReason } = this.data;
+    if (this.readOnly && !this.data.instance) this.banner('readOnly', readReason || t('js.editor.banner.readOnly'));
+    if (!this.readOnly && draft && definition.version && draft.baseVersion < definition.version) this.banner('stale', t('js.editor.banner.stale', { version: definition.version, base: draft.baseVersion }));
+  }
+  /** @param {unknown} err */
+  failed(err) {
+    if (err instanceof ApiError && err.status === 401) return this.#signIn();
+    this.toast(err instanceof ApiError && err.status ? err.message : t('js.editor.banner.offline'));
+  }
+  /** Save a version, asking for name and message. @param {boolean} online @param {boolean} [close] */
+  async save(online, close = false) {
+    if (this.readOnly) return;
+    const v = await saveDialog(this, online);
+    if (!v) return;
+    this.model.setMeta({ name: v.name, description: v.description, timeout: v.timeout, executionType: v.executionType });
+    await this.#publish(v.message, v.online, close, this.draft.baseVersion);
+  }
+  /** @param {string} message @param {boolean} online @param {boolean} close @param {number} baseVersion */
+  async #publish(message, online, close, baseVersion) {
+    await this.draft.flush();
+    const at = this.model.revision;
+    try {
+      const res = await call('POST', this.data.urls.save ?? '', { baseVersion, definition: { ...this.data.definition, ...this.model.toDefinition() }, message, online });
+      const created = !this.data.definition.code;
+      Object.assign(this.data.definition, { code: res.code, version: res.version, releaseState: res.releaseState });
+      this.draft.published(res.version);
+      if (this.model.revision !== at) this.draft.touch();
+      for (const k of ['stale', 'signedOut', 'failed']) this.banner(k, null);
+      this.#serverProblems = [];
+      this.#check();
+      if (res.urls) Object.assign(this.data.urls, res.urls);
+      if (created && res.url) history.replaceState(history.state, '', res.url);
+      this.toolbar.update();
+      this.say(t('js.editor.said.saved', { version: res.version }));
+      this.toastOk(t('js.editor.said.saved', { version: res.version }));
+      if (close && this.closeUrl()) location.href = this.closeUrl();
+    } catch (err) {
+      await this.#saveFailed(err, message, online, close);
+    }
+  }
+  /** @param {string} text */
+  toastOk(text) {
+    const el = h('div.dag-toast.ok', { 'data-test': 'editor.saved' }, icon('check'), h('span', null, text));
+    this.overlay.querySelector('.dag-toast')?.remove();
+    this.overlay.append(el);
+    setTimeout(() => el.remove(), 4000);
+  }
+  /** @param {unknown} err @param {string} message @param {boolean} online @param {boolean} close */
+  async #saveFailed(err, message, online, close) {
+    if (!(err instanceof ApiError)) throw err;
+    if (err.status === 422) {
+      this.#serverProblems = (err.body.problems ?? []).map((/** @type {Problem} */ p) => ({ severity: 'error', ...p }));
+      this.#check();
+      this.problemPanel.el.hidden = false;
+      this.problemPanel.render();
+      this.toast(err.message);
+      if (this.#serverProblems[0]) this.goToProblem(this.#serverProblems[0]);
+      return;
+    }
+    const current = err.body.current;
+    if (err.status !== 409 || !current) return this.failed(err);
+    const when = new Date(current.savedAt);
+    const answer = await ask(this.overlay, t('js.editor.saveConflict'), t('js.editor.saveConflict.text', { version: current.version, user: current.savedBy ?? '', time: Number.isNaN(+when) ? '' : when.toLocaleString(document.documentElement.lang || 'en') }), [
+      { label: t('js.editor.cancel'), value: '', test: 'conflict.cancel' },
+      { label: t('js.editor.theirs'), value: 'theirs', test: 'conflict.theirs' },
+      { label: t('js.editor.mine'), value: 'mine', primary: true, test: 'conflict.mine' },
+    ]);
+    if (answer === 'mine') return this.#publish(message, online, close, current.version);
+    if (answer !== 'theirs') return;
+    await this.draft.discard().catch((e) => this.failed(e));
+    this.draft.paused = false;
+    if (!current.definition) return location.reload();
+    this.data.definition = { ...this.data.definition, ...current.definition, version: current.version };
+    this.model.load(this.data.definition);
+    this.draft.published(current.version);
+    await this.#place();
+  }
+  async discardDraft() {
+    const answer = await ask(this.overlay, t('js.editor.discard'), t('js.editor.discard.text'), [
+      { label: t('js.editor.cancel'), value: '', test: 'discard.cancel' },
+      { label: t('js.editor.discard'), value: 'yes', primary: true, test: 'discard.confirm' },
+    ]);
+    if (!answer) return;
+    try {
+      await this.draft.discard();
+      this.draft.published(this.data.definition.version);
+      location.reload();
+    } catch (err) {
+      this.draft.paused = false;
+      this.failed(err);
+    }
+  }
+  async toggleRelease() {
+    const { definition, urls } = this.data;
+    if (!definition.code) return;
+    const online = definition.releaseState === 'ONLINE';
+    try {
+      const res = await call('POST', (online ? urls.offline : urls.online) ?? '', {});
+      definition.releaseState = res.releaseState;
+      this.toolbar.update();
+      this.say(t(res.releaseState === 'ONLINE' ? 'js.editor.tag.online' : 'js.editor.tag.offline', { version: definition.version }));
+    } catch (err) {
+      this.failed(err);
+    }
+  }
+  /** Open the run dialog, for a part of the graph when a task is given. @param {number} [code] @param {string} [depend] */
+  async openRun(code, depend) {
+    if (!this.data.urls.run || this.data.definition.releaseState !== 'ONLINE') return;
+    const url = new URL(this.data.urls.run, location.href);
+    if (code !== undefined) {
+      url.searchParams.set('startNode', String(code));
+      url.searchParams.set('depend', depend ?? 'TASK_POST');
+    }
+    const address = url.pathname + url.search;
+    const htmx = /** @type {any} */ (globalThis).htmx;
+    if (htmx?.ajax && document.querySelector('#dialog')) htmx.ajax('GET', address, '#dialog');
+    else location.href = address;
+  }
+  exportJson() {
+    const text = JSON.stringify({ ...this.data.definition, ...this.model.toDefinition() }, null, 2);
+    const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+    const a = h('a', { href: url, download: `${this.model.meta.name || 'workflow'}.json` });
+    a.click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
+}
+
+customElements.define('dag-editor', DagEditor);
