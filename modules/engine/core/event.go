@@ -1,0 +1,106 @@
+package core
+
+import (
+	"time"
+
+	"dorado/modules/flow"
+)
+
+// Event is what can happen to a run. Events that name an attempt which is no longer the node's valid one, or that come
+// after its end, change nothing: they arrive more than once and out of order.
+type Event interface{ event() }
+
+// Begin starts a run that has no attempts, or carries on one that was finished: Attempts that succeeded are kept unless
+// something before them runs again, paused ones are resumed, all others are superseded (engine.md 2.6). With Fresh all
+// attempts are superseded (REPEAT_RUNNING).
+type Begin struct {
+	Command flow.CommandType
+	Fresh   bool
+}
+
+// Adopt carries on a run that another process, or this one before a restart, left in the middle (engine.md 10.3).
+type Adopt struct{}
+
+// Pause asks that nothing new starts.
+type Pause struct{}
+
+// Stop asks that everything ends.
+type Stop struct{}
+
+// Placed says that the shell chose a worker for a ready attempt.
+type Placed struct {
+	Node int32
+	ID   int64
+	Host string
+}
+
+// Refused says that the worker definitively did not take the attempt.
+type Refused struct {
+	Node int32
+	ID   int64
+	Why  string
+}
+
+// Unplaceable ends an attempt that no worker can ever take, or whose input cannot be built.
+type Unplaceable struct {
+	Node int32
+	ID   int64
+	Why  string
+}
+
+// Started says that the attempt's work began.
+type Started struct {
+	Node        int32
+	ID          int64
+	At          time.Time
+	PID         int
+	LogPath     string
+	ExecutePath string
+}
+
+// Finished is the end of an attempt as its worker saw it. Outcome is SUCCESS, FAILURE or KILL.
+type Finished struct {
+	Started
+	Outcome  flow.TaskState
+	End      time.Time
+	ExitCode int
+	Message  string
+	AppLink  string
+	VarPool  []flow.Property
+}
+
+// Lost says that the attempt's worker is gone, or does not know the attempt.
+type Lost struct {
+	Node int32
+	ID   int64
+	Why  string
+}
+
+// AlarmKind tells timers apart.
+type AlarmKind uint8
+
+// The timers of an attempt.
+const (
+	AlarmDue         AlarmKind = iota // its delay or retry interval is over
+	AlarmTimeout                      // it runs longer than its timeout
+	AlarmUnconfirmed                  // its kill was not confirmed in KillTimeout
+)
+
+// Alarm is a timer that went off.
+type Alarm struct {
+	Node int32
+	ID   int64
+	Kind AlarmKind
+}
+
+func (Begin) event()       {}
+func (Adopt) event()       {}
+func (Pause) event()       {}
+func (Stop) event()        {}
+func (Placed) event()      {}
+func (Refused) event()     {}
+func (Unplaceable) event() {}
+func (Started) event()     {}
+func (Finished) event()    {}
+func (Lost) event()        {}
+func (Alarm) event()       {}
