@@ -32,6 +32,7 @@ func Layers() []Layer {
 
 		// 3: the modules; one imports only those to its left.
 		{3, []string{"modules/frame"}},
+		{3, []string{"modules/frame"}},
 		{3, []string{"modules/audit"}},
 		{3, []string{"modules/access"}},
 		{3, []string{"modules/identity"}},
@@ -65,7 +66,7 @@ type Prohibition struct {
 // Prohibitions returns the rules with teeth. .golangci.yml repeats them for direct imports, and a test compares the two.
 func Prohibitions() []Prohibition {
 	features := []string{
-		"modules/audit", "modules/access", "modules/identity", "modules/security",
+		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
 		"modules/project", "modules/workflow", "modules/instance", "modules/home",
 	}
 	return []Prohibition{
