@@ -133,9 +133,9 @@ func TestPluralsFollowTheCountInEachLanguage(t *testing.T) {
 	t.Parallel()
 	en := WithLocale(t.Context(), English)
 	zh := WithLocale(t.Context(), Chinese)
-	require.Equal(t, "1 min ago", T(en, "component.time.ago.minute", "count", 1))
-	require.Equal(t, "2 min ago", T(en, "component.time.ago.minute", "count", int64(2)))
-	require.Equal(t, "1 分钟前", T(zh, "component.time.ago.minute", "count", 1))
+	require.Equal(t, "1 min ago", T(en, "js.time.ago.minute", "count", 1))
+	require.Equal(t, "2 min ago", T(en, "js.time.ago.minute", "count", int64(2)))
+	require.Equal(t, "1 分钟前", T(zh, "js.time.ago.minute", "count", 1))
 	require.Equal(t, "1,284 items", T(en, "component.pager.total", "count", 1284))
 	require.Equal(t, "1 item", T(en, "component.pager.total", "count", 1))
 }

@@ -42,7 +42,7 @@ func Ago(ctx context.Context, now, t time.Time) string {
 	var n int64
 	switch {
 	case d < 45*time.Second:
-		return T(ctx, "component.time.now")
+		return T(ctx, "js.time.now")
 	case d < 90*time.Minute:
 		unit, n = "minute", int64((d+30*time.Second)/time.Minute)
 	case d < 36*time.Hour:
@@ -52,9 +52,9 @@ func Ago(ctx context.Context, now, t time.Time) string {
 	default:
 		return t.In(Zone(ctx)).Format("2006-01-02")
 	}
-	prefix := "component.time.ago."
+	prefix := "js.time.ago."
 	if future {
-		prefix = "component.time.in."
+		prefix = "js.time.in."
 	}
 	return T(ctx, prefix+unit, "count", n)
 }
@@ -82,13 +82,13 @@ func Duration(ctx context.Context, d time.Duration) string {
 			return large
 		}
 		small := amount(ctx, units[i+1].name, int64(rest/units[i+1].size))
-		return T(ctx, "component.duration.pair", "large", large, "small", small)
+		return T(ctx, "js.duration.pair", "large", large, "small", small)
 	}
 	return ""
 }
 
 func amount(ctx context.Context, unit string, n int64) string {
-	return T(ctx, "component.duration."+unit, "n", n)
+	return T(ctx, "js.duration."+unit, "n", n)
 }
 
 func group(n int64) string {

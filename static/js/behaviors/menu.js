@@ -25,10 +25,10 @@ export function menu(el) {
     if (open) {
       place();
       addEventListener('scroll', hide, { capture: true, once: true });
-      addEventListener('resize', hide, { once: true });
+      addEventListener('resize', place);
     } else {
       removeEventListener('scroll', hide, { capture: true });
-      removeEventListener('resize', hide);
+      removeEventListener('resize', place);
     }
   });
   el.addEventListener('keydown', (e) => {

@@ -1,4 +1,6 @@
 // @ts-check
+import { t } from '../messages.js';
+
 /**
  * How far a moment lies from now, in the largest unit that fits; null when it is
  * so far away that the date says more.
@@ -39,11 +41,6 @@ export function parts(ms) {
 /** <do-time>: keeps the words of a <time> in it true. */
 export function defineTime() {
   if (customElements.get('do-time')) return;
-  const lang = document.documentElement.lang || 'en';
-  const relative = new Intl.RelativeTimeFormat(lang, { numeric: 'always', style: lang.startsWith('zh') ? 'long' : 'narrow' });
-  const zh = lang.startsWith('zh');
-  const names = zh ? { d: '天', h: '小时', m: '分', s: '秒' } : { d: 'd', h: 'h', m: 'm', s: 's' };
-
   customElements.define(
     'do-time',
     class extends HTMLElement {
@@ -64,11 +61,12 @@ export function defineTime() {
         const then = Date.parse(time.dateTime);
         const elapsed = this.getAttribute('mode') === 'elapsed';
         if (elapsed) {
-          time.textContent = parts(Date.now() - then).map(([unit, count]) => `${count}${names[unit]}`).join(zh ? '' : ' ');
+          const [large, small] = parts(Date.now() - then).map(([unit, n]) => t(`js.duration.${unit}`, { n }));
+          time.textContent = small ? t('js.duration.pair', { large, small }) : large;
         } else {
           const d = distance(then, Date.now());
-          // Below a minute the server's "just now" stays.
-          if (d && d.unit !== 'second') time.textContent = relative.format(d.value, d.unit);
+          if (d?.unit === 'second') time.textContent = t('js.time.now');
+          else if (d) time.textContent = t(`js.time.${d.value < 0 ? 'ago' : 'in'}.${d.unit}`, { count: Math.abs(d.value) });
         }
         this.#timer = setTimeout(() => this.#tick(), elapsed ? 1000 : 20_000);
       }
