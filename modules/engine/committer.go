@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"dorado/app/kit/db"
+)
+
+const (
+	// groupLimit bounds one commit, in attempt rows.
+	groupLimit = 2000
+	// company is how many changes make it worth waiting a moment for more: a lone chain never waits.
+	company = 8
+	// linger is that moment (performance.md, hint 3).
+	linger = 2 * time.Millisecond
+	// saveTimeout bounds one try of one group.
+	saveTimeout = 30 * time.Second
+)
+
+// errFenced says that another master took this one's place: nothing it decides counts any more.
+var errFenced = errors.New("engine: this master was fenced off by its successor")
+
+// saver writes one group of changes in one transaction. It returns which of the group's commands this master got; the
+// rows of the others are not written.
+type saver interface {
+	save(ctx context.Context, w *db.Writer, g *group, now time.Time) (taken map[int64]bool, err error)
+}
+
+// group is many changes merged: each attempt and each run once, as the last of them left it.
+type group struct {
+	attempts []groupedAttempt
+	runs     []groupedRun
+	commands []groupedCommand
+}
+
+type groupedAttempt struct {
+	attemptRow
+	command int64 // written only if this command was taken; 0 = always
+}
+
+type groupedRun struct {
+	runRow
+	command int64
+}
+
+type groupedCommand struct{ id, run int64 }
+
+// merge folds changes into one group.
+func merge(changes []*change) *group {
+	g := &group{}
+	attempts, runs := map[int64]int{}, map[int64]int{}
+	claimedBy := map[int64]int64{} // run → the command in this group that later changes of the run depend on
+	for _, c := range changes {
+		if c.command != 0 {
+			g.commands = append(g.commands, groupedCommand{c.command, c.run})
+			claimedBy[c.run] = c.command
+		}
+		command := claimedBy[c.run]
+		for i := range c.attempts {
+			row := &c.attempts[i]
+			if at, ok := attempts[row.id]; ok {
+				insert := g.attempts[at].insert
+				g.attempts[at].attemptRow = *row
+				g.attempts[at].insert = insert || row.insert
+				continue
+			}
+			attempts[row.id] = len(g.attempts)
+			g.attempts = append(g.attempts, groupedAttempt{*row, command})
+		}
+		if c.instance == nil {
+			continue
+		}
+		if at, ok := runs[c.run]; ok {
+			g.runs[at].runRow = *c.instance
+			continue
+		}
+		runs[c.run] = len(g.runs)
+		g.runs = append(g.runs, groupedRun{*c.instance, command})
+	}
+	return g
+}
+
+// committer is the one writer of a master: it takes whatever changes wait, of all runs, saves them in one commit, and
+// then lets their effects go, in order (performance.md, hints 2 to 5).
+type committer struct {
+	writer  *db.Writer
+	saver   saver
+	logger  *slog.Logger
+	now     func() time.Time
+	applied func(context.Context, []groupedCommand) (map[int64]bool, error)
+	changed func(runs []int64) // told after each commit
+	fenced  func()
+
+	mu      sync.Mutex
+	waiting []*change
+	wake    chan struct{}
+}
+
+// add queues a change. It never blocks; what bounds the queue is the number of attempts that are in flight at all.
+func (c *committer) add(ch *change) {
+	c.mu.Lock()
+	c.waiting = append(c.waiting, ch)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes up to groupLimit rows' worth of changes from the queue.
+func (c *committer) take() []*change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rows := 0
+	for i, ch := range c.waiting {
+		rows += len(ch.attempts) + 1
+		if rows > groupLimit && i > 0 {
+			taken := c.waiting[:i:i]
+			c.waiting = c.waiting[i:]
+			return taken
+		}
+	}
+	taken := c.waiting
+	c.waiting = nil
+	return taken
+}
+
+// run commits until ctx ends and the queue is empty. It returns errFenced when another master took over.
+func (c *committer) run(ctx context.Context) error {
+	lastSize := 0
+	for {
+		changes := c.take()
+		if len(changes) == 0 {
+			select {
+			case <-c.wake:
+				continue
+			case <-ctx.Done():
+				if changes = c.take(); len(changes) == 0 {
+					return nil
+				}
+			}
+		}
+		if lastSize >= company && len(changes) < lastSize && ctx.Err() == nil {
+			time.Sleep(linger)
+			changes = append(changes, c.take()...)
+		}
+		lastSize = len(changes)
+		if err := c.commit(ctx, changes); err != nil {
+			return err
+		}
+	}
+}
+
+// commit saves changes, again and again while the database is away, and performs them.
+func (c *committer) commit(ctx context.Context, changes []*change) error {
+	doubt := false // the last try may have been committed after all
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		var err error
+		if doubt {
+			err = c.resolve(ctx, changes)
+		}
+		if err == nil {
+			err = c.try(ctx, changes)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errFenced):
+			c.fenced()
+			return err
+		case !db.Unavailable(err) && len(changes) > 1:
+			// One of them cannot be written. Alone, each shows whether it is the one, and the others go through.
+			for _, one := range changes {
+				if err := c.commit(ctx, []*change{one}); err != nil {
+					return err
+				}
+			}
+			return nil
+		case !db.Unavailable(err):
+			c.logger.Error("a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
+			if changes[0].lost != nil {
+				changes[0].lost()
+			}
+			return nil
+		}
+		doubt = true
+		c.logger.Warn("database unavailable; the save is tried again", "changes", len(changes), "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil // not saved, so not acknowledged and not performed: the next start decides it again
+		}
+	}
+}
+
+// resolve clears up a try whose answer was lost: attempts may be written twice, but a command that is gone because this
+// very master took it must not look as if another one had.
+func (c *committer) resolve(ctx context.Context, changes []*change) error {
+	commands := merge(changes).commands
+	if len(commands) == 0 {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	applied, err := c.applied(bounded, commands)
+	if err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		if applied[ch.command] {
+			ch.command = 0
+		}
+	}
+	return nil
+}
+
+func (c *committer) try(ctx context.Context, changes []*change) error {
+	g := merge(changes)
+	var taken map[int64]bool
+	if len(g.attempts)+len(g.runs)+len(g.commands) > 0 {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		defer cancel()
+		var err error
+		if taken, err = c.saver.save(bounded, c.writer, g, c.now()); err != nil {
+			return err
+		}
+	}
+	runs := make([]int64, 0, len(changes))
+	void := map[int64]bool{}
+	for _, ch := range changes {
+		if ch.command != 0 && !taken[ch.command] {
+			void[ch.run] = true
+		}
+		if void[ch.run] {
+			if ch.lost != nil {
+				ch.lost()
+			}
+			continue
+		}
+		if ch.after != nil {
+			ch.after()
+		}
+		if n := len(runs); n == 0 || runs[n-1] != ch.run {
+			runs = append(runs, ch.run)
+		}
+	}
+	c.changed(runs)
+	return nil
+}

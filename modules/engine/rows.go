@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"dorado/modules/engine/core"
+	"dorado/modules/flow"
+)
+
+// attemptRow is what one save writes of an attempt: all of it for a new one, the part below Host for a known one.
+type attemptRow struct {
+	insert      bool
+	id          int64
+	run         int64
+	project     int64
+	taskCode    int64
+	taskVersion int
+	name        string
+	taskType    string
+	number      int
+	maxRetries  int
+	workerGroup string
+	priority    string
+	firstSubmit time.Time
+
+	host        string
+	state       string
+	valid       bool
+	pid         int
+	exitCode    *int
+	logPath     string
+	executePath string
+	appLink     string
+	varPool     string
+	message     string
+	submit      time.Time
+	due         time.Time
+	start       time.Time
+	end         time.Time
+}
+
+// runRow is what one save writes of a workflow instance.
+type runRow struct {
+	id       int64
+	state    string
+	history  string
+	message  string
+	varPool  string
+	end      time.Time
+	finished bool
+}
+
+// change is what one event did to one run: saved as a whole or not at all, in the order in which changes were made.
+type change struct {
+	run      int64
+	attempts []attemptRow
+	instance *runRow
+	command  int64 // the command that this change carries out; the change is void when another master took it
+	// after performs the effects, once the change is durable; it must not block. lost tells the run's shard instead that
+	// the change was void.
+	after func()
+	lost  func()
+}
+
+// emptyList is how a list column without entries is written.
+const emptyList = "[]"
+
+// messageLimit bounds what people are told in one line, in bytes.
+const messageLimit = 4000
+
+func newAttemptRow(l *live, a *core.Attempt) attemptRow {
+	t := &l.run.Graph.Tasks[a.Node]
+	row := attemptRow{
+		insert: !a.Stored(), id: a.ID, run: l.run.InstanceID, project: l.run.ProjectCode, taskCode: t.Code, taskVersion: t.Version,
+		name: t.Name, taskType: t.Type, number: a.Number, maxRetries: t.RetryTimes, workerGroup: a.WorkerGroup,
+		priority: string(t.Priority), firstSubmit: a.FirstSubmit,
+		host: a.Host, state: string(a.State), valid: a.Valid, pid: a.PID, exitCode: a.ExitCode, logPath: clean(a.LogPath),
+		executePath: clean(a.ExecutePath), appLink: clean(a.AppLink), varPool: properties(a.VarPool),
+		message: clip(a.Message), submit: a.Submit, due: a.Due, start: a.Start, end: a.End,
+	}
+	a.MarkStored()
+	return row
+}
+
+func newRunRow(l *live, finished bool) *runRow {
+	row := &runRow{
+		id: l.run.InstanceID, state: string(l.run.State), history: history(l.run.History), message: clip(l.run.Message),
+		varPool: emptyList, end: l.run.EndTime, finished: finished,
+	}
+	if finished {
+		row.varPool = properties(l.mergedPool())
+	}
+	return row
+}
+
+// properties writes a list of parameters; nothing is the empty list.
+func properties(p []flow.Property) string {
+	if len(p) == 0 {
+		return emptyList
+	}
+	data, err := json.Marshal(p)
+	if err != nil { // strings only: cannot happen
+		return emptyList
+	}
+	return clean(string(data))
+}
+
+// history writes a run's states as DolphinScheduler's stateHistory: UTC, to the second.
+func history(changes []core.StateChange) string {
+	type entry struct {
+		Time  string `json:"time"`
+		State string `json:"state"`
+		Desc  string `json:"desc"`
+	}
+	list := make([]entry, len(changes))
+	for i, c := range changes {
+		list[i] = entry{Time: c.Time.UTC().Format(time.DateTime), State: string(c.State), Desc: c.Why}
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return emptyList
+	}
+	return string(data)
+}
+
+// parseHistory reads what history wrote; a text it cannot read counts as none.
+func parseHistory(text string) []core.StateChange {
+	var list []struct{ Time, State, Desc string }
+	if json.Unmarshal([]byte(text), &list) != nil {
+		return nil
+	}
+	changes := make([]core.StateChange, 0, len(list))
+	for _, e := range list {
+		at, err := time.Parse(time.DateTime, e.Time)
+		if err != nil {
+			continue
+		}
+		changes = append(changes, core.StateChange{Time: at, State: flow.WorkflowState(e.State), Why: e.Desc})
+	}
+	return changes
+}
+
+// clean makes text from outside acceptable to both databases: valid UTF-8 without NUL.
+func clean(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+func clip(s string) string {
+	s = clean(s)
+	if len(s) > messageLimit {
+		s = strings.ToValidUTF8(s[:messageLimit], "") + "…"
+	}
+	return s
+}

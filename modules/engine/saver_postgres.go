@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"dorado/app/kit/db"
+)
+
+// postgresSaver writes a whole group of changes in one statement: one round trip, one commit, however many rows.
+//
+// The fence row is locked FOR SHARE, so a successor that raises the epoch waits for a save in flight and then sees all
+// of it; a save after that finds no fence row and writes nothing.
+type postgresSaver struct {
+	name      string
+	epoch     int64
+	statement string    // pgStatement()
+	planned   *sql.Conn // the connection whose planner is set up
+}
+
+// Point updates by key must never be planned as a scan, which a fresh or fast-growing table invites.
+const postgresPlans = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`
+
+// pgColumn is one column of a table function made of arrays; kind is its SQL type, or "instant" for milliseconds.
+type pgColumn struct{ name, kind string }
+
+var (
+	pgAttemptIdentity = []pgColumn{
+		{"id", "bigint"}, {"workflow_instance_id", "bigint"}, {"project_code", "bigint"}, {"task_code", "bigint"},
+		{"task_version", "int"}, {"name", "text"}, {"task_type", "text"}, {"attempt", "int"}, {"max_retry_times", "int"},
+		{"worker_group", "text"}, {"priority", "text"}, {"first_submit_time", "instant"},
+	}
+	pgAttemptState = []pgColumn{
+		{"host", "text"}, {"state", "text"}, {"valid", "bool"}, {"pid", "int"}, {"exit_code", "int"}, {"log_path", "text"},
+		{"execute_path", "text"}, {"app_link", "text"}, {"var_pool", "text"}, {"message", "text"}, {"submit_time", "instant"},
+		{"due_time", "instant"}, {"start_time", "instant"}, {"end_time", "instant"},
+	}
+	pgRun = []pgColumn{
+		{"id", "bigint"}, {"state", "text"}, {"state_history", "text"}, {"message", "text"}, {"var_pool", "text"},
+		{"end_time", "instant"}, {"finished", "bool"},
+	}
+	pgCommand = pgColumn{"command", "bigint"} // the row counts only if this command was taken; 0 = always
+)
+
+// pgStatement is the one statement of a save. Its parameters: the master's name and epoch, now, the commands, then the
+// columns of new attempts, of known attempts and of runs, each group ended by its command.
+func pgStatement() string {
+	next := 4
+	rows := func(columns []pgColumn) string {
+		var arrays, names []string
+		for _, c := range append(slices.Clone(columns), pgCommand) {
+			next++
+			kind := c.kind
+			if kind == "instant" {
+				kind = "bigint"
+			}
+			arrays, names = append(arrays, fmt.Sprintf("$%d::%s[]", next, kind)), append(names, c.name)
+		}
+		return "unnest(" + strings.Join(arrays, ", ") + ") AS u (" + strings.Join(names, ", ") + ")"
+	}
+	value := func(c pgColumn) string {
+		if c.kind == "instant" {
+			return pgInstant("u." + c.name)
+		}
+		return "u." + c.name
+	}
+	each := func(columns []pgColumn, show func(pgColumn) string) string {
+		parts := make([]string, len(columns))
+		for i, c := range columns {
+			parts[i] = show(c)
+		}
+		return strings.Join(parts, ", ")
+	}
+	name := func(c pgColumn) string { return c.name }
+	assign := func(c pgColumn) string { return c.name + " = " + value(c) }
+	const counts = "(u.command = 0 OR u.command IN (SELECT id FROM taken))"
+	all := slices.Concat(pgAttemptIdentity, pgAttemptState)
+	return `WITH fence AS (
+  SELECT 1 FROM master WHERE name = $1 AND epoch = $2 FOR SHARE
+), taken AS (
+  DELETE FROM command c USING fence WHERE c.id = ANY ($4::bigint[]) RETURNING c.id
+), inserted AS (
+  INSERT INTO task_instance (` + each(all, name) + `)
+  SELECT ` + each(all, value) + ` FROM ` + rows(all) + `, fence WHERE ` + counts + `
+  ON CONFLICT (id) DO UPDATE SET ` + each(pgAttemptState, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name }) + `
+), updated AS (
+  UPDATE task_instance t SET ` + each(pgAttemptState, assign) + `
+  FROM ` + rows(slices.Concat(pgAttemptIdentity[:1], pgAttemptState)) + `, fence WHERE t.id = u.id AND ` + counts + `
+), runs AS (
+  UPDATE workflow_instance w SET
+    state = CASE WHEN u.state = 'RUNNING_EXECUTION' AND w.state IN ('READY_STOP', 'READY_PAUSE') THEN w.state ELSE u.state END,
+    state_history = u.state_history, message = u.message, end_time = ` + pgInstant("u.end_time") + `,
+    var_pool = CASE WHEN u.finished THEN u.var_pool ELSE w.var_pool END,
+    owner = $1, owner_epoch = $2, host = $1, updated_at = ` + pgInstant("$3::bigint") + `
+  FROM ` + rows(pgRun) + `, fence WHERE w.id = u.id AND ` + counts + `
+)
+SELECT (SELECT count(*) FROM fence), ARRAY (SELECT id FROM taken)`
+}
+
+// pgInstant turns a bigint of milliseconds, 0 for none, into an instant; exact, unlike to_timestamp.
+func pgInstant(column string) string {
+	return "CASE WHEN " + column + " = 0 THEN NULL ELSE timestamptz 'epoch' + " + column + " * interval '1 millisecond' END"
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// save implements saver.
+func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now time.Time) (taken map[int64]bool, err error) {
+	err = w.Do(ctx, func(conn *sql.Conn) error {
+		if s.planned != conn {
+			if _, err := conn.ExecContext(ctx, postgresPlans); err != nil {
+				return fmt.Errorf("set up the committer's connection: %w", err)
+			}
+			s.planned = conn
+		}
+		stmt, err := w.Stmt(ctx, s.statement)
+		if err != nil {
+			return fmt.Errorf("prepare the save: %w", err)
+		}
+		taken, err = s.write(ctx, stmt, g, now)
+		return err
+	})
+	return taken, err
+}
+
+func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, now time.Time) (map[int64]bool, error) {
+	commands := make([]int64, len(g.commands))
+	for i, c := range g.commands {
+		commands[i] = c.id
+	}
+	args := make([]any, 0, 64)
+	args = append(args, s.name, s.epoch, millis(now), pq.Array(commands))
+	args = pgAttempts(args, g.attempts, true)
+	args = pgAttempts(args, g.attempts, false)
+	args = pgRuns(args, g.runs)
+	var fenced int64
+	var ids pq.Int64Array
+	if err := stmt.QueryRowContext(ctx, args...).Scan(&fenced, &ids); err != nil {
+		return nil, err
+	}
+	if fenced == 0 {
+		return nil, errFenced
+	}
+	taken := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		taken[id] = true
+	}
+	return taken, nil
+}
+
+// pgAttempts appends the columns of the new attempts (insert) or of the known ones.
+func pgAttempts(args []any, rows []groupedAttempt, insert bool) []any {
+	var id, run, project, taskCode, taskVersion, number, maxRetries, firstSubmit, pid, submit, due, start, end, command []int64
+	var name, taskType, workerGroup, priority, host, state, logPath, executePath, appLink, varPool, message []string
+	var exitCode []sql.NullInt64
+	var valid []bool
+	for i := range rows {
+		r := &rows[i]
+		if r.insert != insert {
+			continue
+		}
+		id = append(id, r.id)
+		if insert {
+			run, project, taskCode = append(run, r.run), append(project, r.project), append(taskCode, r.taskCode)
+			taskVersion, name, taskType = append(taskVersion, int64(r.taskVersion)), append(name, r.name), append(taskType, r.taskType)
+			number, maxRetries = append(number, int64(r.number)), append(maxRetries, int64(r.maxRetries))
+			workerGroup, priority = append(workerGroup, r.workerGroup), append(priority, r.priority)
+			firstSubmit = append(firstSubmit, millis(r.firstSubmit))
+		}
+		host, state, valid, pid = append(host, r.host), append(state, r.state), append(valid, r.valid), append(pid, int64(r.pid))
+		code := sql.NullInt64{}
+		if r.exitCode != nil {
+			code = sql.NullInt64{Int64: int64(*r.exitCode), Valid: true}
+		}
+		exitCode, logPath, executePath = append(exitCode, code), append(logPath, r.logPath), append(executePath, r.executePath)
+		appLink, varPool, message = append(appLink, r.appLink), append(varPool, r.varPool), append(message, r.message)
+		submit, due = append(submit, millis(r.submit)), append(due, millis(r.due))
+		start, end, command = append(start, millis(r.start)), append(end, millis(r.end)), append(command, r.command)
+	}
+	args = append(args, pq.Array(id))
+	if insert {
+		args = append(args, pq.Array(run), pq.Array(project), pq.Array(taskCode), pq.Array(taskVersion), pq.Array(name), pq.Array(taskType),
+			pq.Array(number), pq.Array(maxRetries), pq.Array(workerGroup), pq.Array(priority), pq.Array(firstSubmit))
+	}
+	return append(args, pq.Array(host), pq.Array(state), pq.Array(valid), pq.Array(pid), pq.Array(exitCode), pq.Array(logPath),
+		pq.Array(executePath), pq.Array(appLink), pq.Array(varPool), pq.Array(message), pq.Array(submit), pq.Array(due), pq.Array(start),
+		pq.Array(end), pq.Array(command))
+}
+
+func pgRuns(args []any, rows []groupedRun) []any {
+	var id, end, command []int64
+	var state, history, message, varPool []string
+	var finished []bool
+	for i := range rows {
+		r := &rows[i]
+		id, state, history = append(id, r.id), append(state, r.state), append(history, r.history)
+		message, varPool, end = append(message, r.message), append(varPool, r.varPool), append(end, millis(r.end))
+		finished, command = append(finished, r.finished), append(command, r.command)
+	}
+	return append(args, pq.Array(id), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
+		pq.Array(finished), pq.Array(command))
+}

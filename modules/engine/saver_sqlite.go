@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"dorado/app/kit/db"
+)
+
+// sqliteSaver writes a group row by row with prepared statements in one transaction: there is no round trip to save.
+type sqliteSaver struct {
+	name  string
+	epoch int64
+}
+
+const (
+	sqliteFence  = `SELECT 1 FROM master WHERE name = ? AND epoch = ?`
+	sqliteTake   = `DELETE FROM command WHERE id = ?`
+	sqliteInsert = `INSERT INTO task_instance (id, workflow_instance_id, project_code, task_code, task_version, name, task_type, attempt,
+	   max_retry_times, worker_group, priority, first_submit_time, host, state, valid, pid, exit_code, log_path, execute_path,
+	   app_link, var_pool, message, submit_time, due_time, start_time, end_time)
+	 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	 ON CONFLICT (id) DO UPDATE SET host = EXCLUDED.host, state = EXCLUDED.state, valid = EXCLUDED.valid, pid = EXCLUDED.pid, exit_code = EXCLUDED.exit_code,
+	   log_path = EXCLUDED.log_path, execute_path = EXCLUDED.execute_path, app_link = EXCLUDED.app_link, var_pool = EXCLUDED.var_pool, message = EXCLUDED.message,
+	   submit_time = EXCLUDED.submit_time, due_time = EXCLUDED.due_time, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time`
+	sqliteUpdate = `UPDATE task_instance SET host = ?, state = ?, valid = ?, pid = ?, exit_code = ?, log_path = ?, execute_path = ?,
+	   app_link = ?, var_pool = ?, message = ?, submit_time = ?, due_time = ?, start_time = ?, end_time = ? WHERE id = ?`
+	sqliteUpdateRun = `UPDATE workflow_instance SET
+	   state = CASE WHEN ? = 'RUNNING_EXECUTION' AND state IN ('READY_STOP', 'READY_PAUSE') THEN state ELSE ? END,
+	   state_history = ?, message = ?, var_pool = CASE WHEN ? THEN ? ELSE var_pool END, end_time = ?,
+	   owner = ?, owner_epoch = ?, host = ?, updated_at = ? WHERE id = ?`
+)
+
+// save implements saver.
+func (s *sqliteSaver) save(ctx context.Context, w *db.Writer, g *group, now time.Time) (taken map[int64]bool, err error) {
+	taken = make(map[int64]bool, len(g.commands))
+	err = w.Tx(ctx, func(*sql.Conn) error {
+		fence, err := w.Stmt(ctx, sqliteFence)
+		if err != nil {
+			return err
+		}
+		var one int
+		if err := fence.QueryRowContext(ctx, s.name, s.epoch).Scan(&one); errors.Is(err, sql.ErrNoRows) {
+			return errFenced
+		} else if err != nil {
+			return err
+		}
+		if err := s.take(ctx, w, g, taken); err != nil {
+			return err
+		}
+		if err := s.attempts(ctx, w, g, taken); err != nil {
+			return err
+		}
+		return s.runs(ctx, w, g, taken, now)
+	})
+	return taken, err
+}
+
+func (s *sqliteSaver) take(ctx context.Context, w *db.Writer, g *group, taken map[int64]bool) error {
+	if len(g.commands) == 0 {
+		return nil
+	}
+	take, err := w.Stmt(ctx, sqliteTake)
+	if err != nil {
+		return err
+	}
+	for _, c := range g.commands {
+		res, err := take.ExecContext(ctx, c.id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err == nil && n > 0 {
+			taken[c.id] = true
+		}
+	}
+	return nil
+}
+
+func (s *sqliteSaver) attempts(ctx context.Context, w *db.Writer, g *group, taken map[int64]bool) error {
+	if len(g.attempts) == 0 {
+		return nil
+	}
+	insert, err := w.Stmt(ctx, sqliteInsert)
+	if err != nil {
+		return err
+	}
+	update, err := w.Stmt(ctx, sqliteUpdate)
+	if err != nil {
+		return err
+	}
+	for i := range g.attempts {
+		r := &g.attempts[i]
+		switch {
+		case r.command != 0 && !taken[r.command]:
+			continue
+		case r.insert:
+			_, err = insert.ExecContext(ctx, r.id, r.run, r.project, r.taskCode, r.taskVersion, r.name, r.taskType, r.number,
+				r.maxRetries, r.workerGroup, r.priority, r.firstSubmit, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath,
+				r.executePath, r.appLink, r.varPool, r.message, r.submit, orNil(r.due), orNil(r.start), orNil(r.end))
+		default:
+			_, err = update.ExecContext(ctx, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath, r.executePath, r.appLink,
+				r.varPool, r.message, r.submit, orNil(r.due), orNil(r.start), orNil(r.end), r.id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sqliteSaver) runs(ctx context.Context, w *db.Writer, g *group, taken map[int64]bool, now time.Time) error {
+	if len(g.runs) == 0 {
+		return nil
+	}
+	update, err := w.Stmt(ctx, sqliteUpdateRun)
+	if err != nil {
+		return err
+	}
+	for i := range g.runs {
+		r := &g.runs[i]
+		if r.command != 0 && !taken[r.command] {
+			continue
+		}
+		if _, err := update.ExecContext(ctx, r.state, r.state, r.history, r.message, r.finished, r.varPool, orNil(r.end),
+			s.name, s.epoch, s.name, now, r.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orNil writes an instant that may be missing.
+func orNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/modules/engine/core"
+	"dorado/modules/flow"
+)
+
+// store reads what the engine needs to know; what it decides is written by the committer.
+type store struct {
+	db  *db.DB
+	now func() time.Time
+
+	mu       sync.Mutex
+	programs map[programKey]*program
+	tasks    int // in programs
+}
+
+// programKey names an immutable version, so what is cached under it never goes stale.
+type programKey struct {
+	code    int64
+	version int
+}
+
+// program is a definition made ready to run.
+type program struct {
+	graph  *flow.Graph
+	locals [][]flow.Property // localParams of each task, by node
+}
+
+func newProgram(body string) (*program, error) {
+	def, err := flow.Unmarshal([]byte(body))
+	if err != nil {
+		return nil, err
+	}
+	graph, err := flow.Compile(def)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{graph: graph, locals: make([][]flow.Property, len(graph.Tasks))}
+	for i := range graph.Tasks {
+		var common flow.CommonParams
+		if raw := graph.Tasks[i].Params; len(raw) > 0 {
+			if err := json.Unmarshal(raw, &common); err != nil {
+				return nil, fmt.Errorf("parameters of task %q: %w", graph.Tasks[i].Name, err)
+			}
+		}
+		p.locals[i] = common.LocalParams
+	}
+	return p, nil
+}
+
+// programLimit bounds the cache, in tasks.
+const programLimit = 200_000
+
+// instanceRow is the part of workflow_instance that the engine works with.
+type instanceRow struct {
+	ID              int64      `db:"id"`
+	Name            string     `db:"name"`
+	WorkflowCode    int64      `db:"workflow_code"`
+	WorkflowVersion int        `db:"workflow_version"`
+	WorkflowName    string     `db:"workflow_name"`
+	ProjectCode     int64      `db:"project_code"`
+	ProjectName     string     `db:"project_name"`
+	State           string     `db:"state"`
+	StateHistory    string     `db:"state_history"`
+	CommandType     string     `db:"command_type"`
+	CommandParam    string     `db:"command_param"`
+	TaskDependType  string     `db:"task_depend_type"`
+	FailureStrategy string     `db:"failure_strategy"`
+	Priority        string     `db:"priority"`
+	WorkerGroup     string     `db:"worker_group"`
+	TenantCode      string     `db:"tenant_code"`
+	DryRun          bool       `db:"dry_run"`
+	RunTimes        int        `db:"run_times"`
+	TimeZone        string     `db:"time_zone"`
+	GlobalParams    string     `db:"global_params"`
+	ScheduleTime    *time.Time `db:"schedule_time"`
+	StartTime       time.Time  `db:"start_time"`
+}
+
+const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, p.name AS project_name,
+  w.state, w.state_history, w.command_type, w.command_param, w.task_depend_type, w.failure_strategy, w.priority, w.worker_group,
+  w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time`
+
+// commandRow is a command with the instance it is about.
+type commandRow struct {
+	CommandID int64  `db:"command_id"`
+	Type      string `db:"command"`
+	Param     string `db:"command_args"`
+	Executor  int64  `db:"command_executor"`
+	instanceRow
+}
+
+// register makes this process the master name with a fresh epoch, fences off every other one, and takes over what they
+// left unfinished.
+func (s *store) register(ctx context.Context, name string) (epoch int64, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		now := db.Cut(s.now())
+		if _, err := s.db.Exec(ctx, `UPDATE master SET epoch = epoch + 1 WHERE name <> ?`, name); err != nil {
+			return err
+		}
+		epoch, err = db.Get[int64](ctx, s.db, `INSERT INTO master (name, epoch, started_at) VALUES (?, 1, ?)
+			ON CONFLICT (name) DO UPDATE SET epoch = master.epoch + 1, started_at = excluded.started_at RETURNING epoch`, name, now)
+		if err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, `UPDATE workflow_instance SET owner = ?, owner_epoch = ?, recovery = ?
+			WHERE owner <> '' AND state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`, name, epoch, true)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("register master %s: %w", name, err)
+	}
+	return epoch, nil
+}
+
+// owned lists the unfinished instances of a master.
+func (s *store) owned(ctx context.Context, name string) ([]instanceRow, error) {
+	rows, err := db.Select[instanceRow](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w
+		JOIN project p ON p.code = w.project_code
+		WHERE w.owner = ? AND w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE') ORDER BY w.id`, name)
+	if err != nil {
+		return nil, fmt.Errorf("list owned workflow instances: %w", err)
+	}
+	return rows, nil
+}
+
+// commands lists the next commands, most urgent first.
+func (s *store) commands(ctx context.Context, limit int) ([]commandRow, error) {
+	rows, err := db.Select[commandRow](ctx, s.db, `SELECT c.id AS command_id, c.command_type AS command, c.param AS command_args,
+		c.executor_id AS command_executor, `+instanceColumns+`
+		FROM command c JOIN workflow_instance w ON w.id = c.workflow_instance_id JOIN project p ON p.code = w.project_code
+		ORDER BY c.priority, c.id LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list commands: %w", err)
+	}
+	return rows, nil
+}
+
+// reject moves a command that can never be carried out to the error table and fails its instance, with the reason.
+func (s *store) reject(ctx context.Context, c commandRow, why error) error {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		now := db.Cut(s.now())
+		res, err := s.db.Exec(ctx, `DELETE FROM command WHERE id = ?`, c.CommandID)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		if _, err := s.db.Exec(ctx, `INSERT INTO error_command
+			(id, command_type, workflow_instance_id, param, executor_id, message, created_at, failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.CommandID, c.Type, c.ID, c.Param, c.Executor, clip(why.Error()), now, now); err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
+			clip(why.Error()), now, now, c.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reject command %d: %w", c.CommandID, err)
+	}
+	return nil
+}
+
+// fail ends an owned instance that cannot be carried on.
+func (s *store) fail(ctx context.Context, run int64, why error) error {
+	now := db.Cut(s.now())
+	_, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
+		clip(why.Error()), now, now, run)
+	if err != nil {
+		return fmt.Errorf("fail workflow instance %d: %w", run, err)
+	}
+	return nil
+}
+
+// errNoVersion says that an instance names a version that is not there.
+var errNoVersion = errors.New("engine: the workflow version is gone")
+
+// program returns the graph of a version, from the cache when it was used lately.
+func (s *store) program(ctx context.Context, code int64, version int) (*program, error) {
+	key := programKey{code, version}
+	s.mu.Lock()
+	cached := s.programs[key]
+	s.mu.Unlock()
+	if cached != nil {
+		return cached, nil
+	}
+	body, err := db.Get[string](ctx, s.db, `SELECT body FROM workflow_version WHERE workflow_code = ? AND version = ?`, code, version)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, fmt.Errorf("%w: code %d, version %d", errNoVersion, code, version)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read workflow %d version %d: %w", code, version, err)
+	}
+	p, err := newProgram(body)
+	if err != nil {
+		return nil, unbuildable{fmt.Errorf("workflow %d version %d: %w", code, version, err)}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tasks+len(p.graph.Tasks) > programLimit {
+		s.programs, s.tasks = map[programKey]*program{}, 0
+	}
+	s.programs[key] = p
+	s.tasks += len(p.graph.Tasks)
+	return p, nil
+}
+
+// unbuildable marks an error that no retry can cure.
+type unbuildable struct{ error }
+
+func (u unbuildable) Unwrap() error { return u.error }
+
+// permanent reports whether an instance with this error can never run.
+func permanent(err error) bool {
+	var u unbuildable
+	return errors.As(err, &u) || errors.Is(err, errNoVersion)
+}
+
+// storedAttempt is a row of task_instance.
+type storedAttempt struct {
+	ID          int64      `db:"id"`
+	TaskCode    int64      `db:"task_code"`
+	State       string     `db:"state"`
+	Attempt     int        `db:"attempt"`
+	WorkerGroup string     `db:"worker_group"`
+	Host        string     `db:"host"`
+	PID         int        `db:"pid"`
+	ExitCode    *int       `db:"exit_code"`
+	LogPath     string     `db:"log_path"`
+	ExecutePath string     `db:"execute_path"`
+	AppLink     string     `db:"app_link"`
+	VarPool     string     `db:"var_pool"`
+	Message     string     `db:"message"`
+	FirstSubmit time.Time  `db:"first_submit_time"`
+	Submit      time.Time  `db:"submit_time"`
+	Due         *time.Time `db:"due_time"`
+	Start       *time.Time `db:"start_time"`
+	End         *time.Time `db:"end_time"`
+}
+
+// attempts lists the valid attempts of a run.
+func (s *store) attempts(ctx context.Context, run int64) ([]storedAttempt, error) {
+	rows, err := db.Select[storedAttempt](ctx, s.db, `SELECT id, task_code, state, attempt, worker_group, host, pid, exit_code, log_path,
+		execute_path, app_link, var_pool, message, first_submit_time, submit_time, due_time, start_time, end_time
+		FROM task_instance WHERE workflow_instance_id = ? AND valid = ? ORDER BY id`, run, true)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts of workflow instance %d: %w", run, err)
+	}
+	return rows, nil
+}
+
+// attempt turns a row into what the core works with; node is its task's place in the graph.
+func (a *storedAttempt) attempt(node int32) (*core.Attempt, error) {
+	state, err := flow.ParseTaskState(a.State)
+	if err != nil {
+		return nil, unbuildable{err}
+	}
+	var pool []flow.Property
+	if err := json.Unmarshal([]byte(a.VarPool), &pool); err != nil {
+		return nil, unbuildable{fmt.Errorf("task instance %d: var_pool: %w", a.ID, err)}
+	}
+	return &core.Attempt{
+		ID: a.ID, Node: node, State: state, Valid: true, Number: a.Attempt, WorkerGroup: a.WorkerGroup, Host: a.Host, PID: a.PID,
+		ExitCode: a.ExitCode, LogPath: a.LogPath, ExecutePath: a.ExecutePath, AppLink: a.AppLink, VarPool: pool, Message: a.Message,
+		FirstSubmit: a.FirstSubmit, Submit: a.Submit, Due: orZero(a.Due), Start: orZero(a.Start), End: orZero(a.End),
+	}, nil
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// block reserves n task instance ids and returns the first.
+func (s *store) block(ctx context.Context, n int64) (int64, error) {
+	next, err := db.Get[int64](ctx, s.db, `UPDATE id_block SET next = next + ? WHERE name = 'task_instance' RETURNING next`, n)
+	if err != nil {
+		return 0, fmt.Errorf("reserve task instance ids: %w", err)
+	}
+	return next - n, nil
+}
+
+// applied says which commands are gone from their table while their instance belongs to this master: it took them.
+func (s *store) applied(ctx context.Context, commands []groupedCommand, name string, epoch int64) (map[int64]bool, error) {
+	applied := map[int64]bool{}
+	for _, c := range commands {
+		n, err := db.Get[int](ctx, s.db, `SELECT count(*) FROM workflow_instance w WHERE w.id = ? AND w.owner = ? AND w.owner_epoch = ?
+			AND NOT EXISTS (SELECT 1 FROM command c WHERE c.id = ?)`, c.run, name, epoch, c.id)
+		if err != nil {
+			return nil, fmt.Errorf("look for command %d: %w", c.id, err)
+		}
+		applied[c.id] = n > 0
+	}
+	return applied, nil
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"dorado/modules/engine/core"
+	"dorado/modules/rpc"
+	"dorado/modules/rpc/doradov1"
+)
+
+// helloTimeout is how long a fresh stream may stay silent.
+const helloTimeout = 5 * time.Second
+
+var workerName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,99}$`)
+
+// ServeStream talks to one worker until its stream or ctx ends.
+func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
+	select {
+	case <-e.adopted: // before that, every attempt would look unknown
+	case <-ctx.Done():
+		return
+	}
+	silent := time.AfterFunc(helloTimeout, func() { stream.Close() })
+	frame, err := stream.Recv()
+	silent.Stop()
+	if err != nil {
+		return
+	}
+	hello := frame.GetHello()
+	if why := e.objection(hello); why != "" {
+		e.logger.Warn("a worker is turned away", "worker", hello.GetWorker(), "reason", why)
+		_ = stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Refused{Refused: &doradov1.Refused{Reason: why}}})
+		stream.Close()
+		return
+	}
+	welcome := &doradov1.Welcome{Protocol: min(rpc.Protocol, hello.GetProtocol()), Master: e.cfg.Name, Epoch: uint64(e.epoch)}
+	if stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Welcome{Welcome: welcome}}) != nil {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { stream.Close() })
+	defer stop()
+	if hello.GetKind() == doradov1.StreamKind_DATA {
+		e.serveData(ctx, hello.GetWorker(), stream)
+		return
+	}
+	e.serveControl(ctx, hello, stream)
+}
+
+func (e *Engine) objection(h *doradov1.Hello) string {
+	switch {
+	case h == nil:
+		return "the first frame must be Hello"
+	case h.GetProtocol() == 0:
+		return "protocol 0 is not spoken here"
+	case !workerName.MatchString(h.GetWorker()):
+		return fmt.Sprintf("%q is not a worker name: letters, digits, dot, dash, underscore and colon, at most 100", h.GetWorker())
+	case h.GetKind() == doradov1.StreamKind_CONTROL && h.GetSlots() == 0:
+		return "a worker needs at least one slot"
+	}
+	return ""
+}
+
+func (e *Engine) serveControl(ctx context.Context, hello *doradov1.Hello, stream rpc.MasterStream) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := newOutbox(stream)
+	w := e.fleet.join(hello, out)
+	e.logger.Info("worker connected", "worker", w.name, "slots", w.slots, "groups", w.groups)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = out.run(ctx) // a broken stream shows in Recv, too
+		out.close()
+	}()
+	for {
+		frame, err := stream.Recv()
+		if err != nil {
+			break
+		}
+		switch body := frame.GetBody().(type) {
+		case *doradov1.WorkerFrame_Held:
+			e.reconcile(w, body.Held)
+		case *doradov1.WorkerFrame_Reports:
+			e.reports(w, body.Reports.GetReports())
+		case *doradov1.WorkerFrame_Heartbeat:
+			e.fleet.heartbeat(w, body.Heartbeat)
+		default:
+			e.logger.Debug("a frame that does not belong on a control stream", "worker", w.name)
+		}
+	}
+	cancel()
+	out.close()
+	<-done
+	if held, gone := e.fleet.leave(w); gone {
+		e.logger.Warn("worker disconnected", "worker", w.name, "held", len(held))
+		e.expect(w.name, held)
+	}
+}
+
+// reconcile compares what a worker holds with what it should hold, before it gets anything new.
+func (e *Engine) reconcile(w *worker, held *doradov1.Held) {
+	holds := make(map[int64]bool, len(held.GetAttempts()))
+	for _, a := range held.GetAttempts() {
+		holds[a.GetId()] = true
+	}
+	for attempt, run := range e.fleet.settle(w) {
+		if !holds[attempt] {
+			e.fleet.release(w.name, attempt)
+			e.shard(run).post(message{run: run, missing: attempt, worker: w.name})
+		}
+	}
+	for _, a := range held.GetAttempts() {
+		e.fleet.claim(w.name, a.GetId(), a.GetWorkflowInstanceId())
+		e.shard(a.GetWorkflowInstanceId()).post(message{
+			run: a.GetWorkflowInstanceId(), held: a.GetId(), worker: w.name,
+		})
+	}
+	e.fleet.ready(w)
+	e.fleet.pump()
+}
+
+// reports passes reports on to the owners of their runs, each shard's in one go, and frees the slots of those that ended.
+func (e *Engine) reports(w *worker, reports []*doradov1.Report) {
+	byShard := make([][]message, len(e.shards))
+	for _, r := range reports {
+		switch r.GetKind() {
+		case doradov1.ReportKind_FINISHED:
+			e.fleet.free(w.name, r.GetId())
+		case doradov1.ReportKind_REFUSED:
+			e.fleet.refuse(w.name, r.GetId())
+		case doradov1.ReportKind_STARTED:
+		}
+		i := e.shardIndex(r.GetWorkflowInstanceId())
+		byShard[i] = append(byShard[i], message{run: r.GetWorkflowInstanceId(), report: r, worker: w.name})
+	}
+	for i, batch := range byShard {
+		if len(batch) > 0 {
+			e.shards[i].postAll(batch)
+		}
+	}
+	e.fleet.pump()
+}
+
+// expect gives a worker that left the time to come back; then what it held is lost.
+func (e *Engine) expect(name string, held map[int64]int64) {
+	if len(held) == 0 {
+		return
+	}
+	e.fleet.remember(name, held)
+	time.AfterFunc(e.cfg.WorkerTimeout, func() {
+		for attempt, run := range e.fleet.forget(name) {
+			e.shard(run).post(message{run: run, lost: attempt, worker: name})
+		}
+	})
+}
+
+// lost gives up an attempt whose worker did not come back in time.
+func (s *shard) lost(m *message) {
+	at, known := s.attempts[m.lost]
+	if !known {
+		return
+	}
+	s.apply(s.runs[at.run], core.Lost{Node: at.node, ID: m.lost, Why: "worker " + m.worker + " is gone"}, 0, nil)
+}
+
+// held ends a process that a worker still runs for an attempt which is over or superseded, and repeats a kill that the
+// worker may have missed.
+func (s *shard) held(m *message) {
+	at, known := s.attempts[m.held]
+	if !known {
+		s.e.fleet.release(m.worker, m.held)
+		s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held) })
+		return
+	}
+	if a := s.runs[at.run].run.Attempt(at.node); a.Killing() {
+		s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held) })
+	}
+}
