@@ -1,0 +1,147 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"dorado/app/kit/secret"
+	"dorado/app/kit/web"
+	"dorado/modules/engine"
+	"dorado/modules/executor"
+)
+
+// The parts that `dorado master` can be narrowed to with roles.
+const (
+	RoleWeb       = "web"       // pages and REST
+	RoleScheduler = "scheduler" // runs workflows and talks to workers
+)
+
+// Config is everything that can be set.
+type Config struct {
+	Listen    string          `koanf:"listen"`     // host:port of pages and REST
+	Data      string          `koanf:"data"`       // folder for everything Dorado writes
+	Database  string          `koanf:"database"`   // SQLite file or postgres:// URL; "" = dorado.db in the data folder
+	PublicURL string          `koanf:"public-url"` // how browsers reach the pages, for links that are printed or mailed
+	Roles     []string        `koanf:"roles"`
+	Log       Log             `koanf:"log"`
+	Web       web.Config      `koanf:"web"`
+	TLS       TLS             `koanf:"tls"`
+	Cluster   Cluster         `koanf:"cluster"`
+	Master    engine.Config   `koanf:"master"`
+	Worker    executor.Config `koanf:"worker"`
+}
+
+// Log says how the service log is written.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // text, json
+}
+
+// TLS makes the listener of pages and REST an HTTPS one.
+type TLS struct {
+	Cert string `koanf:"cert"` // PEM file
+	Key  string `koanf:"key"`  // PEM file
+}
+
+// Cluster is how masters and workers find and trust each other.
+type Cluster struct {
+	Secret  secret.String `koanf:"secret"`  // the same text on every master and worker
+	Listen  string        `koanf:"listen"`  // host:port where a master expects workers
+	Masters []string      `koanf:"masters"` // host:port of each master, for workers
+}
+
+// Default returns the defaults for a data folder.
+func Default(data string) Config {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "dorado"
+	}
+	name := regexp.MustCompile(`[^0-9A-Za-z._:-]`).ReplaceAllString(host, "-")
+	c := Config{
+		Listen: "127.0.0.1:12345", Data: data, Roles: []string{RoleWeb, RoleScheduler},
+		Log:     Log{Level: "info", Format: "text"},
+		Cluster: Cluster{Listen: "127.0.0.1:5678", Masters: []string{"127.0.0.1:5678"}},
+		Master:  engine.Config{Name: name, Shards: runtime.NumCPU(), WorkerTimeout: 30 * time.Second},
+		Worker:  executor.DefaultConfig(data),
+	}
+	c.Worker.Name = name
+	return c
+}
+
+// DatabaseURL is where the database is, with the default filled in.
+func (c Config) DatabaseURL() string {
+	if c.Database == "" {
+		return filepath.Join(c.Data, "dorado.db")
+	}
+	return c.Database
+}
+
+// URL is how a browser on this machine, or the public, reaches the pages.
+func (c Config) URL() string {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "http://" + c.Listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme := "http"
+	if c.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Validate returns everything that is wrong, joined; each message begins with its key.
+func (c Config) Validate() error {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	for key, address := range map[string]string{"listen": c.Listen, "cluster.listen": c.Cluster.Listen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			bad("%s: %q is not host:port", key, address)
+		}
+	}
+	for _, address := range c.Cluster.Masters {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			bad("cluster.masters: %q is not host:port", address)
+		}
+	}
+	if c.Data == "" {
+		bad("data: must not be empty")
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			bad("public-url: %q is not an http or https address", c.PublicURL)
+		}
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains([]string{RoleWeb, RoleScheduler}, role) {
+			bad("roles: %q is none of %s, %s", role, RoleWeb, RoleScheduler)
+		}
+	}
+	if len(c.Roles) == 0 {
+		bad("roles: a master needs at least one of %s, %s", RoleWeb, RoleScheduler)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		bad("log.level: %q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
+		bad("log.format: %q is none of text, json", c.Log.Format)
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		bad("tls.cert, tls.key: set both or none")
+	}
+	return errors.Join(append(problems, c.Web.Validate(), c.Master.Validate(), c.Worker.Validate())...)
+}
