@@ -1,0 +1,281 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"dorado/modules/flow"
+	"dorado/modules/rpc/doradov1"
+)
+
+type state int
+
+const (
+	accepted state = iota // waits for a starter, or is being started
+	running               // there is a process, or a plugin at work
+	finished              // report holds the end; kept until it is acknowledged
+)
+
+// endReason says why an attempt is ended from outside.
+type endReason int
+
+const (
+	endNone endReason = iota
+	endKilled
+	endTimeout
+	endShutdown
+)
+
+// attempt is one try of one task. What changes after dispatch is guarded by Executor.mu, except what only the goroutine
+// that currently carries the attempt (starter, then waiter) touches: task, log, dir.
+type attempt struct {
+	id       int64
+	workflow int64
+	epoch    uint64
+	owner    *outbox // nil: found in the journal, and nobody has asked for it yet
+	master   string  // of a journaled report
+
+	task *doradov1.Task // nil once it is running: ten thousand scripts need not be remembered
+
+	state      state
+	begun      bool // in the journal
+	exited     bool // the process is gone by itself; it is too late to end it
+	startSent  bool
+	startAcked bool
+	ending     endReason
+	target     *target // set while it is being killed
+	cancel     context.CancelFunc
+	report     *doradov1.Report // FINISHED
+
+	pid     int
+	bootNS  int64 // time since boot just before the process was started
+	start   time.Time
+	timer   *time.Timer // timeout
+	timeout time.Duration
+
+	account  account
+	viaSudo  bool
+	logPath  string
+	logStart int64 // where the child's part of the log begins
+	dir      string
+	hasDir   bool
+	outs     []flow.Property
+}
+
+func (a *attempt) startReport() *doradov1.Report {
+	return &doradov1.Report{
+		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_STARTED, StartMs: a.start.UnixMilli(),
+		Pid: int32(a.pid), LogPath: a.logPath, ExecutePath: a.dir,
+	}
+}
+
+// unacked returns the reports that a master still has to acknowledge.
+func (a *attempt) unacked() []*doradov1.Report {
+	switch {
+	case a.state == finished:
+		return []*doradov1.Report{a.report}
+	case a.state == running && a.startSent && !a.startAcked:
+		return []*doradov1.Report{a.startReport()}
+	default:
+		return nil
+	}
+}
+
+// startLoop starts accepted attempts, one after the other. There are Config.Starting of these loops: more processes
+// being started at once would only wait for each other.
+func (e *Executor) startLoop(ctx context.Context) {
+	for {
+		select {
+		case a := <-e.queue:
+			e.guard(a, func() { e.begin(ctx, a) })
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// guard turns a panic into the failure of one attempt.
+func (e *Executor) guard(a *attempt, fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("attempt panicked", "task_instance_id", a.id, "panic", p, "stack", string(debug.Stack()))
+			e.removeDir(a)
+			e.finish(a, result{outcome: doradov1.Outcome_FAILED, message: fmt.Sprintf("internal error of the worker: %v", p)})
+		}
+	}()
+	fn()
+}
+
+// begin takes an attempt from accepted to running, or to its end when that fails.
+func (e *Executor) begin(ctx context.Context, a *attempt) {
+	e.mu.Lock()
+	ending := a.ending
+	e.mu.Unlock()
+	if ending != endNone {
+		a.start = time.Now()
+		e.finish(a, endedBy(ending, 0, "before it was started"))
+		return
+	}
+	accepted := time.Now()
+	p, err := e.prepare(a)
+	if err != nil {
+		e.fail(a, err)
+		return
+	}
+	defer p.close()
+	switch {
+	case a.task.GetDryRun():
+		e.closeLog(a, nil, "dry run: nothing was executed")
+		a.start = time.Now()
+		e.finish(a, result{outcome: doradov1.Outcome_SUCCEEDED})
+	case p.plugin.Run != nil:
+		e.runInside(ctx, a, p)
+	default:
+		if err := e.startProcess(a, p); err != nil {
+			e.fail(a, err)
+			return
+		}
+		e.metrics.start.Observe(a.start.Sub(accepted).Seconds())
+	}
+}
+
+// fail ends an attempt that could not be started.
+func (e *Executor) fail(a *attempt, err error) {
+	message := oneLine(err.Error())
+	e.closeLog(a, nil, message)
+	e.removeDir(a)
+	e.finish(a, result{outcome: doradov1.Outcome_FAILED, message: message})
+}
+
+// started makes the attempt running. A kill that came in meanwhile is carried out now.
+func (e *Executor) started(a *attempt, timeout time.Duration) {
+	e.mu.Lock()
+	a.state, a.timeout, a.task = running, timeout, nil
+	owner, ending := a.owner, a.ending
+	if timeout > 0 {
+		a.timer = time.AfterFunc(timeout, func() { e.end(a, endTimeout) })
+	}
+	e.mu.Unlock()
+	owner.announce(a, a.start)
+	if ending != endNone {
+		e.end(a, ending)
+	}
+}
+
+// end makes an attempt stop. Only the first reason counts, and none does once the work is over.
+func (e *Executor) end(a *attempt, why endReason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a.state == finished || a.exited || a.target != nil {
+		return
+	}
+	if a.ending == endNone {
+		a.ending = why
+	}
+	if a.state != running {
+		return // its starter will see it
+	}
+	if a.cancel != nil {
+		a.cancel()
+		return
+	}
+	a.target = newTarget(a, e.mark(a.id))
+	e.killer.add(a.target)
+}
+
+// wait carries a running process to its end.
+func (e *Executor) wait(a *attempt, c child) {
+	status, err := e.spawn.wait(c)
+	end := time.Now()
+	e.mu.Lock()
+	a.exited = true
+	t, ending := a.target, a.ending
+	if t == nil {
+		ending = endNone // it was over before anybody could end it
+	}
+	timer := a.timer
+	e.mu.Unlock()
+	if timer != nil {
+		timer.Stop()
+	}
+	if t != nil {
+		t.exited()
+		<-t.done // nothing of it is left
+		end = time.Now()
+	}
+	var r result
+	switch {
+	case ending != endNone:
+		r = endedBy(ending, a.timeout, "")
+		r.code = status.code()
+	case err != nil:
+		r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: "the process could not be waited for: " + oneLine(err.Error())}
+	default:
+		r = status.result()
+	}
+	r.end = end
+	if r.outcome == doradov1.Outcome_SUCCEEDED && len(a.outs) > 0 {
+		if r.out, err = readOut(a.logPath, a.logStart, a.outs, nil); err != nil {
+			r.outcome, r.message = doradov1.Outcome_FAILED, oneLine(err.Error())
+		}
+	}
+	e.closeLog(a, &r, "")
+	e.removeDir(a)
+	e.finish(a, r)
+}
+
+// result is how an attempt ended.
+type result struct {
+	outcome doradov1.Outcome
+	code    int
+	message string
+	end     time.Time
+	out     []*doradov1.Param
+	link    string
+}
+
+func endedBy(why endReason, timeout time.Duration, when string) result {
+	if when != "" {
+		when = " " + when
+	}
+	switch why {
+	case endTimeout:
+		return result{outcome: doradov1.Outcome_FAILED, message: "timeout: killed after " + seconds(timeout)}
+	case endShutdown:
+		return result{outcome: doradov1.Outcome_LOST, message: "the worker was stopped" + when}
+	case endKilled, endNone:
+	}
+	return result{outcome: doradov1.Outcome_KILLED, message: "killed on request" + when}
+}
+
+// finish frees the slot and hands the last report to the owner.
+func (e *Executor) finish(a *attempt, r result) {
+	if r.end.IsZero() {
+		r.end = time.Now()
+	}
+	report := &doradov1.Report{
+		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_FINISHED, EndMs: r.end.UnixMilli(),
+		Pid: int32(a.pid), ExitCode: int32(r.code), Outcome: r.outcome, Message: r.message,
+		LogPath: a.logPath, ExecutePath: a.dir, AppLink: r.link, VarPool: r.out,
+	}
+	if !a.start.IsZero() {
+		report.StartMs = a.start.UnixMilli()
+	}
+	e.mu.Lock()
+	if a.state == finished { // a panic after the report
+		e.mu.Unlock()
+		return
+	}
+	if a.startSent {
+		report.Seq = 2
+	}
+	a.state, a.report, a.task, a.target, a.timer = finished, report, nil, nil, nil
+	e.active--
+	owner := a.owner
+	e.fell()
+	e.mu.Unlock()
+	e.metrics.ended(r.outcome)
+	owner.finish(report)
+}

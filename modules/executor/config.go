@@ -1,0 +1,144 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// SudoMode says how the worker becomes another user.
+type SudoMode string
+
+// The modes.
+const (
+	SudoAuto   SudoMode = "auto"   // by direct switch when privileged, through sudo otherwise
+	SudoNever  SudoMode = "never"  // by direct switch only
+	SudoAlways SudoMode = "always" // through sudo only
+)
+
+// StopMode says what happens to attempts that outlive the drain.
+type StopMode string
+
+// The modes.
+const (
+	StopKill  StopMode = "kill"  // they are killed and reported LOST, so that another worker repeats them
+	StopLeave StopMode = "leave" // they run on; the next start kills what is left of them and reports LOST
+)
+
+// Config is the worker's part of the configuration.
+type Config struct {
+	Name     string   `koanf:"name"`    // stable, unique in the cluster
+	Address  string   `koanf:"address"` // host:port for people; may be empty
+	Groups   []string `koanf:"groups"`
+	Slots    int      `koanf:"slots"`    // attempts at once
+	Starting int      `koanf:"starting"` // attempts being started at once
+
+	ExecDir    string `koanf:"exec-dir"`    // holds the working directories
+	LogDir     string `koanf:"log-dir"`     // holds the task logs
+	JournalDir string `koanf:"journal-dir"` // holds what must survive a crash of the worker
+
+	KillInterruptWait time.Duration `koanf:"kill-interrupt-wait"` // from SIGINT to SIGTERM
+	KillTerminateWait time.Duration `koanf:"kill-terminate-wait"` // from SIGTERM to SIGKILL
+
+	Sudo             SudoMode `koanf:"sudo"`
+	AutoCreateTenant bool     `koanf:"auto-create-tenant"` // needs privilege
+	DefaultUser      string   `koanf:"default-user"`       // the tenant "default" of a privileged worker
+	AllowRootTenant  bool     `koanf:"allow-root-tenant"`
+
+	EnvAllow []string `koanf:"env-allow"` // variables of the worker that tasks see
+	Path     string   `koanf:"path"`      // PATH of tasks that run as another user
+
+	KeepWorkdir  bool          `koanf:"keep-workdir"` // for developers: working directories stay
+	DrainTimeout time.Duration `koanf:"drain-timeout"`
+	OnStop       StopMode      `koanf:"on-stop"`
+	Heartbeat    time.Duration `koanf:"heartbeat"`
+}
+
+// DefaultConfig returns the defaults; everything lies below dataDir.
+func DefaultConfig(dataDir string) Config {
+	return Config{
+		Name:              "worker",
+		Groups:            []string{"default"},
+		Slots:             100,
+		Starting:          2 * runtime.NumCPU(),
+		ExecDir:           filepath.Join(dataDir, "exec"),
+		LogDir:            filepath.Join(dataDir, "logs"),
+		JournalDir:        filepath.Join(dataDir, "journal"),
+		KillInterruptWait: 5 * time.Second,
+		KillTerminateWait: 5 * time.Second,
+		Sudo:              SudoAuto,
+		DefaultUser:       "nobody",
+		EnvAllow:          []string{"LANG", "LC_ALL", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"},
+		Path:              "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		DrainTimeout:      30 * time.Second,
+		OnStop:            StopKill,
+		Heartbeat:         5 * time.Second,
+	}
+}
+
+// Validate returns everything that is wrong, joined.
+func (c Config) Validate() error {
+	var problems []error
+	bad := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("worker.%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Name == "" {
+		bad("name", "must not be empty")
+	}
+	if len(c.Groups) == 0 {
+		bad("groups", "must not be empty")
+	}
+	if c.Slots < 1 || c.Slots > 1_000_000 {
+		bad("slots", "%d is not between 1 and 1,000,000", c.Slots)
+	}
+	if c.Starting < 1 {
+		bad("starting", "%d is less than 1", c.Starting)
+	}
+	for key, dir := range map[string]string{"exec-dir": c.ExecDir, "log-dir": c.LogDir, "journal-dir": c.JournalDir} {
+		if dir == "" {
+			bad(key, "must not be empty")
+		}
+	}
+	for key, d := range map[string]time.Duration{
+		"kill-interrupt-wait": c.KillInterruptWait, "kill-terminate-wait": c.KillTerminateWait, "drain-timeout": c.DrainTimeout,
+	} {
+		if d < 0 {
+			bad(key, "must not be negative")
+		}
+	}
+	if c.Heartbeat < 100*time.Millisecond {
+		bad("heartbeat", "must be at least 100ms")
+	}
+	switch c.Sudo {
+	case SudoAuto, SudoNever, SudoAlways:
+	default:
+		bad("sudo", "%q is none of auto, never, always", c.Sudo)
+	}
+	switch c.OnStop {
+	case StopKill, StopLeave:
+	default:
+		bad("on-stop", "%q is none of kill, leave", c.OnStop)
+	}
+	if !validTenant(c.DefaultUser) {
+		bad("default-user", "%q is not a user name", c.DefaultUser)
+	}
+	return errors.Join(problems...)
+}
+
+// validTenant reports whether name matches ^[0-9a-zA-Z_.-]{1,}$ and is no option; it is asked before a name reaches any
+// command.
+func validTenant(name string) bool {
+	if name == "" || len(name) > 255 || name[0] == '-' {
+		return false
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

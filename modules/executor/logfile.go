@@ -1,0 +1,95 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dorado/modules/rpc/doradov1"
+)
+
+// logTime is the time stamp of our own lines, the one DolphinScheduler writes; in UTC.
+const logTime = "2006-01-02 15:04:05.000"
+
+// logPathOf names the log of an attempt: one directory a workflow instance, below the day on which it was submitted.
+func logPathOf(base string, t *doradov1.Task) string {
+	day := time.UnixMilli(t.GetFirstSubmitMs()).UTC().Format("20060102")
+	return base + "/" + day + "/" + strconv.FormatInt(t.GetWorkflowCode(), 10) + "/" + strconv.Itoa(int(t.GetWorkflowVersion())) +
+		"/" + strconv.FormatInt(t.GetWorkflowInstanceId(), 10) + "/" + strconv.FormatInt(t.GetId(), 10) + ".log"
+}
+
+// openLog creates the log of an attempt for appending. The directory usually exists: it is made only when it does not.
+func openLog(path string) (int, error) {
+	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_APPEND | unix.O_CLOEXEC | unix.O_NOFOLLOW
+	fd, err := unix.Open(path, flags, 0o640)
+	if errors.Is(err, unix.ENOENT) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return -1, err
+		}
+		fd, err = unix.Open(path, flags, 0o640)
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, nil
+}
+
+// preamble writes the first lines of a log, before the child has it, and returns where the child's part begins.
+func (e *Executor) preamble(fd int, a *attempt, user, runs string) (int64, error) {
+	t := a.task
+	text := fmt.Appendf(nil, "%s INFO [worker] - task %q (%s), attempt %d, task instance %d, workflow instance %d, worker %s\n",
+		time.Now().UTC().Format(logTime), t.GetName(), t.GetType(), t.GetAttempt(), a.id, a.workflow, e.cfg.Name)
+	text = fmt.Appendf(text, "%s INFO [worker] - tenant %s, user %s, directory %s, command: %s\n",
+		time.Now().UTC().Format(logTime), t.GetTenant(), user, a.dir, runs)
+	if t.GetCpuQuota() > 0 || t.GetMemoryMax() > 0 {
+		text = fmt.Appendf(text, "%s WARN [worker] - CPU and memory limits are not enforced by this worker\n", time.Now().UTC().Format(logTime))
+	}
+	if err := writeAll(fd, string(text)); err != nil {
+		return 0, fmt.Errorf("cannot write the task log: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, fmt.Errorf("cannot write the task log: %w", err)
+	}
+	return st.Size, nil
+}
+
+// closeLog writes the last line: how it ended when there is a result, else text. It starts on a line of its own, even
+// if the child's last line had no end.
+func (e *Executor) closeLog(a *attempt, r *result, text string) {
+	if a.logPath == "" {
+		return
+	}
+	fd, err := unix.Open(a.logPath, unix.O_RDWR|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return // it was removed meanwhile, or never made
+	}
+	defer func() { _ = unix.Close(fd) }()
+	level, now := "INFO", time.Now()
+	if r != nil {
+		now = r.end
+		text = "exit code " + strconv.Itoa(r.code)
+		if r.outcome != doradov1.Outcome_SUCCEEDED {
+			level, text = "ERROR", r.message
+		}
+		text += ", " + seconds(r.end.Sub(a.start))
+	} else if a.task != nil && !a.task.GetDryRun() {
+		level = "ERROR"
+	}
+	line := make([]byte, 0, len(text)+64)
+	var last [1]byte
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Size > 0 {
+		if n, err := unix.Pread(fd, last[:], st.Size-1); err == nil && n == 1 && last[0] != '\n' {
+			line = append(line, '\n')
+		}
+	}
+	line = now.UTC().AppendFormat(line, logTime)
+	line = append(line, " "+level+" [worker] - "+text+"\n"...)
+	_ = writeAll(fd, string(line)) // on a full disk the report still says it
+}

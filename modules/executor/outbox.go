@@ -1,0 +1,321 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"dorado/modules/rpc"
+	"dorado/modules/rpc/doradov1"
+)
+
+const (
+	// startedAfter is how long an attempt must live to be reported STARTED.
+	startedAfter = 20 * time.Millisecond
+	// repeatAfter is when a report is sent once more on a stream that still lasts: the master may have had to drop it.
+	repeatAfter = 30 * time.Second
+	// maxBatch bounds the reports of one frame.
+	maxBatch = 4096
+
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// outbox carries reports to one master for as long as the executor lives, whatever happens to streams.
+type outbox struct {
+	e      *Executor
+	master Master
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	stream  rpc.WorkerStream   // nil: not connected
+	fresh   []*doradov1.Report // to be journaled and sent
+	waiting []*doradov1.Report // to be sent (again)
+	started []due              // attempts whose STARTED is not due yet, in order
+	hurry   bool               // a heartbeat is wanted now
+}
+
+type due struct {
+	a  *attempt
+	at time.Time
+}
+
+func newOutbox(e *Executor, m Master) *outbox {
+	return &outbox{e: e, master: m, wake: make(chan struct{}, 1)}
+}
+
+func (o *outbox) nudge() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// send queues reports. How many can wait is bounded by slots, and by what a master asks for.
+func (o *outbox) send(reports ...*doradov1.Report) {
+	if len(reports) == 0 {
+		return
+	}
+	o.mu.Lock()
+	o.waiting = append(o.waiting, reports...)
+	o.mu.Unlock()
+	o.nudge()
+}
+
+// finish queues the last report of an attempt, which is journaled before it is sent.
+func (o *outbox) finish(r *doradov1.Report) {
+	o.mu.Lock()
+	o.fresh = append(o.fresh, r)
+	o.mu.Unlock()
+	o.nudge()
+}
+
+// announce reports a as STARTED in a while, unless it has finished by then.
+func (o *outbox) announce(a *attempt, started time.Time) {
+	o.mu.Lock()
+	o.started = append(o.started, due{a, started.Add(startedAfter)})
+	first := len(o.started) == 1
+	o.mu.Unlock()
+	if first {
+		o.nudge()
+	}
+}
+
+// beat sends a heartbeat soon.
+func (o *outbox) beat() {
+	o.mu.Lock()
+	o.hurry = true
+	o.mu.Unlock()
+	o.nudge()
+}
+
+func (o *outbox) connected() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stream != nil
+}
+
+// run drains the outbox until ctx ends.
+func (o *outbox) run(ctx context.Context) {
+	heartbeat := time.NewTicker(o.e.cfg.Heartbeat)
+	defer heartbeat.Stop()
+	repeat := time.NewTicker(repeatAfter)
+	defer repeat.Stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		next := o.flush()
+		if !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-o.wake:
+		case <-timer.C:
+		case <-heartbeat.C:
+			o.mu.Lock()
+			o.hurry = true
+			o.mu.Unlock()
+		case <-repeat.C:
+			o.send(o.e.unacked(o, time.Now().Add(-repeatAfter))...)
+		case <-ctx.Done():
+			o.flush()
+			return
+		}
+	}
+}
+
+// flush journals and sends what waits, and returns when the next STARTED is due (zero: none waits).
+func (o *outbox) flush() time.Time {
+	now := time.Now()
+	o.mu.Lock()
+	fresh, reports, stream, hurry := o.fresh, o.waiting, o.stream, o.hurry
+	o.fresh, o.waiting, o.hurry = nil, nil, false
+	n := 0
+	for n < len(o.started) && !o.started[n].at.After(now) {
+		n++
+	}
+	ripe := o.started[:n]
+	o.started = o.started[n:]
+	if len(o.started) == 0 {
+		o.started = nil
+	}
+	var next time.Time
+	if len(o.started) > 0 {
+		next = o.started[0].at
+	}
+	o.mu.Unlock()
+
+	if len(ripe) > 0 {
+		reports = append(reports, o.e.startedReports(ripe)...)
+	}
+	if len(fresh) > 0 {
+		o.e.journal.finished(fresh)
+		reports = append(reports, fresh...)
+	}
+	if stream != nil {
+		for len(reports) > 0 {
+			batch := reports[:min(len(reports), maxBatch)]
+			reports = reports[len(batch):]
+			// A failed Send needs no answer: the stream is over, and the next one begins with everything unacknowledged.
+			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Reports{Reports: &doradov1.Reports{Reports: batch}}})
+		}
+		if hurry {
+			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Heartbeat{Heartbeat: o.e.heartbeat()}})
+		}
+	}
+	return next
+}
+
+// startedReports turns attempts that have lived long enough into reports.
+func (e *Executor) startedReports(ripe []due) []*doradov1.Report {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var reports []*doradov1.Report
+	for _, d := range ripe {
+		if d.a.state == running {
+			d.a.startSent = true
+			reports = append(reports, d.a.startReport())
+		}
+	}
+	return reports
+}
+
+// unacked returns the reports that a master has not acknowledged. With a time, only those of attempts that ended before.
+func (e *Executor) unacked(o *outbox, before time.Time) []*doradov1.Report {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var reports []*doradov1.Report
+	for _, a := range e.attempts {
+		if a.owner != nil && a.owner != o {
+			continue
+		}
+		if !before.IsZero() && (a.state != finished || a.report.GetEndMs() > before.UnixMilli()) {
+			continue
+		}
+		reports = append(reports, a.unacked()...)
+	}
+	return reports
+}
+
+// keep holds a conversation with a master, again and again, until ctx ends.
+func (e *Executor) keep(ctx context.Context, m Master, talk func(context.Context, rpc.WorkerStream) error) {
+	backoff := minBackoff
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := e.session(ctx, m, talk)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(begun) > maxBackoff {
+			backoff = minBackoff
+		}
+		e.log.WarnContext(ctx, "stream to master ended", "master", m.Name, "error", err, "retry_in", backoff)
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// session dials once and talks until the stream or ctx ends.
+func (e *Executor) session(ctx context.Context, m Master, talk func(context.Context, rpc.WorkerStream) error) error {
+	type dialed struct {
+		stream rpc.WorkerStream
+		err    error
+	}
+	result := make(chan dialed, 1)
+	e.links.Go(func() {
+		s, err := m.Dialer.Dial()
+		if err == nil && ctx.Err() != nil {
+			err = errors.Join(ctx.Err(), s.Close()) // nobody waits for it any more
+		}
+		result <- dialed{s, err}
+	})
+	var d dialed
+	select {
+	case d = <-result:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if d.err != nil {
+		return d.err
+	}
+	stopClosing := context.AfterFunc(ctx, func() { _ = d.stream.Close() })
+	defer stopClosing()
+	return errors.Join(talk(ctx, d.stream), d.stream.Close())
+}
+
+// greet says hello and waits for the welcome.
+func (e *Executor) greet(s rpc.WorkerStream, kind doradov1.StreamKind) (*doradov1.Welcome, error) {
+	if err := s.Send(e.hello(kind)); err != nil {
+		return nil, err
+	}
+	frame, err := s.Recv()
+	if err != nil {
+		return nil, err
+	}
+	switch body := frame.GetBody().(type) {
+	case *doradov1.MasterFrame_Welcome:
+		return body.Welcome, nil
+	case *doradov1.MasterFrame_Refused:
+		return nil, fmt.Errorf("the master refused this worker: %s", body.Refused.GetReason())
+	default:
+		return nil, fmt.Errorf("the master answered hello with %T", body)
+	}
+}
+
+// control is the conversation about attempts.
+func (o *outbox) control(ctx context.Context, s rpc.WorkerStream) error {
+	e := o.e
+	welcome, err := e.greet(s, doradov1.StreamKind_CONTROL)
+	if err != nil {
+		return err
+	}
+	e.log.InfoContext(ctx, "connected to master", "master", welcome.GetMaster(), "epoch", welcome.GetEpoch())
+
+	e.mu.Lock()
+	held := &doradov1.Held{Attempts: make([]*doradov1.HeldAttempt, 0, len(e.attempts))}
+	for _, a := range e.attempts {
+		held.Attempts = append(held.Attempts, &doradov1.HeldAttempt{Id: a.id, WorkflowInstanceId: a.workflow})
+	}
+	e.mu.Unlock()
+	if err := s.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Held{Held: held}}); err != nil {
+		return err
+	}
+	// From here reports may flow; those sent on the broken stream are repeated.
+	o.mu.Lock()
+	o.stream = s
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		o.stream = nil
+		o.mu.Unlock()
+	}()
+	o.send(e.unacked(o, time.Time{})...)
+	o.beat()
+	for {
+		frame, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		switch body := frame.GetBody().(type) {
+		case *doradov1.MasterFrame_Dispatch:
+			e.dispatch(o, body.Dispatch.GetTasks())
+		case *doradov1.MasterFrame_Kill:
+			e.kill(o, body.Kill.GetIds())
+		case *doradov1.MasterFrame_Ack:
+			e.ack(body.Ack.GetItems())
+		}
+	}
+}
+
+// data is the conversation about logs.
+func (e *Executor) data(ctx context.Context, s rpc.WorkerStream) error {
+	if _, err := e.greet(s, doradov1.StreamKind_DATA); err != nil {
+		return err
+	}
+	return e.logs.serve(ctx, s)
+}

@@ -1,0 +1,367 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dorado/app/kit/i18n"
+	"dorado/modules/flow"
+	"dorado/modules/rpc/doradov1"
+	"dorado/plugins/form"
+	"dorado/plugins/task"
+)
+
+// prepared is an attempt that is ready to start. It owns descriptors.
+type prepared struct {
+	plugin  task.Plugin
+	values  form.Values
+	params  map[string]string
+	command task.Command
+	log     int
+	dir     int
+}
+
+func (p *prepared) close() {
+	for _, fd := range []int{p.log, p.dir} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// prepare does all that comes before the start. The log is opened first, so that whatever goes wrong is told there, too.
+func (e *Executor) prepare(a *attempt) (*prepared, error) {
+	t := a.task
+	a.logPath, a.dir = logPathOf(e.logs.base, t), e.dirs.path(a.id)
+	p := &prepared{log: -1, dir: -1}
+	err := e.prepareInto(a, p)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (e *Executor) prepareInto(a *attempt, p *prepared) error {
+	t := a.task
+	var err error
+	if p.log, err = openLog(a.logPath); err != nil {
+		return fmt.Errorf("cannot write the task log: %w", err)
+	}
+	tenantErr := error(nil)
+	a.account, a.viaSudo, tenantErr = e.users.resolve(t.GetTenant())
+	planErr := e.plan(a, p)
+	runs := strings.Join(p.command.Interpreter, " or ")
+	if runs == "" {
+		runs = t.GetType()
+	}
+	if a.logStart, err = e.preamble(p.log, a, a.account.name, runs); err != nil {
+		return err
+	}
+	if err := errors.Join(planErr, tenantErr); err != nil || t.GetDryRun() {
+		return err
+	}
+	if a.viaSudo {
+		a.hasDir = true // the tenant makes it
+		return nil
+	}
+	if p.dir, err = e.dirs.make(a.id, a.account); err != nil {
+		return err
+	}
+	a.hasDir = true
+	return nil
+}
+
+// plan turns settings into a command, with parameters put in.
+func (e *Executor) plan(a *attempt, p *prepared) error {
+	t := a.task
+	plugin, ok := e.catalog.Task(t.GetType())
+	if !ok {
+		return fmt.Errorf("this worker knows no task type %q", t.GetType())
+	}
+	p.plugin = plugin
+	values, problems := plugin.Decode(t.GetParams())
+	if len(problems) > 0 {
+		return problemError(problems)
+	}
+	p.values = values
+	p.params = make(map[string]string, len(t.GetPrepared())+1)
+	for _, param := range t.GetPrepared() {
+		p.params[param.GetName()] = param.GetValue()
+	}
+	p.params["system.task.execute.path"] = a.dir
+	base, err := baseTime(t)
+	if err != nil {
+		return err
+	}
+	expand := func(text string) (string, error) { return flow.Expand(text, p.params, base) }
+	if err := values.Expand(plugin.Schema, expand); err != nil {
+		return err
+	}
+	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
+		return err
+	}
+	if names := values.List(task.ResourceList); len(names) > 0 {
+		return fmt.Errorf("resource %q cannot be fetched: this worker has no resource storage", names[0])
+	}
+	if plugin.Process != nil {
+		p.command, err = plugin.Process(values, task.Env{
+			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params,
+		})
+	}
+	return err
+}
+
+// problemError says in one sentence what is wrong with settings. Reports are in English, as logs are.
+func problemError(problems []form.Problem) error {
+	ctx := i18n.WithLocale(context.Background(), i18n.English) //nolint:contextcheck // carries the language only
+	all := make([]string, len(problems))
+	for i, p := range problems {
+		all[i] = i18n.T(ctx, p.Key, p.Args...)
+		if p.Field != "" {
+			all[i] = p.Field + ": " + all[i]
+		}
+	}
+	return errors.New("bad parameters: " + strings.Join(all, "; "))
+}
+
+// baseTime is the instant of time expressions, in the zone of the run.
+func baseTime(t *doradov1.Task) (time.Time, error) {
+	zone := time.UTC
+	if name := t.GetTimeZone(); name != "" && name != "UTC" {
+		var err error
+		if zone, err = time.LoadLocation(name); err != nil {
+			return time.Time{}, fmt.Errorf("unknown time zone %q", name)
+		}
+	}
+	return time.UnixMilli(t.GetBaseMs()).In(zone), nil
+}
+
+// startProcess starts the prepared command and leaves a goroutine that waits for it.
+func (e *Executor) startProcess(a *attempt, p *prepared) error {
+	timeout := time.Duration(a.task.GetTimeoutMs()) * time.Millisecond
+	env := e.environment(a, p.command.Env)
+	c, release, err := e.launch(a, p, env)
+	if err != nil {
+		return err
+	}
+	defer release()
+	a.bootNS, a.start = bootNS(), time.Now()
+	e.mu.Lock()
+	a.begun = true
+	e.mu.Unlock()
+	if err := e.journal.append(a.entry(entryBegun)); err != nil {
+		return fmt.Errorf("cannot write the worker's journal: %w", err)
+	}
+	ch, err := e.spawn.start(c)
+	if err != nil {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) {
+			err = fmt.Errorf("%w (the machine has no room for another process)", err)
+		}
+		return err
+	}
+	e.mu.Lock()
+	a.pid = ch.pid
+	e.mu.Unlock()
+	// Not being able to write this only makes it harder to find leftovers after a crash.
+	_ = e.journal.append(a.entry(entryStarted))
+	e.started(a, timeout)
+	go e.guard(a, func() { e.wait(a, ch) })
+	return nil
+}
+
+// launch builds the command line. The script travels where other users can't read it: through a sealed memory file, or
+// a file of mode 0700 that belongs to the tenant. release closes what the parent no longer needs.
+func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, release func(), err error) {
+	cmd := p.command
+	path := envValue(env, "PATH")
+	program, err := e.program(cmd, env, path)
+	if err != nil {
+		return command{}, nil, err
+	}
+	text := a.task.GetEnvironment()
+	if strings.IndexByte(text, 0) >= 0 {
+		return command{}, nil, errors.New("the environment contains a NUL character")
+	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	script, shell := cmd.Script, ""
+	switch {
+	case text == "":
+	case cmd.Shell:
+		script = text + "\n" + script
+	default: // a shell reads the lines and then becomes the interpreter
+		launcher := shellWords(program)
+		if cmd.Launcher != "" {
+			launcher = "${" + cmd.Launcher + ":-" + launcher + "}"
+		}
+		shell = text + "\nexec " + launcher + " " + shellQuote(cmd.File) + "\n"
+		if program, err = e.program(task.Command{Interpreter: []string{"bash", "sh"}}, env, path); err != nil {
+			return command{}, nil, err
+		}
+	}
+	if a.viaSudo {
+		c, release, err := e.launchSudo(a, program, cmd.File, script, shell, env)
+		c.output = p.log
+		return c, release, err
+	}
+	c = command{
+		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(p.dir), stdin: -1, output: p.log, script: -1,
+		credential: a.account.credential(),
+	}
+	memory := script
+	if cmd.File != "" {
+		if err := e.dirs.put(p.dir, cmd.File, script, a.account); err != nil {
+			return command{}, nil, err
+		}
+		if memory = shell; shell == "" {
+			c.argv = append(program, cmd.File)
+			return c, func() {}, nil
+		}
+	}
+	if c.script, err = sealedFile(memory); err != nil {
+		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
+	}
+	c.argv = append(program, "/dev/fd/3")
+	return c, func() { _ = unix.Close(c.script) }, nil
+}
+
+// program finds the interpreter and the arguments that belong to it.
+func (e *Executor) program(cmd task.Command, env []string, path string) ([]string, error) {
+	if cmd.Launcher != "" {
+		if words := strings.Fields(envValue(env, cmd.Launcher)); len(words) > 0 {
+			found := lookPath(words[0], path)
+			if found == "" {
+				return nil, fmt.Errorf("%s: %s is not a program", cmd.Launcher, words[0])
+			}
+			return append([]string{found}, words[1:]...), nil
+		}
+	}
+	for _, name := range cmd.Interpreter {
+		if found := lookPath(name, path); found != "" {
+			return []string{found}, nil
+		}
+	}
+	return nil, fmt.Errorf("this worker has no %s in %s", strings.Join(cmd.Interpreter, " and no "), path)
+}
+
+// lookPath finds an executable file in path; it returns "" when there is none.
+func lookPath(name, path string) string {
+	if strings.Contains(name, "/") {
+		if executable(name) {
+			return name
+		}
+		return ""
+	}
+	for dir := range strings.SplitSeq(path, ":") {
+		if file := dir + "/" + name; strings.HasPrefix(dir, "/") && executable(file) {
+			return file
+		}
+	}
+	return ""
+}
+
+func executable(file string) bool {
+	var st unix.Stat_t
+	return unix.Stat(file, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Mode&0o111 != 0
+}
+
+// environment is what the child sees: a clean slate, the worker's allowed variables, and who it is.
+func (e *Executor) environment(a *attempt, extra []string) []string {
+	t := a.task
+	path := e.cfg.Path
+	if a.account.self && e.environ["PATH"] != "" {
+		path = e.environ["PATH"]
+	}
+	lang := "C.UTF-8"
+	env := make([]string, 0, 32+len(extra))
+	for _, name := range e.cfg.EnvAllow {
+		if value, ok := e.environ[name]; ok && name != "PATH" {
+			if name == "LANG" {
+				lang = ""
+			}
+			env = append(env, name+"="+value)
+		}
+	}
+	if lang != "" {
+		env = append(env, "LANG="+lang)
+	}
+	env = append(env,
+		"PATH="+path, "HOME="+a.account.home, "USER="+a.account.name, "LOGNAME="+a.account.name, "SHELL="+a.account.shell,
+		"DORADO_TASK_INSTANCE_ID="+strconv.FormatInt(a.id, 10),
+		e.mark(a.id),
+		"DORADO_WORKFLOW_INSTANCE_ID="+strconv.FormatInt(a.workflow, 10),
+		"DORADO_PROJECT_CODE="+strconv.FormatInt(t.GetProjectCode(), 10),
+		"DORADO_PROJECT_NAME="+noNUL(t.GetProjectName()),
+		"DORADO_WORKFLOW_CODE="+strconv.FormatInt(t.GetWorkflowCode(), 10),
+		"DORADO_WORKFLOW_NAME="+noNUL(t.GetWorkflowName()),
+		"DORADO_TASK_CODE="+strconv.FormatInt(t.GetTaskCode(), 10),
+		"DORADO_TASK_NAME="+noNUL(t.GetName()),
+		"DORADO_ATTEMPT="+strconv.Itoa(int(t.GetAttempt())),
+		"DORADO_SCHEDULE_TIME="+time.UnixMilli(t.GetBaseMs()).UTC().Format(time.RFC3339),
+		"DORADO_TIME_ZONE="+noNUL(t.GetTimeZone()),
+		"DORADO_WORKER="+e.cfg.Name,
+		"DORADO_LOG_PATH="+a.logPath,
+		"DORADO_EXECUTE_PATH="+a.dir,
+	)
+	return append(env, extra...)
+}
+
+// markName is the variable by which the processes of an attempt are recognised, wherever they went.
+const markName = "DORADO_MARK="
+
+func (e *Executor) mark(id int64) string {
+	return markName + e.journal.id + "." + strconv.FormatInt(id, 10)
+}
+
+func noNUL(s string) string { return strings.ReplaceAll(s, "\x00", "") }
+
+// envValue returns the value of name, the last one set.
+func envValue(env []string, name string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(env[i], "="); ok && k == name {
+			return v
+		}
+	}
+	return ""
+}
+
+func environMap(environ []string) map[string]string {
+	m := make(map[string]string, len(environ))
+	for _, kv := range environ {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			m[k] = v
+		}
+	}
+	return m
+}
+
+// shellQuote makes one word of s for a POSIX shell.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// shellWords joins words that hold no blanks; a program found in PATH may, and is quoted then.
+func shellWords(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = w
+		if strings.ContainsAny(w, " \t'\"$\\`{}*?[]~#&;|<>()") {
+			out[i] = shellQuote(w)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// bootNS is the time since boot, the clock in which the kernel notes when a process was started.
+func bootNS() int64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
+}

@@ -1,0 +1,100 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"dorado/modules/rpc/doradov1"
+)
+
+// recoverJournal settles what an earlier process of this worker left: finished reports wait for a master again, and
+// attempts that were running are ended and reported LOST. It returns when none of their processes is left, so that
+// nothing can run twice.
+func (e *Executor) recoverJournal(ctx context.Context) {
+	type past struct {
+		last entry
+		boot string
+	}
+	attempts := map[int64]past{}
+	boot := ""
+	for _, en := range e.journal.replayed {
+		switch en.kind {
+		case entryBoot:
+			boot = en.boot
+		case entryAcked:
+			for _, id := range en.ids {
+				delete(attempts, id)
+			}
+		case entryBegun, entryStarted, entryFinished:
+			attempts[en.report.GetId()] = past{en, boot}
+		}
+	}
+	if len(attempts) > 0 {
+		e.log.InfoContext(ctx, "journal replayed", "attempts", len(attempts))
+	}
+	// First nothing must be left of them, …
+	var targets []*target
+	for _, p := range attempts {
+		if p.last.kind != entryFinished && p.boot == e.journal.boot {
+			t := e.leftover(p.last)
+			targets = append(targets, t)
+			e.killer.add(t)
+		}
+	}
+	for _, t := range targets {
+		select {
+		case <-t.done:
+		case <-time.After(stuckAfter): // only a process in a system call that can't be interrupted
+			e.log.ErrorContext(ctx, "processes of an earlier run are left", "task_instance_id", t.id)
+		}
+	}
+	// … then they may be reported.
+	for id, p := range attempts {
+		a := &attempt{id: id, workflow: p.last.report.GetWorkflowInstanceId(), state: finished, report: p.last.report}
+		if p.last.kind != entryFinished {
+			e.giveUp(a, p.last)
+		}
+		e.mu.Lock()
+		e.attempts[id] = a
+		e.mu.Unlock()
+	}
+	e.journal.restart()
+}
+
+// leftover is what may be left of an attempt. Its first process is ours only if it was started when the journal says
+// so: the number may have been given to another one since.
+func (e *Executor) leftover(en entry) *target {
+	t := &target{
+		id: en.report.GetId(), mark: e.mark(en.report.GetId()), user: en.user, known: map[int]uint64{}, since: time.Now(),
+		reaped: make(chan struct{}), done: make(chan struct{}), atOnce: true, noChild: true,
+	}
+	pid := int(en.report.GetPid())
+	if p, ok := readProcess(pid, make([]byte, 4096)); ok && pid > 1 {
+		const tick = int64(time.Second) / ticksPerSecond
+		begun := en.started / tick
+		if start := int64(p.start); start >= begun-1 && start <= begun+ticksPerSecond {
+			t.leader = pid
+			t.known[pid] = p.start
+		}
+	}
+	return t
+}
+
+// giveUp turns a running attempt of the past into a LOST report.
+func (e *Executor) giveUp(a *attempt, en entry) {
+	const message = "the worker was restarted while the attempt was running"
+	now := time.Now()
+	a.logPath, a.start = en.report.GetLogPath(), time.UnixMilli(en.report.GetStartMs())
+	a.report = &doradov1.Report{
+		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 2, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_LOST,
+		StartMs: en.report.GetStartMs(), EndMs: now.UnixMilli(), Pid: en.report.GetPid(), Message: message,
+		LogPath: en.report.GetLogPath(), ExecutePath: en.report.GetExecutePath(),
+	}
+	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
+	e.closeLog(a, &r, "")
+	if !e.cfg.KeepWorkdir {
+		if err := e.dirs.remove(a.id, account{name: en.user}, en.user != ""); err != nil {
+			e.log.Warn("working directory not removed", "task_instance_id", a.id, "error", err)
+		}
+	}
+}

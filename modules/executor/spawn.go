@@ -1,0 +1,159 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is a started process.
+type child struct {
+	pid   int
+	pidfd int // -1: the kernel has none
+}
+
+// command is what the kernel needs to start a process. Descriptors stay the caller's.
+type command struct {
+	path       string
+	argv       []string
+	env        []string
+	dir        string
+	stdin      int // -1: nothing to read
+	output     int // standard output and error
+	script     int // descriptor 3 of the child; -1: none
+	credential *syscall.Credential
+}
+
+// spawner starts processes and waits for them: by a pidfd in the runtime's poller, so that ten thousand sleeping
+// children cost no thread, or, where the kernel has no pidfd, by one goroutine that listens to SIGCHLD.
+type spawner struct {
+	null   *os.File
+	reaper *reaper
+}
+
+func newSpawner() *spawner {
+	s := &spawner{reaper: newReaper()}
+	s.null, _ = os.Open(os.DevNull) // without it, start says so
+	return s
+}
+
+func (s *spawner) close() error {
+	s.reaper.close()
+	if s.null == nil {
+		return nil
+	}
+	return s.null.Close()
+}
+
+// start starts c as leader of a session of its own, so that all of it can be signalled at once. It uses ForkExec rather
+// than os/exec, which would keep a goroutine or a thread for each child.
+func (s *spawner) start(c command) (child, error) {
+	stdin := c.stdin
+	if stdin < 0 {
+		if s.null == nil {
+			return child{}, errors.New("cannot open " + os.DevNull)
+		}
+		stdin = int(s.null.Fd())
+	}
+	files := []uintptr{uintptr(stdin), uintptr(c.output), uintptr(c.output)}
+	if c.script >= 0 {
+		files = append(files, uintptr(c.script))
+	}
+	pidfd := -1
+	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
+		Dir: c.dir, Env: c.env, Files: files,
+		Sys: &syscall.SysProcAttr{Setsid: true, Credential: c.credential, PidFD: &pidfd},
+	})
+	if err != nil {
+		return child{}, fmt.Errorf("cannot start %s: %w", c.path, err)
+	}
+	return child{pid, pidfd}, nil
+}
+
+// wait returns when the process has ended, and reaps it.
+func (s *spawner) wait(c child) (status, error) {
+	if c.pidfd >= 0 {
+		st, err := waitPidfd(c)
+		if err == nil {
+			return st, nil
+		}
+		if !errors.Is(err, errNotPollable) {
+			return 0, err
+		}
+	}
+	return s.reaper.wait(c.pid)
+}
+
+var errNotPollable = errors.New("executor: the poller does not take a pidfd")
+
+// waitPidfd parks the goroutine until the pidfd becomes readable, which is when the process is a zombie.
+func waitPidfd(c child) (status, error) {
+	if err := unix.SetNonblock(c.pidfd, true); err != nil { // this is what makes NewFile use the poller
+		_ = unix.Close(c.pidfd)
+		return 0, errNotPollable
+	}
+	f := os.NewFile(uintptr(c.pidfd), "pidfd")
+	defer func() { _ = f.Close() }()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return 0, errNotPollable
+	}
+	var ws syscall.WaitStatus
+	var waitErr error
+	if err := conn.Read(func(uintptr) bool {
+		var pid int
+		pid, waitErr = reap(c.pid, &ws)
+		return pid != 0 || waitErr != nil
+	}); err != nil {
+		return 0, errNotPollable
+	}
+	return status(ws), waitErr
+}
+
+// reap collects pid if it has ended; otherwise it returns 0. Until it is reaped its number can't be used again.
+func reap(pid int, ws *syscall.WaitStatus) (int, error) {
+	for {
+		got, err := syscall.Wait4(pid, ws, syscall.WNOHANG, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			return got, err
+		}
+	}
+}
+
+// sealedFile returns a descriptor of an anonymous file that holds text and can't be changed any more.
+func sealedFile(text string) (int, error) {
+	const noExec = 0x8 // MFD_NOEXEC_SEAL, Linux 6.3; older kernels know no such flag
+	fd, err := unix.MemfdCreate("dorado-script", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|noExec)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("dorado-script", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return -1, err
+	}
+	if err := writeAll(fd, text); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func writeAll(fd int, text string) error {
+	for data := []byte(text); len(data) > 0; {
+		n, err := unix.Write(fd, data)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}

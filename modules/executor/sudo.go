@@ -1,0 +1,78 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sudoBoot runs as the tenant. Its input is a sealed memory file: first the environment ($2 bytes of export lines), then
+// the script. It makes the working directory $1, puts both into it, and becomes the command with a clean environment.
+// Nothing private is in an argument. sudo closes descriptors, therefore the input is the only way in.
+const sudoBoot = `umask 077
+{ mkdir -- "$1" || { rm -rf -- "$1" && mkdir -- "$1"; }; } && chmod 750 "$1" && cd -- "$1" || exit 126
+dd bs="$2" count=1 of=.dorado-env 2>/dev/null && dd bs="$3" count=1 of=.dorado-shell 2>/dev/null &&
+	cat >"$4" && chmod 700 "$4" || exit 126
+umask 022
+shift 4
+exec env -i /bin/sh -c '. ./.dorado-env && rm -f .dorado-env && exec "$@" </dev/null' sh "$@"
+`
+
+// launchSudo builds the command line for another user when credentials can't be switched directly. shell, if there is
+// one, is run instead of the script, and runs it in turn.
+func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell string, env []string) (command, func(), error) {
+	sudo := lookPath("sudo", e.cfg.Path+":"+e.environ["PATH"])
+	if sudo == "" {
+		return command{}, nil, fmt.Errorf("tenant %q needs sudo, and this worker has none", a.account.name)
+	}
+	if file == "" {
+		file = strconv.FormatInt(a.workflow, 10) + "_" + strconv.FormatInt(a.id, 10) + ".sh"
+	}
+	var exports strings.Builder
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		exports.WriteString("export " + name + "=" + shellQuote(value) + "\n")
+	}
+	run := file
+	if shell == "" {
+		shell = "\n" // dd wants a byte
+	} else {
+		run = ".dorado-shell"
+	}
+	fd, err := sealedFile(exports.String() + shell + script)
+	if err != nil {
+		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
+	}
+	if _, err := unix.Seek(fd, 0, 0); err != nil {
+		_ = unix.Close(fd)
+		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
+	}
+	argv := append([]string{
+		sudo, "-n", "-u", a.account.name, "--", "/bin/sh", "-c", sudoBoot, "dorado",
+		a.dir, strconv.Itoa(exports.Len()), strconv.Itoa(len(shell)), file,
+	}, program...)
+	return command{
+		path: sudo, argv: append(argv, run), env: []string{"PATH=" + e.cfg.Path, e.mark(a.id)}, dir: e.dirs.base,
+		stdin: fd, output: -1, script: -1,
+	}, func() { _ = unix.Close(fd) }, nil
+}
+
+// sudoKill sends a signal to processes of a tenant that the worker may not signal itself.
+func sudoKill(user string, sig syscall.Signal, pids []int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:contextcheck // a kill is finished even when the worker stops
+	defer cancel()
+	args := []string{"-n", "-u", user, "--", "/bin/sh", "-c", `kill -s "$0" "$@"`, strings.TrimPrefix(unix.SignalName(sig), "SIG")}
+	for _, pid := range pids {
+		args = append(args, strconv.Itoa(pid))
+	}
+	if out, err := exec.CommandContext(ctx, "sudo", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("sudo kill: %w: %s", err, oneLine(string(out)))
+	}
+	return nil
+}
