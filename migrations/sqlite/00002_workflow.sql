@@ -38,6 +38,10 @@ CREATE TABLE workflow_version (
     version       INTEGER NOT NULL,
     body          TEXT NOT NULL,
     message       TEXT NOT NULL DEFAULT '',
+    task_count    INTEGER NOT NULL DEFAULT 0,
+    tasks_added   INTEGER NOT NULL DEFAULT 0, -- against the version before it
+    tasks_changed INTEGER NOT NULL DEFAULT 0,
+    tasks_removed INTEGER NOT NULL DEFAULT 0,
     operator_id   BIGINT NOT NULL,
     created_at    TIMESTAMP NOT NULL,
     PRIMARY KEY (workflow_code, version)
