@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
@@ -188,3 +189,28 @@ func (f *Form) Notice() string {
 func (f *Form) Again(component templ.Component) *PageResponse {
 	return Page(component).Status(f.status)
 }
+
+// StampField is the hidden field that carries the moment an object was read, so
+// that saving notices an edit made meanwhile.
+const StampField = "updated_at"
+
+// Stamp writes a moment for StampField.
+func Stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Stamp reads StampField. Without one, or with one that nobody wrote, it is the
+// start of time: then any edit made since is noticed.
+func (f *Form) Stamp() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, f.Text(StampField))
+	if err != nil {
+		return time.Unix(0, 0).UTC()
+	}
+	return t
+}
+
+// Conflicts reports whether err is a clash with what others did or hold.
+func Conflicts(err error) bool { return err != nil && fault.KindOf(err) == fault.Conflict }

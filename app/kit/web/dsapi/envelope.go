@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dorado/app/kit/i18n"
+	"dorado/app/kit/listing"
 )
 
 // Code is a number clients know an outcome by.
@@ -115,4 +116,15 @@ func OrNull[T comparable](v T) *T {
 		return nil
 	}
 	return &v
+}
+
+// Listed makes a PageInfo of a page of a list.
+func Listed[T, U any](p listing.Page[T], pageNo, pageSize int, row func(T) U) PageInfo[U] {
+	rows := make([]U, 0, len(p.Items))
+	if p.Number == pageNo || len(p.Items) == 0 { // a page beyond the end is empty here, where pages for people show the last one
+		for _, item := range p.Items {
+			rows = append(rows, row(item))
+		}
+	}
+	return Page(rows, int64(p.Total), pageNo, pageSize)
 }
