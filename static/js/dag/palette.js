@@ -14,7 +14,7 @@ const GROUPS = [
   ['di', 'js.editor.group.di'],
   ['dq', 'js.editor.group.dq'],
   ['ml', 'js.editor.group.ml'],
-  ['other', 'js.editor.group.other'],
+  ['other', 'js.editor.group.misc'],
 ];
 /** Other spellings of a category. @type {Record<string, string>} */
 const SAME = { 'data-integration': 'di', dataIntegration: 'di', 'data-quality': 'dq', dataQuality: 'dq', 'machine-learning': 'ml', machineLearning: 'ml' };

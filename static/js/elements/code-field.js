@@ -100,8 +100,8 @@ export class CodeField extends HTMLElement {
       b.addEventListener('click', fn);
       return b;
     };
-    this.wrapButton = button(t('js.code.wrap'), 'route', 'code.wrap', () => this.#wrap(!this.hasAttribute('data-nowrap')));
-    this.fullButton = button(t('js.code.fullscreen'), 'maximize', 'code.fullscreen', () => this.#full(!this.hasAttribute('data-full')));
+    this.wrapButton = button(t('js.editor.code.wrap'), 'route', 'code.wrap', () => this.#wrap(!this.hasAttribute('data-nowrap')));
+    this.fullButton = button(t('js.editor.code.fullscreen'), 'maximize', 'code.fullscreen', () => this.#full(!this.hasAttribute('data-full')));
     bar.append(name, this.wrapButton, this.fullButton);
     this.prepend(bar);
     let off = false;
