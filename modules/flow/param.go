@@ -28,6 +28,9 @@ func Levels() []Level {
 	return []Level{LevelBuiltin, LevelProject, LevelGlobal, LevelUpstream, LevelLocal, LevelStartup}
 }
 
+// MessageKey is the key of the level's name.
+func (l Level) MessageKey() string { return "flow.level." + string(l) }
+
 // Source is the origin of one value. TaskCode is set for LevelUpstream only.
 type Source struct {
 	Level    Level `json:"level"`
@@ -109,7 +112,8 @@ type Params struct {
 // references within a cycle stay as they are. A value that refers to its own name means what the level below holds
 // under it; without one it stays as it is, too. An error names the parameter.
 func Resolve(in ParamSources) (Params, error) {
-	m := merger{at: make(map[string]int, 32)}
+	most := len(in.Builtin) + len(in.Project) + len(in.Global) + in.Upstream.Len() + len(in.Local) + len(in.Startup)
+	m := merger{at: make(map[string]int, most), list: make([]Param, 0, most)}
 	m.addAll(in.Builtin, LevelBuiltin)
 	m.addAll(in.Project, LevelProject)
 	m.addAll(in.Global, LevelGlobal)
