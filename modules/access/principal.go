@@ -1,0 +1,56 @@
+package access
+
+import (
+	"context"
+
+	"dorado/modules/audit"
+)
+
+// Principal is who acts: a signed-in user, or the program itself. It is a value from the moment of authentication;
+// changes to the user show within seconds.
+type Principal struct {
+	UserID             int64
+	Name               string
+	Admin              bool
+	MustChangePassword bool // until then only the own password may be changed, which the web layer enforces
+
+	SessionID string // hash of the session's secret; empty when not signed in by a session
+	TokenID   int64  // access token; 0 when not signed in by one
+
+	// How the user likes things, for pages; empty or 0 when never chosen.
+	Zone     string
+	Locale   string
+	Theme    string
+	PageSize int
+
+	system bool
+}
+
+// System is the principal of work that nobody asked for, such as timers and clean-up. It may do everything.
+func System() Principal { return Principal{Name: "system", system: true} }
+
+// IsSystem reports whether the program itself acts.
+func (p Principal) IsSystem() bool { return p.system }
+
+type principalKey struct{}
+
+// WithPrincipal returns a context in which p acts, for permissions and for the audit log.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	ctx = audit.WithActor(ctx, audit.Actor{UserID: p.UserID, Name: p.Name})
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// From returns who acts in ctx, and false when nobody is signed in.
+func From(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}
+
+// Must returns who acts in ctx, or ErrUnauthenticated.
+func Must(ctx context.Context) (Principal, error) {
+	p, ok := From(ctx)
+	if !ok {
+		return Principal{}, ErrUnauthenticated
+	}
+	return p, nil
+}
