@@ -104,6 +104,9 @@ func New(d Deps) (*Executor, error) {
 	}
 	e.journal.live = e.liveEntries
 	e.killer = newKiller(e.cfg, e.log)
+	if privileged() && !e.dirs.open {
+		e.log.Warn("tenants cannot reach their working directories by path: a directory above is closed to them", "dir", e.dirs.base)
+	}
 	return e, nil
 }
 

@@ -186,6 +186,10 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 	if err != nil {
 		return command{}, nil, err
 	}
+	file := cmd.File
+	if !a.viaSudo {
+		file = e.dirs.script(cmd.File, a.account)
+	}
 	text := a.task.GetEnvironment()
 	if strings.IndexByte(text, 0) >= 0 {
 		return command{}, nil, errors.New("the environment contains a NUL character")
@@ -201,7 +205,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		if cmd.Launcher != "" {
 			launcher = "${" + cmd.Launcher + ":-" + launcher + "}"
 		}
-		shell = text + "\nexec " + launcher + " " + shellQuote(cmd.File) + "\n"
+		shell = text + "\nexec " + launcher + " " + shellQuote(file) + "\n"
 		if program, err = e.program(task.Command{Interpreter: []string{"bash", "sh"}}, env, path); err != nil {
 			return command{}, nil, err
 		}
@@ -221,7 +225,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 			return command{}, nil, err
 		}
 		if memory = shell; shell == "" {
-			c.argv = append(program, cmd.File)
+			c.argv = append(program, file)
 			return c, func() {}, nil
 		}
 	}

@@ -20,6 +20,7 @@ type workdirs struct {
 	root *os.Root
 	fd   int
 	dir  *os.File
+	open bool // every user can get here by path, because no directory above is closed
 }
 
 func newWorkdirs(base string, u *users) (*workdirs, error) {
@@ -46,7 +47,29 @@ func newWorkdirs(base string, u *users) (*workdirs, error) {
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	return &workdirs{base: base, root: root, dir: dir, fd: int(dir.Fd())}, nil
+	return &workdirs{base: base, root: root, dir: dir, fd: int(dir.Fd()), open: passable(base)}, nil
+}
+
+// passable reports whether all users may pass through the directories above path and itself.
+func passable(path string) bool {
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		if path == filepath.Dir(path) {
+			return true
+		}
+	}
+}
+
+// script is the name under which owner's interpreter finds a file of its working directory. A bare name, unless the
+// directory can't be reached by its path: some interpreters insist on making names absolute.
+func (w *workdirs) script(file string, owner account) string {
+	if w.open || owner.self {
+		return file
+	}
+	return "/proc/self/cwd/" + file
 }
 
 func (w *workdirs) close() error { return errors.Join(w.root.Close(), w.dir.Close()) }
