@@ -4,6 +4,11 @@
 // definition means the same thing everywhere. A definition is immutable once it has a version; instances of it name
 // (code, version) and never see a later edit.
 //
+// What it offers, in the order of a definition's life: the lenient readers of client JSON (DecodeTasks and its
+// siblings), Validate, Marshal and Equal for storage, Compile and Graph.Scope for running, Cure when an instance is
+// created, Pool for values between tasks, Resolve and Expand for one attempt, OutScanner and CollectOut for what it
+// emitted, FinalState for the end, and Allowed for what users may ask of an instance in between.
+//
 // Numbers and words are those of Apache DolphinScheduler: a state, an enumeration value or a field that its clients
 // know carries the same name here, in the database and on the pages.
 package flow

@@ -18,12 +18,11 @@ const (
 // ErrOutTooLarge says that a task emitted more OUT values than MaxOutBytes.
 var ErrOutTooLarge = errors.New("flow: the task emits more than 1 MiB of output parameters")
 
-var (
-	outMarker = []byte("{setValue(") // after "$" or "#"
-	outEnd    = []byte(")}")
+const (
+	outMarker    = "{setValue(" // after "$" or "#"
+	outMarkerLen = len("$" + outMarker)
+	outEnd       = ")}"
 )
-
-const outMarkerLen = len("${setValue(")
 
 // OutScanner finds ${setValue(key=value)} and #{setValue(key=value)} in the output of a task, whatever else is in it:
 // colours, broken UTF-8, binary. Values may span lines. When a marker comes before the last one is closed, the last
@@ -114,7 +113,7 @@ func (s *OutScanner) read(chunk []byte) []byte {
 	if end := bytes.IndexByte(piece, '\n'); end >= 0 {
 		piece = piece[:end+1]
 	}
-	if end := bytes.Index(piece, outEnd); end >= 0 {
+	if end := bytes.Index(piece, []byte(outEnd)); end >= 0 {
 		s.value = append(s.value, piece[:end]...)
 		s.close()
 		return chunk[end+len(outEnd):]
@@ -177,7 +176,7 @@ func clean(b []byte) string {
 // marker finds the first "${setValue(" or "#{setValue(".
 func marker(b []byte) int {
 	for from := 0; ; {
-		at := bytes.Index(b[from:], outMarker)
+		at := bytes.Index(b[from:], []byte(outMarker))
 		if at < 0 {
 			return -1
 		}
@@ -192,7 +191,7 @@ func marker(b []byte) int {
 // lastMarker finds the last one.
 func lastMarker(b []byte) int {
 	for {
-		at := bytes.LastIndex(b, outMarker)
+		at := bytes.LastIndex(b, []byte(outMarker))
 		if at < 0 {
 			return -1
 		}

@@ -100,7 +100,7 @@ func parameterName(s string) bool {
 
 // shellVariable guesses whether the texts set the variable themselves or mean one of the environment.
 func shellVariable(name string, texts []string) bool {
-	if strings.ContainsAny(name, ".-") {
+	if strings.ContainsFunc(name, func(r rune) bool { return r == '.' || r == '-' || r > unicode.MaxASCII }) {
 		return false
 	}
 	if strings.ToUpper(name) == name {
