@@ -146,6 +146,17 @@ func TestNobodyIsUnauthenticatedAndTheProgramMayAll(t *testing.T) {
 	require.Equal(t, "ann", audit.ActorFrom(as(t, access.Principal{UserID: 3, Name: "ann"})).Name)
 }
 
+func TestWhoMustChangeThePasswordMayDoNothingElse(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t)
+	s := service(t, d)
+	p := user(t, d, "ann")
+	require.True(t, s.Can(as(t, p), projectAdd))
+	p.MustChangePassword = true
+	require.ErrorIs(t, s.Require(as(t, p), projectAdd), access.ErrMustChangePassword)
+	require.ErrorIs(t, s.RequireProject(as(t, p), 1, projectRead), access.ErrMustChangePassword)
+}
+
 func TestGrantsFollowTheirTransaction(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -12,7 +12,7 @@ type Principal struct {
 	UserID             int64
 	Name               string
 	Admin              bool
-	MustChangePassword bool // until then only the own password may be changed, which the web layer enforces
+	MustChangePassword bool // until then every permission is refused; only the own password can be changed
 
 	SessionID string // hash of the session's secret; empty when not signed in by a session
 	TokenID   int64  // access token; 0 when not signed in by one

@@ -21,7 +21,12 @@ var (
 	// ErrDenied means that the principal lacks the permission named by the argument permission; in a project the
 	// argument project holds its code.
 	ErrDenied = fault.New(fault.Forbidden, "access.denied")
+	// ErrMustChangePassword means that the principal has a password it was given and may do nothing before it chose one.
+	ErrMustChangePassword = fault.New(fault.Forbidden, "access.must_change_password")
 )
+
+// AuditRead allows reading the audit log. It is declared here because package audit lies below permissions.
+const AuditRead Permission = "audit.read"
 
 const (
 	// refreshEvery bounds how long a change by another process goes unnoticed without notifications.
@@ -47,6 +52,7 @@ type Service struct {
 
 // New loads the grants. It fails when a permission is declared twice.
 func New(ctx context.Context, d Deps) (*Service, error) {
+	d.Rules = append([]Rule{Allow(AuditRead)}, d.Rules...)
 	seen := map[Permission]bool{}
 	for _, r := range d.Rules {
 		if seen[r.Permission] {
@@ -107,13 +113,14 @@ func (s *Service) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Require returns nil when the principal of ctx has the permission everywhere, else ErrUnauthenticated or ErrDenied.
+// Require returns nil when the principal of ctx has the permission everywhere, else ErrUnauthenticated,
+// ErrMustChangePassword or ErrDenied.
 func (s *Service) Require(ctx context.Context, p Permission) error {
 	return s.require(ctx, Everywhere, p, 0)
 }
 
-// RequireProject returns nil when the principal of ctx has the permission in the project, else ErrUnauthenticated or
-// ErrDenied. It does not tell whether the project exists.
+// RequireProject returns nil when the principal of ctx has the permission in the project, else ErrUnauthenticated,
+// ErrMustChangePassword or ErrDenied. It does not tell whether the project exists.
 func (s *Service) RequireProject(ctx context.Context, code int64, p Permission) error {
 	return s.require(ctx, Project(code), p, code)
 }
@@ -133,6 +140,9 @@ func (s *Service) require(ctx context.Context, domain string, act Permission, co
 	}
 	if p.system {
 		return nil
+	}
+	if p.MustChangePassword {
+		return ErrMustChangePassword
 	}
 	allowed, err := s.current.Load().allows(p.UserID, domain, act)
 	if err != nil {
