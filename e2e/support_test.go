@@ -23,7 +23,7 @@ func touch(t *testing.T, path string) {
 // open makes a temporary folder that every user may write to.
 func open(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dorado-e2e-")
+	dir, err := os.MkdirTemp("", "dorado-e2e-") //nolint:usetesting // t.TempDir is closed to other users
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o777))

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -105,7 +104,7 @@ func TestProcTellsOfThisProcessAndItsChildren(t *testing.T) {
 	require.Greater(t, me.Threads, 1)
 	raw, err := os.ReadFile("/proc/self/status")
 	require.NoError(t, err)
-	require.True(t, strings.Contains(string(raw), "Threads:"))
+	require.Contains(t, string(raw), "Threads:")
 }
 
 func TestIdleIsAShare(t *testing.T) {

@@ -128,7 +128,7 @@ func (c child) wait() (syscall.WaitStatus, error) {
 	err = conn.Read(func(uintptr) bool {
 		for {
 			pid, err := syscall.Wait4(c.pid, &status, syscall.WNOHANG, nil)
-			if err == syscall.EINTR { //nolint:errorlint // a bare errno
+			if err == syscall.EINTR {
 				continue
 			}
 			waitErr = err

@@ -110,4 +110,6 @@ func (r *Result) summarise(pairs []pair, rate bool) {
 
 func (r *Result) bar(text string, held bool) { r.Bar, r.Held = text, held }
 
-func (r *Result) note(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+func (r *Result) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}

@@ -31,7 +31,6 @@ type Suite struct {
 	settings []string
 
 	pg     *harness.Postgres
-	cancel []func()
 	world  *World
 }
 
@@ -141,7 +140,10 @@ func (s *Suite) fresh(ctx context.Context, env ...string) (*World, error) {
 	if err := w.checkDurability(ctx); err != nil {
 		return nil, err
 	}
-	return w, w.probe(ctx)
+	if err := w.probe(ctx); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func (w *World) startAlone(ctx context.Context, env []string) error {

@@ -37,7 +37,7 @@ func StartCluster(ctx context.Context, c Cluster) (master, worker *Process, err 
 		Env: append([]string{"DORADO_CLUSTER_MASTERS=" + rpc, secret}, c.Env...),
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, master.Close())
+		return nil, nil, errors.Join(err, master.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	}
 	return master, worker, nil
 }

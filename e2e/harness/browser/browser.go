@@ -123,12 +123,12 @@ type Tab struct {
 }
 
 // Tab opens a page of the server at url. It is closed when the test ends.
-func (b *Browser) Tab(t testing.TB, url string, look Look) *Tab {
-	t.Helper()
+func (b *Browser) Tab(tb testing.TB, url string, look Look) *Tab {
+	tb.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	tab := &Tab{T: t, URL: strings.TrimSuffix(url, "/"), Look: look, ctx: ctx, patient: 15 * time.Second}
-	t.Cleanup(func() {
-		if t.Failed() {
+	tab := &Tab{T: tb, URL: strings.TrimSuffix(url, "/"), Look: look, ctx: ctx, patient: 15 * time.Second}
+	tb.Cleanup(func() {
+		if tb.Failed() {
 			tab.dump()
 		}
 		cancel()
