@@ -1,0 +1,170 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/listing"
+	"dorado/modules/flow"
+)
+
+// store is the SQL of this module.
+type store struct{ db *db.DB }
+
+const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, w.state, w.state_history,
+  w.command_type, w.command_param, w.history_cmd, w.task_depend_type, w.failure_strategy, w.warning_type, w.warning_group_id,
+  w.priority, w.worker_group, w.tenant_code, w.environment_code, w.executor_id, w.executor_name, w.dry_run, w.test_flag,
+  w.is_sub_workflow, w.recovery, w.run_times, w.timeout_minutes, w.time_zone, w.global_params, w.var_pool, w.message, w.host,
+  w.schedule_time, w.start_time, w.restart_time, w.end_time, w.updated_at`
+
+const taskColumns = `t.id, t.workflow_instance_id, t.project_code, t.task_code, t.task_version, t.name, t.task_type, t.state, t.valid,
+  t.attempt, t.max_retry_times, t.worker_group, t.priority, t.host, t.pid, t.exit_code, t.log_path, t.execute_path, t.app_link,
+  t.var_pool, t.message, t.first_submit_time, t.submit_time, t.due_time, t.start_time, t.end_time`
+
+const listedColumns = taskColumns + `, w.name AS instance_name, w.workflow_name, w.workflow_code, w.state AS run_state, w.executor_id,
+  w.executor_name, w.dry_run`
+
+func (s *store) get(ctx context.Context, id int64) (*Instance, error) {
+	row, err := db.Get[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.id = ?`, id)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, ErrNotFound.With("id", id)
+	}
+	return &row, err
+}
+
+func (s *store) byIdempotencyKey(ctx context.Context, key string) (id int64, found bool, err error) {
+	id, err = db.Get[int64](ctx, s.db, `SELECT id FROM workflow_instance WHERE idempotency_key = ?`, key)
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, false, nil
+	}
+	return id, err == nil, err
+}
+
+// insert writes a new instance and returns its id.
+func (s *store) insert(ctx context.Context, i *Instance, idempotencyKey string) (int64, error) {
+	var key any
+	if idempotencyKey != "" {
+		key = idempotencyKey
+	}
+	return db.Get[int64](ctx, s.db, `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code,
+		state, state_history, command_type, command_param, history_cmd, task_depend_type, failure_strategy, warning_type,
+		warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, timeout_minutes,
+		time_zone, global_params, schedule_time, start_time, restart_time, idempotency_key, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		i.Name, i.WorkflowCode, i.WorkflowVersion, i.WorkflowName, i.ProjectCode, i.State, i.StateHistory, i.CommandType, i.CommandParam,
+		i.HistoryCmd, i.DependType, i.FailureStrategy, i.WarningType, i.WarningGroupID, i.Priority, i.WorkerGroup, i.TenantCode,
+		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.TimeoutMinutes, i.TimeZone, i.GlobalParams, i.ScheduleTime,
+		i.StartTime, i.RestartTime, key, i.StartTime, i.UpdatedAt)
+}
+
+// command asks a master for something; it leaves with the transaction.
+func (s *store) command(ctx context.Context, kind flow.CommandType, instance int64, priority flow.Priority, executor int64, now time.Time) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at) VALUES (?, ?, ?, ?, ?)`,
+		kind, instance, priority.Code(), executor, now)
+	return err
+}
+
+// wish changes the state of an instance that is in state from. It reports false when it is no longer.
+func (s *store) wish(ctx context.Context, id int64, from, to flow.WorkflowState, now time.Time) (bool, error) {
+	res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = ?, updated_at = ? WHERE id = ? AND state = ?`, to, now, id, from)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// revive prepares an ended instance for another run. It reports false when it is no longer in state from.
+func (s *store) revive(ctx context.Context, i *Instance, kind flow.CommandType, globals string, now time.Time) (bool, error) {
+	history := i.HistoryCmd
+	if history != "" {
+		history += ","
+	}
+	res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = ?, command_type = ?, history_cmd = ?, run_times = run_times + 1,
+		global_params = ?, var_pool = CASE WHEN ? THEN '[]' ELSE var_pool END, message = '', end_time = NULL, restart_time = ?, owner = '',
+		updated_at = ? WHERE id = ? AND state = ?`,
+		flow.WorkflowSubmitted, kind, history+string(kind), globals, kind == flow.CommandRepeat, now, now, i.ID, i.State)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// delete removes an instance in state from, with its attempts.
+func (s *store) delete(ctx context.Context, id int64, from flow.WorkflowState) (bool, error) {
+	res, err := s.db.Exec(ctx, `DELETE FROM workflow_instance WHERE id = ? AND state = ?`, id, from)
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := s.db.Exec(ctx, `DELETE FROM task_instance WHERE workflow_instance_id = ?`, id); err != nil {
+		return false, err
+	}
+	_, err = s.db.Exec(ctx, `DELETE FROM command WHERE workflow_instance_id = ?`, id)
+	return err == nil, err
+}
+
+// activeOf lists up to limit unfinished instances of a workflow.
+func (s *store) activeOf(ctx context.Context, workflow int64, limit int) ([]Instance, error) {
+	return db.Select[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.workflow_code = ?
+		AND w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE') ORDER BY w.id LIMIT ?`, workflow, limit)
+}
+
+// idsOf lists the instances of a workflow.
+func (s *store) idsOf(ctx context.Context, workflow int64) ([]int64, error) {
+	return db.Select[int64](ctx, s.db, `SELECT id FROM workflow_instance WHERE workflow_code = ?`, workflow)
+}
+
+func (s *store) list(ctx context.Context, where string, args []any, q listing.Query) (listing.Page[Instance], error) {
+	return page[Instance](ctx, s.db, instanceColumns, `workflow_instance w`, where, args, q)
+}
+
+func (s *store) listTasks(ctx context.Context, where string, args []any, q listing.Query) (listing.Page[ListedTask], error) {
+	return page[ListedTask](ctx, s.db, listedColumns, `task_instance t JOIN workflow_instance w ON w.id = t.workflow_instance_id`, where, args, q)
+}
+
+// page runs one list query: the rows of a page and how many there are in all.
+func page[T any](ctx context.Context, d *db.DB, columns, from, where string, args []any, q listing.Query) (listing.Page[T], error) {
+	narrow, more := q.Where(d.Dialect().Like, db.Contains)
+	where, args = where+" AND "+narrow, append(args, more...)
+	total, err := db.Get[int](ctx, d, `SELECT count(*) FROM `+from+` WHERE `+where, args...)
+	if err != nil {
+		return listing.Page[T]{}, err
+	}
+	order, limits := q.Clamp(total).OrderLimit()
+	rows, err := db.Select[T](ctx, d, `SELECT `+columns+` FROM `+from+` WHERE `+where+` `+order, append(args, limits...)...)
+	if err != nil {
+		return listing.Page[T]{}, err
+	}
+	return listing.NewPage(q.Clamp(total), rows, total), nil
+}
+
+// tasks lists the attempts of an instance, oldest first; with valid only those that count.
+func (s *store) tasks(ctx context.Context, instance int64, valid bool) ([]Task, error) {
+	query := `SELECT ` + taskColumns + ` FROM task_instance t WHERE t.workflow_instance_id = ?`
+	args := []any{instance}
+	if valid {
+		query, args = query+` AND t.valid = ?`, append(args, true)
+	}
+	return db.Select[Task](ctx, s.db, query+` ORDER BY t.id`, args...)
+}
+
+func (s *store) task(ctx context.Context, id int64) (*ListedTask, error) {
+	row, err := db.Get[ListedTask](ctx, s.db, `SELECT `+listedColumns+` FROM task_instance t
+		JOIN workflow_instance w ON w.id = t.workflow_instance_id WHERE t.id = ?`, id)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, ErrTaskNotFound.With("id", id)
+	}
+	return &row, err
+}
+
+// attempts lists all attempts of one task in one instance, oldest first.
+func (s *store) attempts(ctx context.Context, instance, taskCode int64) ([]Task, error) {
+	return db.Select[Task](ctx, s.db, `SELECT `+taskColumns+` FROM task_instance t
+		WHERE t.workflow_instance_id = ? AND t.task_code = ? ORDER BY t.id`, instance, taskCode)
+}
