@@ -1,0 +1,361 @@
+package project
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/ids"
+	"dorado/app/kit/listing"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+)
+
+// Deps is what the service needs.
+type Deps struct {
+	DB     *db.DB
+	Access *access.Service
+	Audit  *audit.Service
+	Codes  *ids.Generator
+	Now    func() time.Time
+}
+
+// Service is the only door to projects.
+type Service struct {
+	Deps
+	store    store
+	contents Contents
+}
+
+// New returns the service.
+func New(d Deps) *Service { return &Service{Deps: d, store: store{d.DB}} }
+
+// SetContents hands in what knows the contents of projects. It must not be called once requests are served; without
+// it projects seem empty, and the database alone keeps a full one from being deleted.
+func (s *Service) SetContents(c Contents) { s.contents = c }
+
+// Require returns the project when whoever acts has the permission in it. Else it returns ErrNotFound, ErrNoAccess when
+// he may not even see it, ErrNoGrant when he may, or access.ErrUnauthenticated.
+func (s *Service) Require(ctx context.Context, code int64, perm access.Permission) (Project, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return Project{}, err
+	}
+	p, err := s.store.byCode(ctx, code)
+	if err != nil {
+		return p, err
+	}
+	err = s.Access.RequireProject(ctx, code, perm)
+	if !errors.Is(err, access.ErrDenied) {
+		return p, err
+	}
+	refused := ErrNoGrant
+	if !s.Access.CanProject(ctx, code, Read) {
+		refused = ErrNoAccess
+	}
+	who, _ := access.From(ctx)
+	return Project{}, refused.With("project", p.Name, "owner", p.OwnerName, "user", who.Name, "permission", string(perm))
+}
+
+// ByCode returns a project that whoever acts may see. Errors as of Require.
+func (s *Service) ByCode(ctx context.Context, code int64) (Project, error) {
+	return s.Require(ctx, code, Read)
+}
+
+// Can reports whether whoever acts has the permission in the project. It is for showing and hiding; what is done is
+// checked by Require.
+func (s *Service) Can(ctx context.Context, code int64, perm access.Permission) bool {
+	return s.Access.CanProject(ctx, code, perm)
+}
+
+// Role is what whoever acts is in the project: Admin for an administrator, "" without a role.
+func (s *Service) Role(ctx context.Context, code int64) access.Role {
+	role, _ := s.Access.RoleIn(ctx, code)
+	return role
+}
+
+// Names returns the names of those projects that whoever acts may see, by code.
+func (s *Service) Names(ctx context.Context, codes []int64) (map[int64]string, error) {
+	visible := slices.DeleteFunc(slices.Clone(codes), func(code int64) bool { return !s.Can(ctx, code, Read) })
+	rows, err := s.store.all(ctx, visible, false)
+	out := make(map[int64]string, len(rows))
+	for _, p := range rows {
+		out[p.Code] = p.Name
+	}
+	return out, err
+}
+
+// List returns one page of the projects that whoever acts may see.
+func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[Row], error) {
+	if _, err := access.Must(ctx); err != nil {
+		return listing.Page[Row]{}, err
+	}
+	codes, all := s.Access.ProjectsOf(ctx)
+	page, err := s.store.page(ctx, codes, all, q)
+	if err != nil {
+		return listing.Page[Row]{}, err
+	}
+	rows, err := s.rows(ctx, page.Items)
+	return listing.Page[Row]{Items: rows, Total: page.Total, Number: page.Number, Size: page.Size}, err
+}
+
+// All returns every project that whoever acts may see, newest first.
+func (s *Service) All(ctx context.Context) ([]Row, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return nil, err
+	}
+	codes, all := s.Access.ProjectsOf(ctx)
+	projects, err := s.store.all(ctx, codes, all)
+	if err != nil {
+		return nil, err
+	}
+	return s.rows(ctx, projects)
+}
+
+// Row is a project with what lists show of it.
+func (s *Service) Row(ctx context.Context, p Project) (Row, error) {
+	rows, err := s.rows(ctx, []Project{p})
+	if err != nil {
+		return Row{}, err
+	}
+	return rows[0], nil
+}
+
+func (s *Service) rows(ctx context.Context, projects []Project) ([]Row, error) {
+	codes := make([]int64, len(projects))
+	for i, p := range projects {
+		codes[i] = p.Code
+	}
+	counts := map[int64]int{}
+	if s.contents != nil && len(codes) > 0 {
+		var err error
+		if counts, err = s.contents.WorkflowCounts(ctx, codes); err != nil {
+			return nil, wrap(err, "count workflows")
+		}
+	}
+	rows := make([]Row, len(projects))
+	for i, p := range projects {
+		rows[i] = Row{Project: p, Workflows: counts[p.Code], Role: s.Role(ctx, p.Code)}
+	}
+	return rows, nil
+}
+
+// Create makes a project that belongs to whoever acts. It returns ErrNameTaken, or a fault about fields.
+func (s *Service) Create(ctx context.Context, d Draft) (Project, error) {
+	if err := s.Access.Require(ctx, Create); err != nil {
+		return Project{}, err
+	}
+	who, err := access.Must(ctx)
+	if err != nil {
+		return Project{}, err
+	}
+	d = d.clean()
+	if err := d.Validate(); err != nil {
+		return Project{}, err
+	}
+	at := now(s.Now)
+	p := Project{
+		Code: s.Codes.Next(), Name: d.Name, Description: d.Description, OwnerID: who.UserID, OwnerName: who.Name, CreatedAt: at, UpdatedAt: at,
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if p.ID, err = s.store.insert(ctx, p); err != nil {
+			return err
+		}
+		if err := s.Access.Grant(ctx, who.UserID, access.Project(p.Code), access.Owner); err != nil {
+			return err
+		}
+		return s.record(ctx, p, "project.create", nil)
+	})
+	return p, err
+}
+
+// Update changes name and description. seen is when the caller's copy was last changed; a project changed since then
+// is refused with ErrChanged. The zero time skips that. It returns ErrNotFound, ErrNameTaken, or a fault about fields.
+func (s *Service) Update(ctx context.Context, code int64, d Draft, seen time.Time) (Project, error) {
+	if _, err := s.Require(ctx, code, Edit); err != nil {
+		return Project{}, err
+	}
+	d = d.clean()
+	if err := d.Validate(); err != nil {
+		return Project{}, err
+	}
+	var p Project
+	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if p, err = s.store.lock(ctx, code); err != nil {
+			return err
+		}
+		if !seen.IsZero() && !p.UpdatedAt.Equal(seen) {
+			return ErrChanged.With("name", p.Name)
+		}
+		before := p
+		p.Name, p.Description, p.UpdatedAt = d.Name, d.Description, now(s.Now)
+		if err := s.store.update(ctx, p); err != nil {
+			return err
+		}
+		return s.record(ctx, p, "project.update", map[string]any{"was": before.Name})
+	})
+	return p, err
+}
+
+// usesShown is how many of the workflows in the way of a deletion are named.
+const usesShown = 20
+
+// Uses lists what keeps a project from being deleted, some of it by name, and how much it is.
+func (s *Service) Uses(ctx context.Context, code int64) ([]Use, int, error) {
+	if _, err := s.ByCode(ctx, code); err != nil || s.contents == nil {
+		return nil, 0, err
+	}
+	return s.contents.ProjectUses(ctx, code, usesShown)
+}
+
+// Delete removes an empty project and all roles in it. It returns ErrNotFound, ErrNotEmpty.
+func (s *Service) Delete(ctx context.Context, code int64) error {
+	if _, err := s.Require(ctx, code, Delete); err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.store.lock(ctx, code)
+		if err != nil {
+			return err
+		}
+		if s.contents != nil {
+			_, total, err := s.contents.ProjectUses(ctx, code, 1)
+			if err != nil {
+				return err
+			}
+			if total > 0 {
+				return ErrNotEmpty.With("name", p.Name, "count", total)
+			}
+		}
+		if err := s.Access.RevokeDomain(ctx, access.Project(code)); err != nil {
+			return err
+		}
+		if err := s.store.remove(ctx, code); err != nil {
+			return err
+		}
+		return s.record(ctx, p, "project.delete", nil)
+	})
+}
+
+func (s *Service) record(ctx context.Context, p Project, action string, detail any) error {
+	return s.Audit.Record(ctx, audit.Entry{
+		Action: action, ObjectType: "project", ObjectID: strconv.FormatInt(p.Code, 10), ObjectName: p.Name, ProjectCode: p.Code, Detail: detail,
+	})
+}
+
+// Members lists who has a role in the project, the most powerful first.
+func (s *Service) Members(ctx context.Context, code int64) ([]Member, error) {
+	if _, err := s.ByCode(ctx, code); err != nil {
+		return nil, err
+	}
+	grants, err := s.Access.Members(ctx, access.Project(code))
+	if err != nil {
+		return nil, wrap(err, "list members")
+	}
+	users := make([]int64, len(grants))
+	for i, g := range grants {
+		users[i] = g.UserID
+	}
+	people, err := s.store.people(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Member, 0, len(grants))
+	for _, g := range grants {
+		p := people[g.UserID]
+		out = append(out, Member{UserID: g.UserID, Name: p.Name, Role: g.Role, Since: g.CreatedAt, IsEnabled: p.State == 1})
+	}
+	slices.SortStableFunc(out, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(slices.Index(access.ProjectRoles(), a.Role), slices.Index(access.ProjectRoles(), b.Role)), cmp.Compare(a.Name, b.Name))
+	})
+	return out, nil
+}
+
+// candidatesShown bounds the names that a form offers; a name can be typed as well.
+const candidatesShown = 500
+
+// Candidates lists users who may be given a role, for whoever may give one.
+func (s *Service) Candidates(ctx context.Context, code int64) ([]Person, error) {
+	if _, err := s.Require(ctx, code, Members); err != nil {
+		return nil, err
+	}
+	members, err := s.Members(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.store.candidates(ctx, candidatesShown)
+	return slices.DeleteFunc(people, func(p Person) bool {
+		return slices.ContainsFunc(members, func(m Member) bool { return m.UserID == p.ID })
+	}), err
+}
+
+// SetMember gives a user, by name, a role in the project in place of any other. Owner hands the project on: the owner
+// until then becomes an All member. The owner's own role changes in no other way: ErrOwnerStays. It returns ErrNotFound,
+// ErrUserUnknown, ErrRoleUnknown.
+func (s *Service) SetMember(ctx context.Context, code int64, user, role string) error {
+	if _, err := s.Require(ctx, code, Members); err != nil {
+		return err
+	}
+	r, ok := access.ParseProjectRole(role)
+	if !ok {
+		return ErrRoleUnknown.With("role", role).OnField("role", ErrRoleUnknown.Key, "role", role)
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.store.lock(ctx, code)
+		if err != nil {
+			return err
+		}
+		u, err := s.store.personByName(ctx, user)
+		if err != nil {
+			return err
+		}
+		if u.ID == p.OwnerID {
+			if r == access.Owner {
+				return nil
+			}
+			return ErrOwnerStays.With("user", u.Name)
+		}
+		if r == access.Owner {
+			if err := s.Access.Grant(ctx, p.OwnerID, access.Project(code), access.All); err != nil {
+				return err
+			}
+			p.OwnerID, p.UpdatedAt = u.ID, now(s.Now)
+			if err := s.store.update(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := s.Access.Grant(ctx, u.ID, access.Project(code), r); err != nil {
+			return err
+		}
+		return s.record(ctx, p, "project.grant", map[string]any{"user": u.Name, "role": role})
+	})
+}
+
+// RemoveMember takes a user's role away. It returns ErrNotFound, ErrOwnerStays.
+func (s *Service) RemoveMember(ctx context.Context, code, user int64) error {
+	if _, err := s.Require(ctx, code, Members); err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.store.lock(ctx, code)
+		if err != nil {
+			return err
+		}
+		people, err := s.store.people(ctx, []int64{user})
+		if err != nil {
+			return err
+		}
+		if user == p.OwnerID {
+			return ErrOwnerStays.With("user", people[user].Name)
+		}
+		if err := s.Access.Revoke(ctx, user, access.Project(code)); err != nil {
+			return err
+		}
+		return s.record(ctx, p, "project.revoke", map[string]any{"user": people[user].Name})
+	})
+}

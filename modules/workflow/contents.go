@@ -1,0 +1,41 @@
+package workflow
+
+import (
+	"context"
+	"strconv"
+
+	"dorado/modules/project"
+)
+
+var _ project.Contents = (*Service)(nil)
+
+// WorkflowCounts returns how many workflows each of the projects has. The project module, which asks, has checked that
+// the caller may see them.
+func (s *Service) WorkflowCounts(ctx context.Context, projects []int64) (map[int64]int, error) {
+	return s.store.counts(ctx, projects)
+}
+
+// ProjectUses names workflows of a project, at most limit, and says how many there are. The project module, which
+// asks, has checked that the caller may see the project.
+func (s *Service) ProjectUses(ctx context.Context, projectCode int64, limit int) ([]project.Use, int, error) {
+	counts, err := s.store.counts(ctx, []int64{projectCode})
+	if err != nil || counts[projectCode] == 0 {
+		return nil, 0, err
+	}
+	names, err := s.store.names(ctx, projectCode, limit)
+	uses := make([]project.Use, len(names))
+	for i, w := range names {
+		uses[i] = project.Use{Name: w.Name, URL: address(projectCode, w.Code)}
+	}
+	return uses, counts[projectCode], err
+}
+
+// listAddress is the page of a project's workflows.
+func listAddress(projectCode int64) string {
+	return "/projects/" + strconv.FormatInt(projectCode, 10) + "/workflows"
+}
+
+// address is the page of a workflow.
+func address(projectCode, code int64) string {
+	return listAddress(projectCode) + "/" + strconv.FormatInt(code, 10)
+}

@@ -1,0 +1,245 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"dorado/modules/access"
+	"dorado/modules/flow"
+)
+
+// Create saves the first version of a new workflow in a project, offline unless c.Online. A definition without a code
+// gets one. It returns ErrNameTaken, ErrCodeTaken, ErrTaskCodeTaken, an InvalidError.
+func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Saved, error) {
+	if err := s.mayWrite(ctx, projectCode, c); err != nil {
+		return Saved{}, err
+	}
+	def := c.Definition
+	def.ProjectCode, def.Version = projectCode, 1
+	if def.Code == 0 {
+		def.Code = s.Codes.Next()
+	}
+	if err := s.prepare(def); err != nil {
+		return Saved{}, err
+	}
+	d := revise(nil, def)
+	body, err := encode(def)
+	if err != nil {
+		return Saved{}, err
+	}
+	p, err := access.Must(ctx)
+	if err != nil {
+		return Saved{}, err
+	}
+	at := now(s.Now)
+	w := Workflow{
+		Code: def.Code, ProjectCode: projectCode, Name: def.Name, Description: def.Description, Version: 1,
+		ReleaseState: flow.Offline, ExecutionType: def.ExecutionType, TaskCount: len(def.Tasks),
+		OwnerID: p.UserID, OwnerName: p.Name, ModifiedBy: p.UserID, ModifierName: p.Name, CreatedAt: at, UpdatedAt: at,
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if w.ID, err = s.store.insert(ctx, w); err != nil {
+			return err
+		}
+		if err := s.write(ctx, w, def, d, body, c.Message); err != nil {
+			return err
+		}
+		if err := s.record(ctx, w, "workflow.create", map[string]any{"version": 1, "tasks": len(def.Tasks)}); err != nil {
+			return err
+		}
+		if c.Online {
+			return s.release(ctx, &w, flow.Online)
+		}
+		return nil
+	})
+	return Saved{Workflow: w, Definition: def, Changed: true}, err
+}
+
+// Update saves a new version of a workflow, unless it would say the same as the current one. It returns ErrNotFound,
+// ErrOnline, a StaleError, ErrNameTaken, ErrTaskCodeTaken, an InvalidError.
+func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, error) {
+	w, err := s.need(ctx, code, Edit)
+	if err != nil {
+		return Saved{}, err
+	}
+	if err := s.mayWrite(ctx, w.ProjectCode, c); err != nil {
+		return Saved{}, err
+	}
+	def := c.Definition
+	def.Code, def.ProjectCode = code, w.ProjectCode
+	if w.Online() && !c.Online {
+		return Saved{}, ErrOnline.With("name", w.Name) // before the content is looked at: it would be refused whatever it is
+	}
+	if err := s.prepare(def); err != nil {
+		return Saved{}, err
+	}
+	saved := Saved{Definition: def}
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		w, err := s.store.lock(ctx, code)
+		if err != nil {
+			return err
+		}
+		saved.Workflow = w
+		switch {
+		case c.BaseVersion != AnyVersion && c.BaseVersion != w.Version:
+			return stale(w)
+		case w.Online() && !c.Online:
+			return ErrOnline.With("name", w.Name)
+		}
+		if err := s.revise(ctx, &saved, c.Message); err != nil {
+			return err
+		}
+		if c.Online && !saved.Workflow.Online() {
+			return s.release(ctx, &saved.Workflow, flow.Online)
+		}
+		return nil
+	})
+	return saved, err
+}
+
+// revise writes saved.Definition as the next version of the locked saved.Workflow when it says anything new.
+func (s *Service) revise(ctx context.Context, saved *Saved, message string) error {
+	w, def := &saved.Workflow, saved.Definition
+	last, err := s.store.body(ctx, w.Code, w.Version)
+	if err != nil {
+		return err
+	}
+	if flow.Equal(last, def) {
+		saved.Definition = last
+		return nil
+	}
+	// Versions may have been deleted, but a number is never given twice.
+	before, err := s.store.lastVersion(ctx, w.Code)
+	if err != nil {
+		return err
+	}
+	d := revise(last, def)
+	def.Version = max(before, w.Version) + 1
+	body, err := encode(def)
+	if err != nil {
+		return err
+	}
+	w.Name, w.Description, w.Version, w.ExecutionType, w.TaskCount = def.Name, def.Description, def.Version, def.ExecutionType, len(def.Tasks)
+	s.touch(ctx, w)
+	if err := s.store.update(ctx, *w); err != nil {
+		return err
+	}
+	if err := s.write(ctx, *w, def, d, body, message); err != nil {
+		return err
+	}
+	saved.Changed = true
+	return s.record(ctx, *w, "workflow.update", map[string]any{
+		"version": w.Version, "added": d.added, "changed": len(d.changed) - d.added, "removed": len(d.removed),
+	})
+}
+
+// write stores a version, brings the mirror of tasks up to date, and forgets the author's draft: it is this version.
+func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d diff, body []byte, message string) error {
+	v := Version{
+		WorkflowCode: w.Code, Version: def.Version, Message: cut(message, maxMessage), OperatorID: w.ModifiedBy,
+		TaskCount: len(def.Tasks), Added: d.added, Changed: len(d.changed) - d.added, Removed: len(d.removed), CreatedAt: w.UpdatedAt,
+	}
+	if err := s.store.insertVersion(ctx, v, body); err != nil {
+		return err
+	}
+	if err := s.store.unmirror(ctx, w.Code, d.removed); err != nil {
+		return err
+	}
+	if err := s.store.mirror(ctx, def, d.changed); err != nil {
+		return err
+	}
+	return s.store.removeDraft(ctx, w.ModifiedBy, w.Code)
+}
+
+// mayWrite checks what a change needs beyond reading.
+func (s *Service) mayWrite(ctx context.Context, projectCode int64, c Change) error {
+	if _, err := s.Projects.Require(ctx, projectCode, Edit); err != nil {
+		return err
+	}
+	if c.Online {
+		_, err := s.Projects.Require(ctx, projectCode, Release)
+		return err
+	}
+	return nil
+}
+
+// prepare tidies and checks a definition before it is saved.
+func (s *Service) prepare(def *flow.Definition) error {
+	number(def, s.Codes.Next)
+	tidy(def)
+	if tooLong(def.Description, maxDescription) {
+		return &InvalidError{
+			[]flow.Problem{{Field: "description", Key: ErrDescription.Key, Args: []any{"max", maxDescription}, Severity: flow.SeverityError}},
+			ErrDescription.With("max", maxDescription).OnField("description", ErrDescription.Key, "max", maxDescription),
+		}
+	}
+	return refuse(s.validate(def))
+}
+
+func encode(def *flow.Definition) ([]byte, error) {
+	body, err := flow.Marshal(def)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBody {
+		return nil, tooBig()
+	}
+	return body, nil
+}
+
+// Copy makes an offline workflow with the content of another one's current version and new task codes, in the project
+// target. Its name is the old one, "_copy_", and the time.
+func (s *Service) Copy(ctx context.Context, code, target int64) (Saved, error) {
+	w, err := s.need(ctx, code, Read)
+	if err != nil {
+		return Saved{}, err
+	}
+	def, err := s.store.body(ctx, code, w.Version)
+	if err != nil {
+		return Saved{}, err
+	}
+	renumber(def, s.Codes.Next)
+	def.Code = 0
+	def.Name = copyName(def.Name, s.Now())
+	return s.Create(ctx, target, Change{Definition: def})
+}
+
+// copyName keeps within the longest name by shortening what stands before the time.
+func copyName(name string, at time.Time) string {
+	stamp := at.UTC().Format("20060102150405.000")
+	suffix := "_copy_" + stamp[:14] + stamp[15:]
+	return cut(name, maxName-len(suffix)) + suffix
+}
+
+func cut(s string, characters int) string {
+	if !tooLong(s, characters) {
+		return s
+	}
+	return string([]rune(s)[:characters])
+}
+
+// Restore saves the content of an old version as a new one. History is never rewritten. It returns ErrNotFound,
+// ErrVersionNotFound, ErrOnline.
+func (s *Service) Restore(ctx context.Context, code int64, version int, message string) (Saved, error) {
+	if _, err := s.need(ctx, code, Edit); err != nil {
+		return Saved{}, err
+	}
+	saved := Saved{}
+	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+		w, err := s.store.lock(ctx, code)
+		if err != nil {
+			return err
+		}
+		if w.Online() {
+			return ErrOnline.With("name", w.Name)
+		}
+		def, err := s.store.body(ctx, code, version)
+		if err != nil {
+			return err
+		}
+		saved = Saved{Workflow: w, Definition: def}
+		return s.revise(ctx, &saved, message)
+	})
+	return saved, err
+}

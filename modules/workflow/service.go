@@ -1,0 +1,309 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/fault"
+	"dorado/app/kit/ids"
+	"dorado/app/kit/listing"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/flow"
+	"dorado/modules/project"
+	"dorado/plugins/catalog"
+)
+
+// Deps is what the service needs.
+type Deps struct {
+	DB       *db.DB
+	Projects *project.Service
+	Audit    *audit.Service
+	Codes    *ids.Generator
+	// Catalog knows the task types and checks their parameters.
+	Catalog *catalog.Catalog
+	Now     func() time.Time
+}
+
+// Service is the only door to definitions. Every method checks what whoever acts may do in the workflow's project, and
+// returns project.ErrNotFound, project.ErrNoAccess or project.ErrNoGrant when it is not enough.
+type Service struct {
+	Deps
+	store     store
+	referrers []Referrer
+}
+
+// New returns the service.
+func New(d Deps) *Service { return &Service{Deps: d, store: store{d.DB}} }
+
+// AddReferrer makes r asked before a workflow is deleted. It must not be called once requests are served.
+func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
+
+// Get returns the head of a workflow. It returns ErrNotFound.
+func (s *Service) Get(ctx context.Context, code int64) (Workflow, error) {
+	return s.need(ctx, code, Read)
+}
+
+// In is Get for a workflow of a project: one of another project is not found.
+func (s *Service) In(ctx context.Context, projectCode, code int64) (Workflow, error) {
+	return s.in(ctx, projectCode, code, Read)
+}
+
+// need reads a workflow and checks the permission.
+func (s *Service) need(ctx context.Context, code int64, p access.Permission) (Workflow, error) {
+	w, err := s.store.byCode(ctx, code)
+	if err != nil {
+		return w, err
+	}
+	_, err = s.Projects.Require(ctx, w.ProjectCode, p)
+	return w, err
+}
+
+func (s *Service) in(ctx context.Context, projectCode, code int64, p access.Permission) (Workflow, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, p); err != nil {
+		return Workflow{}, err
+	}
+	w, err := s.store.byCode(ctx, code)
+	if err == nil && w.ProjectCode != projectCode {
+		return Workflow{}, ErrNotFound.With("code", code)
+	}
+	return w, err
+}
+
+// ByName finds a workflow of a project by its exact name. It returns ErrNotFound.
+func (s *Service) ByName(ctx context.Context, projectCode int64, name string) (Workflow, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return Workflow{}, err
+	}
+	return s.store.byName(ctx, projectCode, strings.TrimSpace(name))
+}
+
+// Definition returns what one version of a workflow says; version 0 is the current one. The result is the caller's. It
+// returns ErrNotFound, ErrVersionNotFound.
+func (s *Service) Definition(ctx context.Context, code int64, version int) (*flow.Definition, error) {
+	w, err := s.need(ctx, code, Read)
+	if err != nil {
+		return nil, err
+	}
+	if version == 0 {
+		version = w.Version
+	}
+	return s.store.body(ctx, code, version)
+}
+
+// List returns one page of the workflows of a project.
+func (s *Service) List(ctx context.Context, projectCode int64, q listing.Query) (listing.Page[Workflow], error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return listing.Page[Workflow]{}, err
+	}
+	rows, total, err := s.store.page(ctx, projectCode, q)
+	return listing.NewPage(q.Clamp(total), rows, total), err
+}
+
+// All returns the workflows of a project, newest first.
+func (s *Service) All(ctx context.Context, projectCode int64) ([]Workflow, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return nil, err
+	}
+	return s.store.all(ctx, projectCode)
+}
+
+// Definitions calls each with every workflow of a project and what its current version says, newest first. It holds
+// one definition at a time.
+func (s *Service) Definitions(ctx context.Context, projectCode int64, each func(Workflow, *flow.Definition) error) error {
+	heads, err := s.All(ctx, projectCode)
+	if err != nil {
+		return err
+	}
+	byCode := make(map[int64]Workflow, len(heads))
+	for _, w := range heads {
+		byCode[w.Code] = w
+	}
+	return s.store.bodies(ctx, projectCode, func(def *flow.Definition) error {
+		w, known := byCode[def.Code]
+		if !known {
+			return nil // saved since the heads were read
+		}
+		return each(w, def)
+	})
+}
+
+// TaskHome finds the workflow whose current version has the task. It returns ErrTaskNotFound.
+func (s *Service) TaskHome(ctx context.Context, projectCode, task int64) (Workflow, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return Workflow{}, err
+	}
+	code, err := s.store.taskHome(ctx, projectCode, task)
+	if err != nil {
+		return Workflow{}, err
+	}
+	return s.store.byCode(ctx, code)
+}
+
+// NameTaken reports whether another workflow of the project than code has the name.
+func (s *Service) NameTaken(ctx context.Context, projectCode int64, name string, code int64) (bool, error) {
+	w, err := s.ByName(ctx, projectCode, name)
+	switch {
+	case err == nil:
+		return w.Code != code, nil
+	case fault.KindOf(err) == fault.NotFound && !isProjectMissing(err):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// NewCodes returns n codes for tasks of the project. n is between 1 and MaxCodes, else ErrMalformed.
+func (s *Service) NewCodes(ctx context.Context, projectCode int64, n int) ([]int64, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return nil, err
+	}
+	if n < 1 || n > MaxCodes {
+		return nil, ErrMalformed.With("value", n)
+	}
+	return s.Codes.NextN(n), nil
+}
+
+// MaxCodes is how many task codes NewCodes gives out at once.
+const MaxCodes = 10_000
+
+// Check lists what is wrong with a definition that may not be saved yet, without saving it.
+func (s *Service) Check(ctx context.Context, projectCode int64, def *flow.Definition) ([]flow.Problem, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return nil, err
+	}
+	tidy(def)
+	return s.validate(def), nil
+}
+
+// Release puts a workflow online or takes it offline; it does nothing when it is there already. Online needs a current
+// version without errors: plugins may have changed since it was saved. It returns ErrNotFound, an InvalidError.
+func (s *Service) Release(ctx context.Context, code int64, state flow.ReleaseState) (Workflow, error) {
+	if _, err := s.need(ctx, code, Release); err != nil {
+		return Workflow{}, err
+	}
+	var w Workflow
+	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if w, err = s.store.lock(ctx, code); err != nil || w.ReleaseState == state {
+			return err
+		}
+		if state == flow.Online {
+			def, err := s.store.body(ctx, code, w.Version)
+			if err != nil {
+				return err
+			}
+			if err := refuse(s.validate(def)); err != nil {
+				return err
+			}
+		}
+		return s.release(ctx, &w, state)
+	})
+	return w, err
+}
+
+// release writes the new state of a locked workflow.
+func (s *Service) release(ctx context.Context, w *Workflow, state flow.ReleaseState) error {
+	w.ReleaseState = state
+	s.touch(ctx, w)
+	if err := s.store.update(ctx, *w); err != nil {
+		return err
+	}
+	action := "workflow.offline"
+	if state == flow.Online {
+		action = "workflow.online"
+	}
+	return s.record(ctx, *w, action, map[string]any{"version": w.Version})
+}
+
+// touch notes who changed the head, and when.
+func (s *Service) touch(ctx context.Context, w *Workflow) {
+	p, _ := access.From(ctx)
+	w.ModifiedBy, w.ModifierName, w.UpdatedAt = p.UserID, p.Name, now(s.Now)
+}
+
+// Delete removes an offline workflow with its versions, drafts and instances. It returns ErrNotFound, ErrDeleteOnline,
+// ErrInUse.
+func (s *Service) Delete(ctx context.Context, code int64) error {
+	return s.DeleteAll(ctx, []int64{code})
+}
+
+// DeleteAll is Delete for several workflows: all of them or none.
+func (s *Service) DeleteAll(ctx context.Context, codes []int64) error {
+	for _, code := range codes {
+		if _, err := s.need(ctx, code, Delete); err != nil {
+			return err
+		}
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		for _, code := range codes {
+			if err := s.remove(ctx, code); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) remove(ctx context.Context, code int64) error {
+	w, err := s.store.lock(ctx, code)
+	if err != nil {
+		return err
+	}
+	if w.Online() {
+		return ErrDeleteOnline.With("name", w.Name)
+	}
+	uses, err := s.Uses(ctx, code)
+	if err != nil {
+		return err
+	}
+	if len(uses) > 0 {
+		return ErrInUse.With("name", w.Name, "uses", strings.Join(uses, ", "), "count", len(uses))
+	}
+	for _, r := range s.referrers {
+		if err := r.DeleteInstances(ctx, code); err != nil {
+			return fmt.Errorf("delete instances of workflow %d: %w", code, err)
+		}
+	}
+	if err := s.store.remove(ctx, code); err != nil {
+		return err
+	}
+	return s.record(ctx, w, "workflow.delete", nil)
+}
+
+// Uses names what keeps a workflow from being deleted.
+func (s *Service) Uses(ctx context.Context, code int64) ([]string, error) {
+	if _, err := s.need(ctx, code, Read); err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, r := range s.referrers {
+		uses, err := r.WorkflowInUse(ctx, code)
+		if err != nil {
+			return nil, fmt.Errorf("find uses of workflow %d: %w", code, err)
+		}
+		all = append(all, uses...)
+	}
+	return all, nil
+}
+
+// Can reports whether whoever acts has the permission in the workflow's project.
+func (s *Service) Can(ctx context.Context, projectCode int64, p access.Permission) bool {
+	return s.Projects.Can(ctx, projectCode, p)
+}
+
+func (s *Service) record(ctx context.Context, w Workflow, action string, detail any) error {
+	return s.Audit.Record(ctx, audit.Entry{
+		Action: action, ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name,
+		ProjectCode: w.ProjectCode, Detail: detail,
+	})
+}
+
+func isProjectMissing(err error) bool {
+	f := fault.From(err)
+	return f != nil && f.Key == project.ErrNotFound.Key
+}
