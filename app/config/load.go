@@ -86,12 +86,12 @@ func Load(s Source) (Config, error) {
 		return Config{}, fmt.Errorf("data: %w", err)
 	}
 	c := Default(data)
-	decoder := &mapstructure.DecoderConfig{
+	decode := &mapstructure.DecoderConfig{
 		Result: &c, WeaklyTypedInput: true, TagName: "koanf",
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
 	}
-	if err := k.UnmarshalWithConf("", nil, koanf.UnmarshalConf{Tag: "koanf", DecoderConfig: decoder}); err != nil {
+	if err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{Tag: "koanf", DecoderConfig: decode}); err != nil {
 		return Config{}, err
 	}
 	c.Data = data

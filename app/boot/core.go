@@ -1,0 +1,102 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"dorado/app/config"
+	"dorado/app/kit/db"
+	"dorado/app/kit/logs"
+	"dorado/app/kit/metrics"
+	"dorado/migrations"
+)
+
+// ErrDataInUse says that another process works on the data folder.
+var ErrDataInUse = errors.New("the data folder is in use by another process")
+
+// NewLogger returns the service log.
+func NewLogger(cfg config.Config, w io.Writer) (*slog.Logger, error) {
+	return logs.New(w, logs.Config{Level: cfg.Log.Level, Format: cfg.Log.Format})
+}
+
+// core is what every mode with a database stands on.
+type core struct {
+	cfg     config.Config
+	logger  *slog.Logger
+	db      *db.DB
+	metrics *metrics.Registry
+	lock    *os.File
+}
+
+// open locks the data folder, opens the database and brings its schema up to date.
+func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, error) {
+	lock, err := lockData(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	d, err := OpenDatabase(ctx, cfg, logger)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), lock: lock}, nil
+}
+
+func (c *core) close() error { return errors.Join(c.db.Close(), c.lock.Close()) }
+
+// OpenDatabase opens the configured database and migrates it.
+func OpenDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) (*db.DB, error) {
+	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
+		return nil, fmt.Errorf("create the data folder: %w", err)
+	}
+	d, err := db.Open(ctx, db.Config{URL: cfg.DatabaseURL()}, logger)
+	if err != nil {
+		return nil, err
+	}
+	applied, err := migrations.Up(ctx, d.SQLX().DB, d.Dialect().Name())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bring the database up to date: %w", err), d.Close())
+	}
+	if len(applied) > 0 {
+		logger.InfoContext(ctx, "database migrated", "steps", len(applied))
+	}
+	return d, nil
+}
+
+// lockData takes the data folder for this process until the file is closed or the process ends.
+func lockData(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create the data folder: %w", err)
+	}
+	path := filepath.Join(dir, "dorado.lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := io.ReadAll(io.LimitReader(f, 32))
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s (process %s); stop it, or choose another folder with --data", ErrDataInUse, dir, strings.TrimSpace(string(holder)))
+		}
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	return f, nil
+}
+
+func writeAt(f *os.File, text string) error {
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
+}

@@ -1,0 +1,151 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"dorado/app/config"
+	"dorado/app/kit/lifecycle"
+	"dorado/app/kit/metrics"
+	"dorado/modules/engine"
+	"dorado/modules/executor"
+	"dorado/modules/rpc"
+	"dorado/plugins/catalog"
+)
+
+// Version of the program; a release sets it with -ldflags "-X dorado/app/boot.Version=…".
+var Version = "0.1.0-dev" //nolint:gochecknoglobals // the linker writes it
+
+// localWorker is the name of the worker inside a standalone process.
+const localWorker = "local"
+
+// Standalone runs pages, REST, the scheduler and a worker in one process until ctx ends.
+func Standalone(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer) error {
+	cfg.Master.Name, cfg.Worker.Name = "standalone", localWorker
+	return serveMaster(ctx, cfg, logger, terminal, true)
+}
+
+// Master runs the parts named by the configuration's roles until ctx ends.
+func Master(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer) error {
+	return serveMaster(ctx, cfg, logger, terminal, false)
+}
+
+// serveMaster starts, in this order, and stops in the reverse one: engine, worker (standalone) or listener for workers,
+// pages. So pages go away first, and tasks get their drain time while the engine still takes their reports.
+func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer, standalone bool) error {
+	c, err := open(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	services := lifecycle.New(logger)
+	streams, closeStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeStreams()
+
+	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: logger, Now: time.Now})
+	m, err := newModules(ctx, c, eng)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
+	if standalone || slices.Contains(cfg.Roles, config.RoleScheduler) {
+		services.Add(engineService(eng))
+		if standalone {
+			worker, err := newWorker(cfg, logger, c.metrics, []executor.Master{{Name: cfg.Master.Name, Dialer: eng.Dialer(streams)}})
+			if err != nil {
+				return errors.Join(err, c.close())
+			}
+			services.Add(workerService(cfg, worker))
+		} else {
+			service, err := workerListener(cfg, logger, eng)
+			if err != nil {
+				return errors.Join(err, c.close())
+			}
+			services.Add(service)
+		}
+	}
+	if standalone || slices.Contains(cfg.Roles, config.RoleWeb) {
+		service, err := webServer(ctx, c, m, terminal)
+		if err != nil {
+			return errors.Join(err, c.close())
+		}
+		services.Add(service)
+	}
+	err = services.Run(ctx)
+	closeStreams()
+	return errors.Join(err, c.close())
+}
+
+// engineService is ready when what was left unfinished is in memory.
+func engineService(eng *engine.Engine) lifecycle.Service {
+	failed := make(chan error, 1)
+	return lifecycle.Service{
+		Name: "engine", Drain: 30 * time.Second,
+		Run: func(ctx context.Context) error {
+			err := eng.Run(ctx)
+			if err != nil {
+				failed <- err
+			}
+			return err
+		},
+	}
+}
+
+func workerService(cfg config.Config, worker *executor.Executor) lifecycle.Service {
+	return lifecycle.Service{Name: "worker", Drain: cfg.Worker.DrainTimeout + time.Minute, Run: worker.Run}
+}
+
+func workerListener(cfg config.Config, logger *slog.Logger, eng *engine.Engine) (lifecycle.Service, error) {
+	listener, err := rpc.Listen(cfg.Cluster.Listen, rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}, logger)
+	if err != nil {
+		return lifecycle.Service{}, err
+	}
+	logger.Info("expecting workers", "address", listener.Addr())
+	return lifecycle.Service{
+		Name: "worker listener",
+		Run:  func(ctx context.Context) error { return listener.Serve(ctx, eng.ServeStream) },
+	}, nil
+}
+
+func newWorker(cfg config.Config, logger *slog.Logger, registry *metrics.Registry, masters []executor.Master) (*executor.Executor, error) {
+	plugins, err := catalog.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return executor.New(executor.Deps{
+		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
+		Metrics: registry,
+	})
+}
+
+// Worker runs tasks for the configured masters until ctx ends.
+func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Writer) error {
+	if cfg.Cluster.Secret == "" {
+		return errors.New("cluster.secret: a worker must know the secret of its masters; set DORADO_CLUSTER_SECRET or --cluster-secret")
+	}
+	if len(cfg.Cluster.Masters) == 0 {
+		return errors.New("cluster.masters: a worker needs the host:port of at least one master")
+	}
+	lock, err := lockData(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	masters := make([]executor.Master, 0, len(cfg.Cluster.Masters))
+	for _, address := range cfg.Cluster.Masters {
+		dialer := rpc.TCPDialer{Addr: address, Config: rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}}
+		masters = append(masters, executor.Master{Name: address, Dialer: dialer})
+	}
+	worker, err := newWorker(cfg, logger, metrics.New(), masters)
+	if err != nil {
+		return fmt.Errorf("set up the worker: %w", err)
+	}
+	services := lifecycle.New(logger)
+	services.Add(workerService(cfg, worker))
+	return services.Run(ctx)
+}
