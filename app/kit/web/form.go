@@ -185,8 +185,12 @@ func (f *Form) Notice() string {
 }
 
 // Again answers with the form, the values typed and the messages in it: 422, or
-// 409 when others were faster.
+// 409 when others were faster. On a nil form it is the form shown for the first
+// time: 200.
 func (f *Form) Again(component templ.Component) *PageResponse {
+	if f == nil {
+		return Page(component)
+	}
 	return Page(component).Status(f.status)
 }
 

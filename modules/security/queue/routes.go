@@ -1,0 +1,69 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/web"
+	"dorado/app/kit/web/dsapi"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/frame"
+)
+
+// Deps are what the module needs.
+type Deps struct {
+	DB     *db.DB
+	Access *access.Service
+	Audit  *audit.Service
+	Site   *web.Site
+	API    *dsapi.API
+	Frame  *frame.Frame
+	Now    func() time.Time // time.Now when nil
+}
+
+// Module is the queues of the product: rules, pages and endpoints.
+type Module struct {
+	*Service
+	site  *web.Site
+	pages pages
+	api   api
+}
+
+// New makes the module.
+func New(d Deps) *Module {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	svc := &Service{db: d.DB, store: store{d.DB}, access: d.Access, audit: d.Audit, now: d.Now}
+	return &Module{
+		Service: svc, site: d.Site,
+		pages: pages{svc: svc, frame: d.Frame, access: d.Access},
+		api:   api{svc: svc, rest: d.API, access: d.Access},
+	}
+}
+
+// Path is the address of the list.
+const Path = "/security/yarn-queues"
+
+// Routes adds the pages.
+func (m *Module) Routes(r chi.Router) {
+	web.Resource{
+		Path: Path, Index: m.pages.index, New: m.pages.new, Create: m.pages.create, Edit: m.pages.edit,
+		Update: m.pages.update, Confirm: m.pages.confirm, Delete: m.pages.remove,
+	}.Mount(r, m.site)
+}
+
+// API adds the REST endpoints.
+func (m *Module) API(r chi.Router) { m.api.routes(r) }
+
+// Menu is where the pages stand in the navigation.
+func (m *Module) Menu() []frame.Entry {
+	return []frame.Entry{{
+		Group: frame.Security, Order: 60, Label: "queue.title", Path: Path, Icon: "queue",
+		Visible: func(ctx context.Context) bool { return m.access.Can(ctx, Manage) },
+	}}
+}
