@@ -397,6 +397,34 @@ func (l *layered) place(gap float64) {
 			off, blocks = l.settle(rank, want, off, blocks, gap)
 		}
 	}
+	l.straighten(gap)
+}
+
+// straighten levels edges that are almost level: a vertex within reach of its only predecessor, or of the predecessor
+// it is the only successor of, takes that height when its neighbours in the rank leave the room.
+func (l *layered) straighten(gap float64) {
+	const reach = 12
+	for _, rank := range l.ranks[1:] {
+		for i, v := range rank {
+			a := &l.v[v]
+			y := math.Inf(1)
+			for _, w := range a.in {
+				if p := &l.v[w]; (len(a.in) == 1 || len(p.out) == 1) && math.Abs(p.y-a.y) < math.Abs(y-a.y) {
+					y = p.y
+				}
+			}
+			if math.Abs(y-a.y) > reach {
+				continue
+			}
+			if i > 0 && y-a.h/2 < l.v[rank[i-1]].y+l.v[rank[i-1]].h/2+gap-1e-6 {
+				continue
+			}
+			if i+1 < len(rank) && y+a.h/2 > l.v[rank[i+1]].y-l.v[rank[i+1]].h/2-gap+1e-6 {
+				continue
+			}
+			a.y = y
+		}
+	}
 }
 
 func (l *layered) mean(of []int32, none float64) float64 {

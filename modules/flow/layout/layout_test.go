@@ -142,6 +142,15 @@ func TestADiamondIsSymmetric(t *testing.T) {
 	require.Equal(t, []Point{{0, 38}, {264, 0}, {264, 76}, {528, 38}}, p)
 }
 
+func TestAChainBesideABranchIsLevel(t *testing.T) {
+	t.Parallel()
+	p := Layout(Graph{Nodes: make([]Size, 7), Edges: [][2]int{{0, 1}, {1, 2}, {2, 3}, {1, 4}, {4, 5}, {5, 6}}}, Options{})
+	require.InDelta(t, p[0].Y, p[1].Y, 0)
+	require.InDelta(t, p[2].Y, p[3].Y, 0)
+	require.InDelta(t, p[4].Y, p[5].Y, 0)
+	require.InDelta(t, p[5].Y, p[6].Y, 0)
+}
+
 func TestComponentsArePackedOnAScreenAndNotInOneColumn(t *testing.T) {
 	t.Parallel()
 	g := sized(Graph{Nodes: make([]Size, 100)}, 200, 52)
