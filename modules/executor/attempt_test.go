@@ -236,6 +236,36 @@ func TestWhatIsLeftInTheWorkingDirectoryGoesAndLinksAreNotFollowed(t *testing.T)
 	require.FileExists(t, precious)
 }
 
+func TestADirectoryIsPassedOnOnlyWhenItIsAsItWas(t *testing.T) {
+	t.Parallel()
+	name := osUser(t)
+	m := newScripted(t, "m")
+	w := startWorker(t, testConfig(t), m)
+	spares := func() int {
+		w.dirs.mu.Lock()
+		defer w.dirs.mu.Unlock()
+		return w.dirs.count
+	}
+	m.run(shellTask("true"))
+	require.Equal(t, 1, spares())
+	for _, script := range []string{"chmod 777 .", "touch .hidden", "mkdir a", "ln -s / a", "nohup sleep 0.5 &"} {
+		r, log := m.run(shellTask(script + "\nls -A ../.spare* 2>&1"))
+		require.Equal(t, doradov1.Outcome_FAILED, r.GetOutcome(), "the spare one was taken: %s", log)
+		require.Zero(t, spares(), script)
+		require.Empty(t, names(t, w.cfg.ExecDir), script)
+		m.run(shellTask("true"))
+	}
+	other := shellTask("stat -c '%U %a' .; ls -A | wc -l")
+	other.Tenant = name
+	_, log := m.run(other)
+	require.Contains(t, log, "\n"+name+" 750\n0\n", "a directory stays with its user")
+	require.Equal(t, 2, spares())
+	w.stop()
+	all, err := os.ReadDir(w.cfg.ExecDir)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
+
 func TestBinaryAndHugeOutputArriveAsTheyWere(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")

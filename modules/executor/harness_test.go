@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -328,7 +329,9 @@ func names(t testing.TB, dir string) []string {
 	require.NoError(t, err)
 	var all []string
 	for _, e := range entries {
-		all = append(all, filepath.Base(e.Name()))
+		if !strings.HasPrefix(e.Name(), sparePrefix) {
+			all = append(all, filepath.Base(e.Name()))
+		}
 	}
 	return all
 }

@@ -93,7 +93,7 @@ func (e *Executor) giveUp(a *attempt, en entry) {
 	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
 	e.closeLog(a, &r, "")
 	if !e.cfg.KeepWorkdir {
-		if err := e.dirs.remove(a.id, account{name: en.user}, en.user != ""); err != nil {
+		if err := e.dirs.remove(a.id, account{name: en.user}, en.user != "", 0); err != nil {
 			e.log.Warn("working directory not removed", "task_instance_id", a.id, "error", err)
 		}
 	}
