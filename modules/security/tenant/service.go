@@ -65,6 +65,16 @@ func (s *Service) Exists(ctx context.Context, code string) (bool, error) {
 	return err == nil, err
 }
 
+// TenantExists reports whether there is a row with this id. It asks no permission:
+// users are checked against it before anybody is signed in.
+func (s *Service) TenantExists(ctx context.Context, id int64) (bool, error) {
+	_, err := s.store.byID(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Create adds a tenant. It returns field faults, among them ErrCodeTaken.
 func (s *Service) Create(ctx context.Context, d Draft) (Tenant, error) {
 	d = d.clean()
