@@ -30,8 +30,8 @@ type Suite struct {
 	dir      string // scratch, readable by all
 	settings []string
 
-	pg     *harness.Postgres
-	world  *World
+	pg    *harness.Postgres
+	world *World
 }
 
 // World is a running product with a project to work in.

@@ -1,0 +1,121 @@
+package browser
+
+import (
+	"fmt"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// test returns the selector of a control by the name it carries for tests.
+func test(name string) string { return fmt.Sprintf("[data-test=%q]", name) }
+
+// Editor is the workflow canvas that a tab shows.
+type Editor struct{ *Tab }
+
+// Editor waits until the canvas is ready.
+func (t *Tab) Editor() Editor {
+	t.T.Helper()
+	t.See(test("editor.canvas"))
+	return Editor{t}
+}
+
+// Nodes returns how many tasks are drawn as cards.
+func (e Editor) Nodes() int {
+	e.T.Helper()
+	return Eval[int](e.Tab, `document.querySelectorAll('[data-test="editor.node"]').length`)
+}
+
+// Add drags a task type from the palette to a point of the canvas, counted from the canvas's middle, and gives the new
+// task its name and script. It leaves the panel closed.
+func (e Editor) Add(kind string, dx, dy float64, name, script string) {
+	e.T.Helper()
+	before := e.Nodes()
+	fromX, fromY := e.See(test("editor.palette." + kind)).Middle()
+	toX, toY := e.See(test("editor.canvas")).Middle()
+	e.Drag(fromX, fromY, toX+dx, toY+dy)
+	e.Wait("the dropped task", `document.querySelectorAll('[data-test="editor.node"]').length === $1`, before+1)
+	e.See(test("editor.panel"))
+	e.Fill(test("field.name"), name)
+	e.Script(script)
+	e.See(test("editor.node"), name)
+	e.ClosePanel()
+}
+
+// Script replaces the text in the open panel's code editor.
+func (e Editor) Script(text string) {
+	e.T.Helper()
+	field := test("field.rawScript.editor")
+	e.Click(field)
+	e.Press("a", kb.ModifierCtrl)
+	e.Press(kb.Delete)
+	e.do(insertText(text))
+	e.Wait("the script in the field", `document.querySelector('[data-test="field.rawScript"]').value === $1`, text)
+}
+
+// ClosePanel closes the panel of a task with the Escape key.
+func (e Editor) ClosePanel() {
+	e.T.Helper()
+	if !e.Has(test("editor.panel")) {
+		return
+	}
+	e.Click(test("field.name")) // the code editor has a use of its own for Escape
+	e.Press(kb.Escape)
+	e.Wait("the panel to close", `document.querySelector('[data-test="editor.panel"]').hidden`)
+}
+
+// Connect draws an edge by dragging from one task's output to the next task's input.
+func (e Editor) Connect(from, to string) {
+	e.T.Helper()
+	before := e.Edges()
+	fromX, fromY := e.port(from, "out")
+	toX, toY := e.port(to, "in")
+	e.Drag(fromX, fromY, toX, toY)
+	e.Wait(from+" → "+to, `document.querySelectorAll('.dag-edge').length > $1`, before)
+}
+
+// Edges returns how many edges are drawn.
+func (e Editor) Edges() int {
+	e.T.Helper()
+	return Eval[int](e.Tab, `document.querySelectorAll('.dag-edge').length`)
+}
+
+func (e Editor) port(node, side string) (x, y float64) {
+	e.T.Helper()
+	e.See(test("editor.node"), node)
+	box := Eval[*Box](e.Tab, finder+`(() => {
+		const port = seen('[data-test="editor.node"]', $1)?.querySelector($2);
+		if (!port) return null;
+		const r = port.getBoundingClientRect();
+		return {X: r.x, Y: r.y, W: r.width, H: r.height};
+	})()`, node, test("editor.port."+side))
+	if box == nil {
+		e.T.Fatalf("task %s has no port %s", node, side)
+	}
+	return box.Middle()
+}
+
+// Save saves under a name through the dialog, and puts the workflow online when asked. It waits until the server has
+// answered; the editor stays open.
+func (e Editor) Save(name string, online bool) {
+	e.T.Helper()
+	e.Click(test("editor.save"))
+	e.See(test("editor.saveDialog"))
+	e.Fill(test("field.workflowName"), name)
+	if online {
+		e.Click(test("field.online"))
+	}
+	e.Click(test("save.confirm"))
+	e.See(test("editor.saved"))
+}
+
+// State returns the state that a task's card shows in a run, as data-state says it.
+func (e Editor) State(node string) string {
+	e.T.Helper()
+	return Eval[string](e.Tab, finder+`seen('[data-test="editor.node"]', $1)?.dataset.state ?? ''`, node)
+}
+
+// WaitState waits until a task's card shows a kind of state (success, running, failed, …).
+func (e Editor) WaitState(node, kind string) {
+	e.T.Helper()
+	e.Wait(node+" to be "+kind, finder+`seen('[data-test="editor.node"]', $1)?.dataset.state === $2`, node, kind)
+}
