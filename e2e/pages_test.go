@@ -1,0 +1,132 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"dorado/e2e/harness/browser"
+)
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// page is an address and who may see it: stranger, anyone who is signed in, owner of the project, or admin.
+type page struct{ path, who string }
+
+// pages lists every page of the product. A new page is added here; the tests for access and for accessibility read it.
+func pages(b belongings) []page {
+	p := "/projects/" + itoa(b.Project)
+	w := p + "/workflows/" + itoa(b.Workflow)
+	return []page{
+		{"/login", "stranger"},
+		{"/home", "anyone"},
+		{"/profile", "anyone"},
+		{"/password", "anyone"},
+		{"/settings", "anyone"},
+		{"/about", "anyone"},
+		{"/projects", "anyone"},
+		{"/projects/new", "anyone"},
+		{"/security/tokens", "anyone"},
+		{"/security/tokens/new", "anyone"},
+
+		{p, "owner"},
+		{p + "/workflows", "owner"},
+		{p + "/workflows/new", "owner"},
+		{w, "owner"},
+		{w + "/versions", "owner"},
+		{p + "/instances", "owner"},
+		{p + "/instances/" + itoa(b.Instance), "owner"},
+		{p + "/task-instances", "owner"},
+		{p + "/task-instances/" + itoa(b.Task), "owner"},
+		{p + "/task-instances/" + itoa(b.Task) + "/log", "owner"},
+
+		{"/security/tenants", "admin"},
+		{"/security/tenants/new", "admin"},
+		{"/security/tenants/" + itoa(b.Tenant) + "/edit", "admin"},
+		{"/security/tenants/" + itoa(b.Tenant) + "/delete", "admin"},
+		{"/security/yarn-queues", "admin"},
+		{"/security/yarn-queues/new", "admin"},
+		{"/security/yarn-queues/" + itoa(b.Queue) + "/edit", "admin"},
+		{"/security/users", "admin"},
+		{"/security/users/new", "admin"},
+		{"/security/users/" + itoa(b.User) + "/edit", "admin"},
+		{"/monitor/audit", "admin"},
+	}
+}
+
+// Every page, in each language and theme: axe finds nothing, the console stays silent, nothing overflows sideways.
+func TestEveryPageIsAccessibleInEveryLook(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	b := fill(t, s, "treasure")
+	for _, look := range browser.Looks() {
+		t.Run(look.String(), func(t *testing.T) {
+			t.Parallel()
+			tab := chromium(t).Tab(t, s.URL, look)
+			tab.Goto("/login")
+			inspect(t, tab, page{"/login", "stranger"})
+			tab.SignIn("admin", password)
+			for _, p := range pages(b) {
+				if p.who == "stranger" {
+					continue
+				}
+				tab.Goto(p.path)
+				inspect(t, tab, p)
+			}
+			tab.Goto("/no/such/page")
+			inspect(t, tab, page{"/no/such/page", "anyone"})
+			var bad []string
+			for _, line := range tab.Console() {
+				if !strings.Contains(line, "404") { // the page that is not there is reported by the browser itself
+					bad = append(bad, line)
+				}
+			}
+			require.Empty(t, bad, "the console must stay silent")
+		})
+	}
+}
+
+// On a narrow screen the same pages still have no sideways scrolling, and axe still finds nothing.
+func TestEveryPageFitsANarrowScreen(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	b := fill(t, s, "treasure")
+	tab := chromium(t).Tab(t, s.URL, browser.Look{Language: "zh", Width: 400, Height: 800})
+	tab.SignIn("admin", password)
+	for _, p := range pages(b) {
+		if p.who != "stranger" {
+			tab.Goto(p.path)
+			inspect(t, tab, p)
+		}
+	}
+}
+
+func inspect(t *testing.T, tab *browser.Tab, p page) {
+	t.Helper()
+	tab.Wait("the page to settle", "document.readyState === 'complete'")
+	require.NotEmpty(t, browser.Eval[string](tab, "document.title"), p.path)
+	want := map[string]string{"en": "en", "zh": "zh"}[tab.Look.Language]
+	require.True(t, strings.HasPrefix(browser.Eval[string](tab, "document.documentElement.lang"), want), p.path)
+	require.LessOrEqual(t, browser.Eval[int](tab, "document.documentElement.scrollWidth - innerWidth"), 0, "%s scrolls sideways", p.path)
+	// The fonts and the first frame change colours and sizes.
+	browser.Eval[bool](tab, "document.fonts.ready.then(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r(true)))))")
+	for _, v := range tab.Axe(axe) {
+		t.Errorf("%s in %s: %s", p.path, tab.Look, v)
+	}
+}
+
+func TestTheVendoredAxeIsTheRecordedOne(t *testing.T) {
+	t.Parallel()
+	record, err := os.ReadFile("testdata/README.md")
+	require.NoError(t, err)
+	sum := sha256.Sum256([]byte(axe))
+	require.Contains(t, string(record), hex.EncodeToString(sum[:]))
+}
