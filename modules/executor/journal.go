@@ -257,7 +257,8 @@ func (j *journal) restart() {
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return errors.Join(j.file.Sync(), j.file.Close(), j.lock.Close())
+	// Unlocked by hand: a child that is being started holds the descriptor for a moment, too.
+	return errors.Join(j.file.Sync(), j.file.Close(), unix.Flock(int(j.lock.Fd()), unix.LOCK_UN), j.lock.Close())
 }
 
 // encode appends the record to buf: length, checksum, kind, body.
