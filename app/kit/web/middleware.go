@@ -117,8 +117,9 @@ func (s *Site) secure(next http.Handler) http.Handler {
 }
 
 // Pages is what requests for pages pass after Middleware: other sites cannot send
-// forms with our cookie, and bodies have a limit.
+// forms with our cookie, and bodies have a limit. HEAD is answered like GET.
 func (s *Site) Pages(next http.Handler) http.Handler {
+	next = middleware.GetHead(next)
 	guard := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := guard.Check(r); err != nil {
