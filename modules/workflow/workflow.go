@@ -169,8 +169,8 @@ const (
 
 func tooLong(s string, most int) bool { return utf8.RuneCountInString(s) > most }
 
-// sortable is what the list of workflows sorts, searches and filters by.
-func sortable() listing.Spec {
+// Spec is what the list of workflows sorts, searches and filters by.
+func Spec() listing.Spec {
 	return listing.Spec{
 		Columns: map[string]string{
 			"name": "w.name", "updated": "w.updated_at", "created": "w.created_at", "tasks": "w.task_count",
