@@ -12,7 +12,7 @@ import (
 
 const (
 	// groupLimit bounds one commit, in attempt rows.
-	groupLimit = 2000
+	groupLimit = 800
 	// company is how many changes make it worth waiting a moment for more: a lone chain never waits.
 	company = 8
 	// linger is that moment (performance.md, hint 3).
@@ -55,6 +55,9 @@ func merge(changes []*change) *group {
 	attempts, runs := map[int64]int{}, map[int64]int{}
 	claimedBy := map[int64]int64{} // run → the command in this group that later changes of the run depend on
 	for _, c := range changes {
+		if c.void != nil && *c.void {
+			continue
+		}
 		if c.command != 0 {
 			g.commands = append(g.commands, groupedCommand{c.command, c.run})
 			claimedBy[c.run] = c.command
@@ -235,7 +238,10 @@ func (c *committer) try(ctx context.Context, changes []*change) error {
 		if ch.command != 0 && !taken[ch.command] {
 			void[ch.run] = true
 		}
-		if void[ch.run] {
+		if void[ch.run] || ch.void != nil && *ch.void {
+			if ch.void != nil {
+				*ch.void = true
+			}
 			if ch.lost != nil {
 				ch.lost()
 			}

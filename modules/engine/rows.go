@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +64,37 @@ type change struct {
 	// the change was void.
 	after func()
 	lost  func()
+	// void is shared by the changes that one event was split into: when the first of them is void, so are the others.
+	void *bool
+}
+
+// changeLimit bounds the attempts of one change. An event that begins more is split, so that the first tasks of a wide
+// workflow start while the rows of the rest are still being written; a crash in between leaves nodes without a row, which
+// the next start begins.
+const changeLimit = 400
+
+// split divides a change: what is on its way to a worker first, with the run's row, the command and the effects.
+func (c *change) split() []*change {
+	if len(c.attempts) <= changeLimit {
+		return []*change{c}
+	}
+	slices.SortStableFunc(c.attempts, func(a, b attemptRow) int {
+		return cmp.Compare(boolInt(a.state != string(flow.TaskDispatch)), boolInt(b.state != string(flow.TaskDispatch)))
+	})
+	c.void = new(bool)
+	parts := []*change{c}
+	for rest := range slices.Chunk(c.attempts[changeLimit:], changeLimit) {
+		parts = append(parts, &change{run: c.run, attempts: rest, void: c.void})
+	}
+	c.attempts = c.attempts[:changeLimit]
+	return parts
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // emptyList is how a list column without entries is written.

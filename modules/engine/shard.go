@@ -372,5 +372,7 @@ func (t *turn) finish(command int64, report *message) {
 		}
 		e.shard(id).post(message{run: id, drop: true})
 	}
-	e.committer.add(ch)
+	for _, part := range ch.split() {
+		e.committer.add(part)
+	}
 }
