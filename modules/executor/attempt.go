@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"dorado/modules/flow"
@@ -48,6 +49,8 @@ type attempt struct {
 	target     *target // set while it is being killed
 	cancel     context.CancelFunc
 	report     *doradov1.Report // FINISHED
+
+	dispatched time.Time
 
 	pid     int
 	bootNS  int64 // time since boot just before the process was started
@@ -101,8 +104,7 @@ func (e *Executor) guard(a *attempt, fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.log.Error("attempt panicked", "task_instance_id", a.id, "panic", p, "stack", string(debug.Stack()))
-			e.removeDir(a)
-			e.finish(a, result{outcome: doradov1.Outcome_FAILED, message: fmt.Sprintf("internal error of the worker: %v", p)})
+			e.conclude(a, result{outcome: doradov1.Outcome_FAILED, message: fmt.Sprintf("internal error of the worker: %v", p)})
 		}
 	}()
 	fn()
@@ -118,7 +120,6 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 		e.finish(a, endedBy(ending, 0, "before it was started"))
 		return
 	}
-	accepted := time.Now()
 	p, err := e.prepare(a)
 	if err != nil {
 		e.fail(a, err)
@@ -137,7 +138,7 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 			e.fail(a, err)
 			return
 		}
-		e.metrics.start.Observe(a.start.Sub(accepted).Seconds())
+		e.metrics.start.Observe(time.Since(a.dispatched).Seconds())
 	}
 }
 
@@ -145,8 +146,7 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 func (e *Executor) fail(a *attempt, err error) {
 	message := oneLine(err.Error())
 	e.closeLog(a, nil, message)
-	e.removeDir(a)
-	e.finish(a, result{outcome: doradov1.Outcome_FAILED, message: message})
+	e.conclude(a, result{outcome: doradov1.Outcome_FAILED, message: message})
 }
 
 // started makes the attempt running. A kill that came in meanwhile is carried out now.
@@ -222,8 +222,15 @@ func (e *Executor) wait(a *attempt, c child) {
 		}
 	}
 	e.closeLog(a, &r, "")
-	e.removeDir(a)
+	e.conclude(a, r)
+}
+
+// conclude reports the end first and cleans up afterwards: the next task need not wait for a large directory to go.
+func (e *Executor) conclude(a *attempt, r result) {
+	e.cleaning.Add(1)
+	defer e.cleaning.Done()
 	e.finish(a, r)
+	e.removeDir(a)
 }
 
 // result is how an attempt ended.
@@ -258,7 +265,7 @@ func (e *Executor) finish(a *attempt, r result) {
 	report := &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_FINISHED, EndMs: r.end.UnixMilli(),
 		Pid: int32(a.pid), ExitCode: int32(r.code), Outcome: r.outcome, Message: r.message,
-		LogPath: a.logPath, ExecutePath: a.dir, AppLink: r.link, VarPool: r.out,
+		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out,
 	}
 	if !a.start.IsZero() {
 		report.StartMs = a.start.UnixMilli()

@@ -32,7 +32,7 @@ func TestAScriptRunsAndItsLogHoldsEverythingItPrinted(t *testing.T) {
 	require.Contains(t, lines[0], `INFO [worker] - task "extract" (SHELL), attempt 0`)
 	require.Equal(t, []string{"out", "err", r.GetExecutePath(), "no end"}, lines[2:6])
 	require.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO \[worker\] - exit code 0, 0\.\d{3} s$`, lines[6])
-	require.Empty(t, names(t, w.cfg.ExecDir), "the working directory is removed")
+	noDirs(t, w.cfg.ExecDir)
 }
 
 func TestExitCodesAndSignalsBecomeOutcomes(t *testing.T) {
@@ -209,6 +209,21 @@ func TestBadTasksFailWithAReasonAndNeverPanic(t *testing.T) {
 	}
 }
 
+func TestATaskThatOpensItsOwnOutputLosesNothingSilently(t *testing.T) {
+	t.Parallel()
+	m := newScripted(t, "m")
+	startWorker(t, testConfig(t), m)
+	job := shellTask("echo before; echo direct > /dev/stderr; echo after")
+	_, log := m.run(job)
+	require.Contains(t, log, "after\n")
+	if os.Geteuid() == 0 { // the superuser can't be stopped
+		require.Contains(t, log, "WARN [worker] - the task cut off its own log")
+	} else {
+		require.Contains(t, log, "before\n")
+		require.Contains(t, log, "Permission denied")
+	}
+}
+
 func TestADryRunExecutesNothing(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")
@@ -232,7 +247,7 @@ func TestWhatIsLeftInTheWorkingDirectoryGoesAndLinksAreNotFollowed(t *testing.T)
 	r, log := m.run(shellTask("mkdir -p a/b; echo x > a/b/c; ln -s " + outside + " link; ln -s / a/root; stat -c %a ."))
 	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome())
 	require.Contains(t, log, "\n750\n")
-	require.Empty(t, names(t, w.cfg.ExecDir))
+	noDirs(t, w.cfg.ExecDir)
 	require.FileExists(t, precious)
 }
 
@@ -247,18 +262,21 @@ func TestADirectoryIsPassedOnOnlyWhenItIsAsItWas(t *testing.T) {
 		return w.dirs.count
 	}
 	m.run(shellTask("true"))
+	noDirs(t, w.cfg.ExecDir)
 	require.Equal(t, 1, spares())
 	for _, script := range []string{"chmod 777 .", "touch .hidden", "mkdir a", "ln -s / a", "nohup sleep 0.5 &"} {
 		r, log := m.run(shellTask(script + "\nls -A ../.spare* 2>&1"))
 		require.Equal(t, doradov1.Outcome_FAILED, r.GetOutcome(), "the spare one was taken: %s", log)
+		noDirs(t, w.cfg.ExecDir)
 		require.Zero(t, spares(), script)
-		require.Empty(t, names(t, w.cfg.ExecDir), script)
 		m.run(shellTask("true"))
+		noDirs(t, w.cfg.ExecDir)
 	}
 	other := shellTask("stat -c '%U %a' .; ls -A | wc -l")
 	other.Tenant = name
 	_, log := m.run(other)
 	require.Contains(t, log, "\n"+name+" 750\n0\n", "a directory stays with its user")
+	noDirs(t, w.cfg.ExecDir)
 	require.Equal(t, 2, spares())
 	w.stop()
 	all, err := os.ReadDir(w.cfg.ExecDir)

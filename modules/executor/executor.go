@@ -69,7 +69,9 @@ type Executor struct {
 	idle     chan struct{} // closed and replaced when active or the number of attempts falls
 	outboxes []*outbox
 
-	links sync.WaitGroup // goroutines of Connect
+	links    sync.WaitGroup // goroutines of Connect
+	cleaning sync.WaitGroup // attempts that have reported and are cleaning up
+	zones    sync.Map       // name to *time.Location
 }
 
 // New returns an Executor that does nothing until Run. It creates the directories and locks the journal; the error
@@ -131,6 +133,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	stop()
 	e.links.Wait()
 	workers.Wait()
+	e.cleaning.Wait()
 	return errors.Join(e.spawn.close(), e.journal.close(), e.dirs.close(), e.logs.close())
 }
 
@@ -214,6 +217,7 @@ func (e *Executor) fell() {
 // reports they have.
 func (e *Executor) dispatch(o *outbox, tasks []*doradov1.Task) {
 	var refused, again []*doradov1.Report
+	now := time.Now()
 	e.mu.Lock()
 	for _, t := range tasks {
 		if a, known := e.attempts[t.GetId()]; known {
@@ -232,11 +236,11 @@ func (e *Executor) dispatch(o *outbox, tasks []*doradov1.Task) {
 		}
 		if reason != "" {
 			refused = append(refused, &doradov1.Report{
-				Id: t.GetId(), WorkflowInstanceId: t.GetWorkflowInstanceId(), Seq: 1, Kind: doradov1.ReportKind_REFUSED, Message: reason,
+				Id: t.GetId(), WorkflowInstanceId: t.GetWorkflowInstanceId(), Kind: doradov1.ReportKind_REFUSED, Message: reason,
 			})
 			continue
 		}
-		a := &attempt{id: t.GetId(), workflow: t.GetWorkflowInstanceId(), epoch: t.GetEpoch(), owner: o, task: t}
+		a := &attempt{id: t.GetId(), workflow: t.GetWorkflowInstanceId(), epoch: t.GetEpoch(), owner: o, task: t, dispatched: now}
 		e.attempts[a.id] = a
 		e.active++
 		e.queue <- a
@@ -244,6 +248,9 @@ func (e *Executor) dispatch(o *outbox, tasks []*doradov1.Task) {
 	e.mu.Unlock()
 	o.send(append(refused, again...)...)
 }
+
+// Refusals and answers about unknown attempts have sequence number 0: they belong to no attempt that this worker holds,
+// so their acknowledgement must not pass for that of a real report, if the same attempt is dispatched here afterwards.
 
 // kill ends attempts on request of a master.
 func (e *Executor) kill(o *outbox, ids []int64) {
@@ -258,7 +265,7 @@ func (e *Executor) kill(o *outbox, ids []int64) {
 		switch {
 		case !known:
 			o.send(&doradov1.Report{
-				Id: id, Seq: 1, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_UNKNOWN,
+				Id: id, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_UNKNOWN,
 				EndMs: time.Now().UnixMilli(), Message: "the worker does not hold this attempt",
 			})
 		case again != nil:
@@ -280,7 +287,7 @@ func (e *Executor) ack(items []*doradov1.AckItem) {
 		case a.state == finished && item.GetSeq() >= a.report.GetSeq():
 			delete(e.attempts, a.id)
 			done = append(done, a.id)
-		default:
+		case item.GetSeq() > 0:
 			a.startAcked = true
 		}
 	}

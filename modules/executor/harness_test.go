@@ -323,6 +323,12 @@ func pidFrom(t testing.TB, file string) int {
 	return pid
 }
 
+// noDirs waits until no working directory is left; they go after the report.
+func noDirs(t testing.TB, dir string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(names(t, dir)) == 0 }, 20*time.Second, time.Millisecond)
+}
+
 func names(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

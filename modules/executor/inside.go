@@ -47,7 +47,6 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 		}
 		r.end = time.Now()
 		e.closeLog(a, &r, "")
-		e.removeDir(a)
-		e.finish(a, r)
+		e.conclude(a, r)
 	})
 }

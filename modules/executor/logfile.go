@@ -23,15 +23,26 @@ func logPathOf(base string, t *doradov1.Task) string {
 		"/" + strconv.FormatInt(t.GetWorkflowInstanceId(), 10) + "/" + strconv.FormatInt(t.GetId(), 10) + ".log"
 }
 
+// logMode is the mode of a log while its attempt runs. A task that opens /dev/stderr instead of writing to it opens the
+// log itself, anew, and a shell's ">" would cut off all that came before. As another user it may not; where it runs as the
+// worker's user nobody may, until closeLog. (The superuser may do anything.)
+func logMode() uint32 {
+	if privileged() {
+		return 0o640
+	}
+	return 0o440
+}
+
 // openLog creates the log of an attempt for appending. The directory usually exists: it is made only when it does not.
 func openLog(path string) (int, error) {
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_APPEND | unix.O_CLOEXEC | unix.O_NOFOLLOW
-	fd, err := unix.Open(path, flags, 0o640)
+	mode := logMode()
+	fd, err := unix.Open(path, flags, mode)
 	if errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return -1, err
 		}
-		fd, err = unix.Open(path, flags, 0o640)
+		fd, err = unix.Open(path, flags, mode)
 	}
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
@@ -43,9 +54,9 @@ func openLog(path string) (int, error) {
 func (e *Executor) preamble(fd int, a *attempt, user, runs string) (int64, error) {
 	t := a.task
 	text := fmt.Appendf(nil, "%s INFO [worker] - task %q (%s), attempt %d, task instance %d, workflow instance %d, worker %s\n",
-		time.Now().UTC().Format(logTime), t.GetName(), t.GetType(), t.GetAttempt(), a.id, a.workflow, e.cfg.Name)
+		time.Now().UTC().Format(logTime), t.GetName(), oneLine(t.GetType()), t.GetAttempt(), a.id, a.workflow, e.cfg.Name)
 	text = fmt.Appendf(text, "%s INFO [worker] - tenant %s, user %s, directory %s, command: %s\n",
-		time.Now().UTC().Format(logTime), t.GetTenant(), user, a.dir, runs)
+		time.Now().UTC().Format(logTime), oneLine(t.GetTenant()), user, a.dir, oneLine(runs))
 	if t.GetCpuQuota() > 0 || t.GetMemoryMax() > 0 {
 		text = fmt.Appendf(text, "%s WARN [worker] - CPU and memory limits are not enforced by this worker\n", time.Now().UTC().Format(logTime))
 	}
@@ -65,7 +76,11 @@ func (e *Executor) closeLog(a *attempt, r *result, text string) {
 	if a.logPath == "" {
 		return
 	}
-	fd, err := unix.Open(a.logPath, unix.O_RDWR|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	const flags = unix.O_RDWR | unix.O_APPEND | unix.O_CLOEXEC | unix.O_NOFOLLOW
+	fd, err := unix.Open(a.logPath, flags, 0)
+	if errors.Is(err, unix.EACCES) && unix.Chmod(a.logPath, 0o640) == nil {
+		fd, err = unix.Open(a.logPath, flags, 0)
+	}
 	if err != nil {
 		return // it was removed meanwhile, or never made
 	}
@@ -88,6 +103,10 @@ func (e *Executor) closeLog(a *attempt, r *result, text string) {
 		if n, err := unix.Pread(fd, last[:], st.Size-1); err == nil && n == 1 && last[0] != '\n' {
 			line = append(line, '\n')
 		}
+	}
+	if st.Size < a.logStart {
+		line = now.UTC().AppendFormat(line, logTime)
+		line = append(line, " WARN [worker] - the task cut off its own log: it opened /dev/stdout or /dev/stderr for writing\n"...)
 	}
 	line = now.UTC().AppendFormat(line, logTime)
 	line = append(line, " "+level+" [worker] - "+text+"\n"...)

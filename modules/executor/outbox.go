@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"dorado/modules/rpc"
 	"dorado/modules/rpc/doradov1"
 )
@@ -16,8 +18,8 @@ const (
 	startedAfter = 20 * time.Millisecond
 	// repeatAfter is when a report is sent once more on a stream that still lasts: the master may have had to drop it.
 	repeatAfter = 30 * time.Second
-	// maxBatch bounds the reports of one frame.
-	maxBatch = 4096
+	// maxBatch bounds the reports of one frame, in bytes, roughly.
+	maxBatch = 4 << 20
 
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 5 * time.Second
@@ -156,8 +158,9 @@ func (o *outbox) flush() time.Time {
 	}
 	if stream != nil {
 		for len(reports) > 0 {
-			batch := reports[:min(len(reports), maxBatch)]
-			reports = reports[len(batch):]
+			n := batchOf(reports)
+			batch := reports[:n]
+			reports = reports[n:]
 			// A failed Send needs no answer: the stream is over, and the next one begins with everything unacknowledged.
 			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Reports{Reports: &doradov1.Reports{Reports: batch}}})
 		}
@@ -166,6 +169,20 @@ func (o *outbox) flush() time.Time {
 		}
 	}
 	return next
+}
+
+// batchOf returns how many reports go into one frame.
+func batchOf(reports []*doradov1.Report) int {
+	size := 0
+	for i, r := range reports {
+		if size += 512 + len(r.GetMessage()); len(r.GetVarPool()) > 0 {
+			size += proto.Size(r)
+		}
+		if i > 0 && size > maxBatch {
+			return i
+		}
+	}
+	return len(reports)
 }
 
 // startedReports turns attempts that have lived long enough into reports.

@@ -97,7 +97,7 @@ func (e *Executor) plan(a *attempt, p *prepared) error {
 		p.params[param.GetName()] = param.GetValue()
 	}
 	p.params["system.task.execute.path"] = a.dir
-	base, err := baseTime(t)
+	base, err := e.baseTime(t)
 	if err != nil {
 		return err
 	}
@@ -133,15 +133,20 @@ func problemError(problems []form.Problem) error {
 }
 
 // baseTime is the instant of time expressions, in the zone of the run.
-func baseTime(t *doradov1.Task) (time.Time, error) {
-	zone := time.UTC
-	if name := t.GetTimeZone(); name != "" && name != "UTC" {
-		var err error
-		if zone, err = time.LoadLocation(name); err != nil {
-			return time.Time{}, fmt.Errorf("unknown time zone %q", name)
-		}
+func (e *Executor) baseTime(t *doradov1.Task) (time.Time, error) {
+	base, name := time.UnixMilli(t.GetBaseMs()).UTC(), t.GetTimeZone()
+	if name == "" || name == "UTC" {
+		return base, nil
 	}
-	return time.UnixMilli(t.GetBaseMs()).In(zone), nil
+	if zone, ok := e.zones.Load(name); ok {
+		return base.In(zone.(*time.Location)), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("unknown time zone %q", name)
+	}
+	e.zones.Store(name, zone) // there are no more of them than the machine knows
+	return base.In(zone), nil
 }
 
 // startProcess starts the prepared command and leaves a goroutine that waits for it.

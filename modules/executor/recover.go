@@ -59,6 +59,9 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 		e.mu.Unlock()
 	}
 	e.journal.restart()
+	if !e.cfg.KeepWorkdir {
+		e.dirs.sweep(e.log)
+	}
 }
 
 // leftover is what may be left of an attempt. Its first process is ours only if it was started when the journal says
@@ -92,8 +95,8 @@ func (e *Executor) giveUp(a *attempt, en entry) {
 	}
 	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
 	e.closeLog(a, &r, "")
-	if !e.cfg.KeepWorkdir {
-		if err := e.dirs.remove(a.id, account{name: en.user}, en.user != "", 0); err != nil {
+	if en.user != "" && !e.cfg.KeepWorkdir { // all others are swept
+		if err := e.dirs.remove(a.id, account{name: en.user}, true, 0); err != nil {
 			e.log.Warn("working directory not removed", "task_instance_id", a.id, "error", err)
 		}
 	}

@@ -182,7 +182,7 @@ func TestAKilledWorkerLeavesNothingRunning(t *testing.T) {
 	log, err := os.ReadFile(m.finished(5002).GetLogPath())
 	require.NoError(t, err)
 	require.Contains(t, string(log), "the worker was restarted")
-	require.Empty(t, names(t, cfg.ExecDir))
+	noDirs(t, cfg.ExecDir)
 }
 
 func TestTwoWorkersDoNotShareAJournal(t *testing.T) {

@@ -41,6 +41,7 @@ func (s status) result() result {
 
 // oneLine makes a text fit for a report: people read it in a table.
 func oneLine(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	if len(s) > 1000 {
 		s = strings.ToValidUTF8(s[:1000], "") + "…"

@@ -33,7 +33,7 @@ func TestAnAttemptIsItsTenant(t *testing.T) {
 	require.NoError(t, syscall.Stat(r.GetLogPath(), &st))
 	require.EqualValues(t, os.Geteuid(), st.Uid)
 	require.EqualValues(t, 0o640, st.Mode&0o777)
-	require.Empty(t, names(t, w.cfg.ExecDir))
+	noDirs(t, w.cfg.ExecDir)
 
 	python := newTask("PYTHON", map[string]any{"rawScript": "import os, pwd, sys\nprint(pwd.getpwuid(os.getuid()).pw_name, os.stat(sys.argv[0]).st_uid == os.getuid())"})
 	python.Tenant = name
@@ -150,7 +150,7 @@ func TestUnderSudoTheTenantOwnsEverythingAndCanBeKilled(t *testing.T) {
 	r, log := m.run(job)
 	require.EqualValues(t, 5, r.GetExitCode(), log)
 	require.Contains(t, log, fmt.Sprintf("\n%s\n%s\n%s 750\n%s 700\n%d it's me\ninput <>\n", name, r.GetExecutePath(), name, name, job.GetId()))
-	require.Empty(t, names(t, w.cfg.ExecDir))
+	noDirs(t, w.cfg.ExecDir)
 
 	python := newTask("PYTHON", map[string]any{"rawScript": "import os\nprint(os.getcwd(), os.environ['A'])"})
 	python.Tenant, python.Environment = name, "export A=b"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +104,19 @@ func (w *workdirs) close() error {
 		}
 	}
 	return errors.Join(w.root.Close(), w.dir.Close())
+}
+
+// sweep removes the directories of attempts that are long over: a crash came before they were cleaned up.
+func (w *workdirs) sweep(log *slog.Logger) {
+	names, err := w.dir.Readdirnames(-1)
+	for _, name := range names {
+		if _, bad := strconv.ParseInt(name, 10, 64); bad == nil {
+			err = errors.Join(err, w.root.RemoveAll(name))
+		}
+	}
+	if err != nil {
+		log.Warn("old working directories not removed", "dir", w.base, "error", err)
+	}
 }
 
 // takeSpare gives a spare directory of owner the name of an attempt.
