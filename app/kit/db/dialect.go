@@ -12,8 +12,11 @@ import (
 type Dialect interface {
 	// Name is "sqlite" or "postgres".
 	Name() string
-	// ForUpdateSkipLocked ends a SELECT that claims rows. It is empty on SQLite, where the transaction holds the
-	// only write lock.
+	// ForUpdate ends a SELECT whose rows nobody else may change or lock until the transaction ends; other rows may
+	// still come to refer to them. It is empty on SQLite, where the transaction holds the only write lock.
+	ForUpdate() string
+	// ForUpdateSkipLocked ends a SELECT that claims rows, passing over those that others hold. It is empty on
+	// SQLite.
 	ForUpdateSkipLocked() string
 	// Like is a condition that matches column with one parameter made by Contains, whatever the case. SQLite folds
 	// the case of ASCII letters only.

@@ -78,6 +78,7 @@ func redact(raw string) string {
 type postgresDialect struct{}
 
 func (postgresDialect) Name() string                { return "postgres" }
+func (postgresDialect) ForUpdate() string           { return "FOR NO KEY UPDATE" }
 func (postgresDialect) ForUpdateSkipLocked() string { return "FOR UPDATE SKIP LOCKED" }
 func (postgresDialect) Like(column string) string   { return column + ` ILIKE ? ESCAPE '\'` }
 

@@ -59,6 +59,7 @@ func openSQLite(c Config, log *slog.Logger) (*DB, error) {
 type sqliteDialect struct{}
 
 func (sqliteDialect) Name() string                { return "sqlite" }
+func (sqliteDialect) ForUpdate() string           { return "" }
 func (sqliteDialect) ForUpdateSkipLocked() string { return "" }
 func (sqliteDialect) Like(column string) string   { return column + ` LIKE ? ESCAPE '\'` }
 
