@@ -404,6 +404,7 @@ func (l *layered) place(gap float64) {
 // it is the only successor of, takes that height when its neighbours in the rank leave the room.
 func (l *layered) straighten(gap float64) {
 	const reach = 12
+	gap /= 2 // a level edge is worth a narrower gap
 	for _, rank := range l.ranks[1:] {
 		for i, v := range rank {
 			a := &l.v[v]

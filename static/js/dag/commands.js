@@ -146,7 +146,7 @@ export function quickAdd(e, cx, cy, from) {
   picker({
     host: e.overlay, x: cx, y: cy, label: t('js.editor.palette'), placeholder: t('js.editor.palette.search'), test: 'editor.quickAdd',
     find: (q) => findTypes(e.types.all, q).slice(0, 60).map((x) => ({ key: x.type, text: x.label, icon: x.icon, type: x.type })),
-    choose: (type) => void e.addTask(type, from === undefined ? { x: p.x - NODE_W / 2, y: p.y - NODE_H / 2 } : { x: p.x, y: p.y - NODE_H / 2 }, from),
+    choose: (type) => void e.addTask(type, e.freePlace({ x: from === undefined ? p.x - NODE_W / 2 : p.x, y: p.y - NODE_H / 2 }), from),
     closed: () => e.view.stage.focus({ preventScroll: true }),
   });
 }

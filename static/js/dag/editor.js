@@ -74,7 +74,7 @@ export class DagEditor extends HTMLElement {
     this.draft.addEventListener('status', () => this.#draftStatus());
     this.model.addEventListener('change', (e) => this.#changed(/** @type {CustomEvent} */ (e).detail));
     this.model.load(data.definition);
-    void this.#place();
+    const placed = this.#place();
     this.#banners();
     this.#listen();
     if (!this.readOnly) this.codes.refill().catch((e) => this.failed(e));
@@ -82,8 +82,10 @@ export class DagEditor extends HTMLElement {
     this.toolbar.updateLegend();
     this.#check();
     const wanted = new URLSearchParams(location.search).get('task');
-    if (wanted && this.model.tasks.has(Number(wanted))) this.openTask(Number(wanted));
-    else if (data.instance) this.jump('failed');
+    void placed.then(() => {
+      if (wanted && this.model.tasks.has(Number(wanted))) this.openTask(Number(wanted));
+      else if (data.instance) this.jump('failed');
+    });
   }
   #build() {
     const self = this;
@@ -406,7 +408,7 @@ export class DagEditor extends HTMLElement {
     if (!codes) return null;
     const [code] = codes;
     const c = this.view.centre();
-    const p = at ?? this.#freePlace({ x: c.x - NODE_W / 2, y: c.y - NODE_H / 2 });
+    const p = at ?? this.freePlace({ x: c.x - NODE_W / 2, y: c.y - NODE_H / 2 });
     const edges = from === undefined ? [] : [{ preTaskCode: from, postTaskCode: code, name: '' }];
     const task = newTask(kind, code, this.model.freeName(type.toLowerCase()));
     if (this.data.workerGroups?.length && !this.data.workerGroups.includes('default')) task.workerGroup = this.data.workerGroups[0];
@@ -416,8 +418,8 @@ export class DagEditor extends HTMLElement {
     this.say(t('js.editor.said.added', { name: task.name, type: kind.label }));
     return code;
   }
-  /** @param {Point} p */
-  #freePlace(p) {
+  /** The nearest place below a point where a card does not cover another. @param {Point} p */
+  freePlace(p) {
     for (let i = 0; i < 40; i++) {
       if (!this.view.tasksIn({ x: p.x - 12, y: p.y - 12 }, { x: p.x + NODE_W + 12, y: p.y + NODE_H + 12 }).length) return p;
       p = { x: p.x + (i % 4 === 3 ? 32 : 0), y: p.y + NODE_H + 24 };

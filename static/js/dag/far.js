@@ -115,7 +115,9 @@ export class FarPicture {
         g.bezierCurveTo(x1 + d, y1, x2 - d, y2, x2, y2);
       }
     }
+    g.globalAlpha = k < 0.2 ? 0.4 : 1; // thousands of edges must not hide the tasks
     g.stroke();
+    g.globalAlpha = 1;
   }
   /** @param {CanvasRenderingContext2D} g @param {Record<string, string>} colour @param {number} W @param {number} H @param {number} k @param {number} tx @param {number} ty */
   #tasks(g, colour, W, H, k, tx, ty) {

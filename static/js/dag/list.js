@@ -95,6 +95,7 @@ export class List {
       return el;
     };
     const problem = editor.problems.get(code);
+    const problemText = problem ? editor.problemsOf(code).map((p) => p.message).join('; ') : '';
     const groups = [...new Set([...(editor.data.workerGroups ?? []), task.workerGroup].filter(Boolean))];
     const error = h('span.hint.error', { role: 'alert', hidden: true });
     const upstream = h('input.input', { ...cell('upstream', 'js.editor.list.upstream'), type: 'text', value: this.#names(code), placeholder: t('js.editor.list.upstream.hint'), onchange: (/** @type {any} */ e) => {
@@ -113,7 +114,7 @@ export class List {
         e.target.closest('tr').setAttribute('aria-selected', String(e.target.checked));
         this.#renderBulk();
       } })),
-      h('td', null, h('input.input', { ...cell('name', 'js.editor.field.name'), type: 'text', value: task.name, 'aria-invalid': problem === 'error' ? 'true' : false, oninput: (/** @type {any} */ e) => set({ name: e.target.value }, true) })),
+      h('td', null, h('input.input', { ...cell('name', 'js.editor.field.name'), type: 'text', value: task.name, 'aria-invalid': editor.problemsOf(code).some((p) => p.field === 'name') ? 'true' : false, oninput: (/** @type {any} */ e) => set({ name: e.target.value }, true) })),
       h('td', { 'data-type': task.taskType, 'data-category': type.category }, h('span.row', null, h('span.ic', null, icon(type.icon)), type.label, run ? h('span.state', { 'data-state': run.kind }, icon(run.icon), t(run.label)) : null)),
       h('td', null, upstream, error),
       h('td', null, picked(h('select.input', { ...cell('workerGroup', 'js.editor.field.workerGroup'), onchange: (/** @type {any} */ e) => set({ workerGroup: e.target.value }) }, ...groups.map((g) => h('option', { value: g }, g))), task.workerGroup)),
@@ -121,6 +122,7 @@ export class List {
       h('td', null, h('input.input.num', { ...cell('retry', 'js.editor.list.retry'), type: 'number', min: '0', value: String(task.failRetryTimes ?? 0), onchange: (/** @type {any} */ e) => set({ failRetryTimes: Math.max(0, Number(e.target.value) || 0) }) })),
       h('td', null, h('input.toggle', { ...cell('flag', 'js.editor.list.run'), type: 'checkbox', role: 'switch', checked: task.flag !== 'NO', onchange: (/** @type {any} */ e) => set({ flag: e.target.checked ? 'YES' : 'NO' }) })),
       h('td', null, h('span.row', null,
+        problem ? h('span.dag-badge', { 'data-severity': problem, role: 'img', 'aria-label': problemText, title: problemText }, icon('warn')) : null,
         iconButton(`${t('js.editor.edit')}: ${task.name}`, 'edit', () => editor.openTask(code, { focus: true }), { 'data-test': test('edit') }),
         ro ? null : iconButton(`${t('js.editor.delete')}: ${task.name}`, 'trash', () => model.remove([code]), { 'data-test': test('delete') }))));
   }

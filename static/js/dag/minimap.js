@@ -48,7 +48,7 @@ export class Minimap {
     const v = this.view.rect();
     this.view.tx = v.width / 2 - ((e.clientX - r.left - ox) / k + b.x) * this.view.k;
     this.view.ty = v.height / 2 - ((e.clientY - r.top - oy) / k + b.y) * this.view.k;
-    this.view.schedule();
+    this.view.schedule(true);
   }
   #draw() {
     if (this.el.hidden) return;

@@ -112,8 +112,8 @@ export class Panel {
     const scroll = this.body.scrollTop;
     this.#renderHead(task);
     const make = { task: () => this.#taskTab(task), run: () => this.#runTab(task), params: () => this.#paramsTab(task), depend: () => this.#dependTab(task) };
-    const form = h('form.form', { role: 'tabpanel', 'aria-label': t(TABS.find(([k]) => k === this.tab)?.[1] ?? ''), onsubmit: (/** @type {Event} */ e) => e.preventDefault() }, ...make[this.tab]());
-    this.body.replaceChildren(form);
+    const form = h('form.form', { onsubmit: (/** @type {Event} */ e) => e.preventDefault() }, ...make[this.tab]());
+    this.body.replaceChildren(h('div', { role: 'tabpanel', 'aria-label': t(TABS.find(([k]) => k === this.tab)?.[1] ?? '') }, form));
     this.body.scrollTop = scroll;
     if (focus) /** @type {HTMLElement | null} */ (this.el.querySelector(`[data-test="${CSS.escape(focus)}"]`))?.focus();
     this.problems();

@@ -97,7 +97,7 @@ export class Toolbar {
     const { editor } = this;
     const { model } = editor;
     if (document.activeElement !== this.name) this.name.value = model.meta.name;
-    this.name.style.width = `${Math.min(36, Math.max(10, [...this.name.value].reduce((n, c) => n + (c > '\u2e80' ? 2 : 1), 2)))}ch`;
+    this.name.style.width = `${Math.min(36, Math.max(10, [...(this.name.value || this.name.placeholder)].reduce((n, c) => n + (c > '\u2e80' ? 2 : 1), 3)))}ch`;
     for (const [b, stack, key] of /** @type {[any, any[], string][]} */ ([[this.undo, model.undoStack, 'js.editor.undo'], [this.redo, model.redoStack, 'js.editor.redo']])) {
       const top = stack.at(-1);
       b.setAttribute('aria-disabled', String(!top));

@@ -17,7 +17,7 @@ import { look, ran } from './states.js';
 
 const FAR_BELOW = 0.5;
 const MOST_CARDS = 500;
-const MARGIN = 160;
+const MARGIN = 240;
 export const ZOOM_MIN = 0.05;
 export const ZOOM_MAX = 4;
 
@@ -35,6 +35,8 @@ export class View extends EventTarget {
   /** @type {Map<number, HTMLElement>} */ cards = new Map();
   /** @type {Map<string, SVGGElement>} */ paths = new Map();
   #frame = 0;
+  #stale = true;
+  /** camera of the last mounting */ #mounted = { k: 0, tx: 0, ty: 0 };
   /** @type {DOMRect | null} */ #box = null;
   /** @type {ReturnType<typeof boundsOf> | null} */ #bounds = null;
 
@@ -106,7 +108,7 @@ export class View extends EventTarget {
   panBy(dx, dy) {
     this.tx += dx;
     this.ty += dy;
-    this.schedule();
+    this.schedule(true);
   }
   /** @param {number} k @param {number} [cx] @param {number} [cy] client point that stays; default the middle */
   zoomTo(k, cx, cy) {
@@ -117,7 +119,7 @@ export class View extends EventTarget {
     this.tx = x - ((x - this.tx) * k) / this.k;
     this.ty = y - ((y - this.ty) * k) / this.k;
     this.k = k;
-    this.schedule();
+    this.schedule(true);
   }
   fit(pad = 56) {
     this.forgetBox();
@@ -291,7 +293,9 @@ export class View extends EventTarget {
 
   // ---- drawing
 
-  schedule() {
+  /** Draw with the next frame. @param {boolean} [moved] only the camera changed */
+  schedule(moved = false) {
+    if (!moved) this.#stale = true;
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
@@ -306,6 +310,14 @@ export class View extends EventTarget {
     while (step < 15) step *= 2;
     this.bg.style.backgroundSize = `${step}px ${step}px`;
     this.bg.style.transform = `translate(${this.tx % step}px,${this.ty % step}px)`;
+    const m = this.#mounted;
+    // Cards reach beyond the view, so a short way of the camera needs no new ones.
+    if (!this.#stale && !this.far && m.k === this.k && Math.abs(m.tx - this.tx) < MARGIN / 2 && Math.abs(m.ty - this.ty) < MARGIN / 2) {
+      this.dispatchEvent(new CustomEvent('view'));
+      return;
+    }
+    this.#stale = false;
+    this.#mounted = { k: this.k, tx: this.tx, ty: this.ty };
     const want = this.k < FAR_BELOW ? null : this.#inView(r);
     const far = !want || want.size > MOST_CARDS;
     if (far !== this.far) {

@@ -44,7 +44,8 @@ export class LogView extends HTMLElement {
     const { signal } = this.#life;
     document.addEventListener('visibilitychange', () => (document.hidden ? this.source?.close() : this.source?.open()), { signal });
     addEventListener('hashchange', () => this.#fromHash(), { signal });
-    this.addEventListener('keydown', (e) => this.#key(e), { signal });
+    // Also when nothing has the focus: then the log is what the reader looks at.
+    document.addEventListener('keydown', (e) => (this.contains(/** @type {Node} */ (e.target)) || e.target === document.body) && this.#key(e), { signal, capture: true });
     void this.#start();
   }
   disconnectedCallback() {
@@ -308,6 +309,7 @@ export class LogView extends HTMLElement {
         row.dataset.key = key;
         fillRow(row, n, line, this.#shown.get(n) ?? CUT, () => {
           this.#shown.set(n, moreOf(this.#shown.get(n) ?? CUT));
+          this.body.focus({ preventScroll: true });
           this.paint();
         });
       }
@@ -466,6 +468,7 @@ export class LogView extends HTMLElement {
     }[e.key];
     if (!act) return;
     e.preventDefault();
+    e.stopPropagation();
     act();
   }
 }
