@@ -182,10 +182,66 @@ func TestAWorkerWithoutPrivilegeUsesSudoOnlyForOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, a.self)
 	require.False(t, viaSudo)
-	_, viaSudo, err = newUsers(cfg).resolve("nobody")
+	_, viaSudo, err = newUsers(cfg).resolve("daemon")
 	require.NoError(t, err)
 	require.True(t, viaSudo)
 	cfg.Sudo = SudoNever
-	_, _, err = newUsers(cfg).resolve("nobody")
+	_, _, err = newUsers(cfg).resolve("daemon")
 	require.ErrorContains(t, err, "not privileged")
+}
+
+// TestSudoWorkerProcess is no test of its own: the next one runs it as an ordinary user who may become the tenant.
+func TestSudoWorkerProcess(t *testing.T) {
+	tenant, dir := os.Getenv("DORADO_TEST_TENANT"), os.Getenv("DORADO_TEST_DIR")
+	if tenant == "" {
+		t.Skip("run by TestAnOrdinaryWorkerBecomesItsTenantsThroughSudo")
+	}
+	cfg := testConfig(t)
+	cfg.ExecDir = filepath.Join(dir, "exec")
+	m := newScripted(t, "m")
+	startWorker(t, cfg, m)
+	job := shellTask("id -un; stat -c '%U %a' .; mkdir -p a; echo x > a/b; chmod 700 a")
+	job.Tenant = tenant
+	r, log := m.run(job)
+	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome(), log)
+	require.Contains(t, log, "\n"+tenant+"\n"+tenant+" 750\n")
+	noDirs(t, cfg.ExecDir)
+
+	job = shellTask("trap '' INT; echo $$ > /tmp/" + tenant + ".pid; setsid sleep 1000 & sleep 1001")
+	job.Tenant = tenant
+	m.dispatch(job)
+	pid := pidFrom(t, "/tmp/"+tenant+".pid")
+	m.kill(job.GetId())
+	require.Equal(t, doradov1.Outcome_KILLED, m.finished(job.GetId()).GetOutcome())
+	gone(t, pid)
+	noDirs(t, cfg.ExecDir)
+}
+
+func TestAnOrdinaryWorkerBecomesItsTenantsThroughSudo(t *testing.T) {
+	t.Parallel()
+	me, tenant := osUser(t), osUser(t)
+	if _, err := exec.LookPath("sudo"); err != nil {
+		t.Skip("needs sudo")
+	}
+	rule := "/etc/sudoers.d/" + me
+	require.NoError(t, os.WriteFile(rule, []byte(me+" ALL=("+tenant+") NOPASSWD: ALL\n"), 0o440))
+	t.Cleanup(func() { _ = os.Remove(rule); _ = os.Remove("/tmp/" + tenant + ".pid") })
+	dir, err := os.MkdirTemp("", "dorado-sudo")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	program := filepath.Join(dir, "executor.test")
+	require.NoError(t, exec.CommandContext(t.Context(), "cp", os.Args[0], program).Run())
+	data := filepath.Join(dir, "data")
+	require.NoError(t, os.Mkdir(data, 0o755))
+	a, err := newUsers(testConfig(t)).lookup(me)
+	require.NoError(t, err)
+	require.NoError(t, os.Chown(data, int(a.uid), int(a.gid)))
+	worker := exec.CommandContext(t.Context(), program, "-test.run=^TestSudoWorkerProcess$", "-test.v")
+	worker.Dir = data
+	worker.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + a.home, "TMPDIR=" + data, "DORADO_TEST_TENANT=" + tenant, "DORADO_TEST_DIR=" + data}
+	worker.SysProcAttr = &syscall.SysProcAttr{Credential: a.credential()}
+	out, err := worker.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "--- PASS: TestSudoWorkerProcess")
 }
