@@ -127,7 +127,6 @@ var (
 	ErrOffline        = fault.New(fault.Conflict, "instance.workflow_offline")
 	ErrStartNode      = fault.New(fault.Invalid, "instance.start_node_unknown")
 	ErrTenantUnknown  = fault.New(fault.Invalid, "instance.tenant_unknown")
-	ErrNotAllowed     = fault.New(fault.Conflict, "instance.not_allowed")
 	ErrChangedState   = fault.New(fault.Conflict, "instance.changed_state")
 	ErrStartParam     = fault.New(fault.Invalid, "instance.start_param")
 	ErrParamEvaluate  = fault.New(fault.Invalid, "instance.param_evaluate")
@@ -167,9 +166,4 @@ type Workers interface {
 	Backlog(group string) (waiting, serving int)
 	// Groups lists the worker groups that are served now.
 	Groups() []string
-}
-
-// Tenants says whether a tenant exists.
-type Tenants interface {
-	TenantExists(ctx context.Context, code string) (bool, error)
 }

@@ -3,11 +3,13 @@ package instance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/listing"
 	"dorado/modules/flow"
+	"dorado/modules/workflow"
 )
 
 // store is the SQL of this module.
@@ -115,9 +117,44 @@ func (s *store) activeOf(ctx context.Context, workflow int64, limit int) ([]Inst
 		AND w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE') ORDER BY w.id LIMIT ?`, workflow, limit)
 }
 
-// idsOf lists the instances of a workflow.
-func (s *store) idsOf(ctx context.Context, workflow int64) ([]int64, error) {
-	return db.Select[int64](ctx, s.db, `SELECT id FROM workflow_instance WHERE workflow_code = ?`, workflow)
+// activeAs lists up to limit unfinished instances that run as a tenant.
+func (s *store) activeAs(ctx context.Context, tenant string, limit int) ([]Instance, error) {
+	return db.Select[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.tenant_code = ?
+		AND w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE') ORDER BY w.id LIMIT ?`, tenant, limit)
+}
+
+func (s *store) ran(ctx context.Context, workflow int64, version int) (bool, error) {
+	ids, err := db.Select[int64](ctx, s.db, `SELECT id FROM workflow_instance WHERE workflow_code = ? AND workflow_version = ? LIMIT 1`,
+		workflow, version)
+	return len(ids) > 0, err
+}
+
+// logsOf lists where the logs of all runs of a workflow are.
+func (s *store) logsOf(ctx context.Context, workflow int64) ([]Task, error) {
+	return db.Select[Task](ctx, s.db, `SELECT t.id, t.host, t.log_path FROM task_instance t
+		JOIN workflow_instance w ON w.id = t.workflow_instance_id WHERE w.workflow_code = ? AND t.log_path <> ''`, workflow)
+}
+
+// deleteOf removes all runs of a workflow.
+func (s *store) deleteOf(ctx context.Context, workflow int64) error {
+	for _, table := range []string{"task_instance", "command"} {
+		_, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`,
+			workflow)
+		if err != nil {
+			return fmt.Errorf("delete runs of workflow %d: %w", workflow, err)
+		}
+	}
+	_, err := s.db.Exec(ctx, `DELETE FROM workflow_instance WHERE workflow_code = ?`, workflow)
+	return err
+}
+
+// workflow reads what a trigger needs of the head of a workflow, in one look at one row.
+func (s *store) workflow(ctx context.Context, code int64) (w workflow.Workflow, found bool, err error) {
+	w, err = db.Get[workflow.Workflow](ctx, s.db, `SELECT code, project_code, name, version, release_state FROM workflow_definition WHERE code = ?`, code)
+	if errors.Is(err, db.ErrNoRows) {
+		return w, false, nil
+	}
+	return w, err == nil, err
 }
 
 func (s *store) list(ctx context.Context, where string, args []any, q listing.Query) (listing.Page[Instance], error) {

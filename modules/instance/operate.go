@@ -1,0 +1,248 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/fault"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/flow"
+	"dorado/modules/rpc/doradov1"
+	"dorado/modules/security/tenant"
+)
+
+// Operate carries out an operation on an instance: pause, stop, resume, recover failed, rerun. It returns ErrNotFound,
+// a Conflict fault with the reason (flow.Allowed), ErrChangedState when somebody else was quicker, or a Forbidden fault.
+func (s *Service) Operate(ctx context.Context, id int64, op flow.Operation) error {
+	i, err := s.store.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.mayOn(ctx, i, Operate); err != nil {
+		return err
+	}
+	if ok, reason := flow.Allowed(op, i.State); !ok {
+		return notAllowed(i, reason)
+	}
+	who, err := access.Must(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		kind, done, err := s.wish(ctx, i, op, now)
+		if err != nil {
+			return err
+		}
+		if !done {
+			return ErrChangedState
+		}
+		if err := s.store.command(ctx, kind, id, i.Priority, who.UserID, now); err != nil {
+			return fmt.Errorf("insert command: %w", err)
+		}
+		if err := s.record(ctx, i, strings.ToLower(string(op))); err != nil {
+			return err
+		}
+		return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+	})
+}
+
+// wish writes what an operation means for the instance's row and names the command that goes with it.
+func (s *Service) wish(ctx context.Context, i *Instance, op flow.Operation, now time.Time) (flow.CommandType, bool, error) {
+	switch op {
+	case flow.OpPause:
+		done, err := s.store.wish(ctx, i.ID, i.State, flow.WorkflowReadyPause, now)
+		return flow.CommandPause, done, err
+	case flow.OpStop:
+		done, err := s.store.wish(ctx, i.ID, i.State, flow.WorkflowReadyStop, now)
+		return flow.CommandStop, done, err
+	case flow.OpResume:
+		done, err := s.store.revive(ctx, i, flow.CommandResume, i.GlobalParams, now)
+		return flow.CommandResume, done, err
+	case flow.OpRecoverFailed:
+		done, err := s.store.revive(ctx, i, flow.CommandRecoverFailed, i.GlobalParams, now)
+		return flow.CommandRecoverFailed, done, err
+	case flow.OpRerun:
+		globals, err := s.cureAgain(ctx, i, now)
+		if err != nil {
+			return "", false, err
+		}
+		done, err := s.store.revive(ctx, i, flow.CommandRepeat, globals, now)
+		return flow.CommandRepeat, done, err
+	case flow.OpExecuteTask, flow.OpDelete, flow.OpEdit, flow.OpForceSuccess:
+	}
+	return "", false, ErrStartRequest.With("field", "executeType", "reason", string(op))
+}
+
+// cureAgain resolves the global parameters of a rerun, at the schedule time if the run has one (engine.md 2.5).
+func (s *Service) cureAgain(ctx context.Context, i *Instance, now time.Time) (string, error) {
+	what, err := s.startable(ctx, i.WorkflowCode, i.WorkflowVersion)
+	if err != nil {
+		return "", err
+	}
+	var param flow.CommandParam
+	if err := json.Unmarshal([]byte(i.CommandParam), &param); err != nil {
+		return "", fmt.Errorf("workflow instance %d: command_param: %w", i.ID, err)
+	}
+	zone, err := location(i.TimeZone)
+	if err != nil {
+		return "", err
+	}
+	base := now
+	if i.ScheduleTime != nil {
+		base = *i.ScheduleTime
+	}
+	globals, err := flow.Cure(what.globals, param.CommandParams, base.In(zone))
+	if err != nil {
+		return "", ErrParamEvaluate.With("reason", err.Error())
+	}
+	return mustJSON(globals), nil
+}
+
+// notAllowed refuses an operation with the reason that pages show beside the disabled button.
+func notAllowed(i *Instance, reason string) error {
+	return fault.New(fault.Conflict, reason).With("name", i.Name, "state", string(i.State))
+}
+
+func (s *Service) record(ctx context.Context, i *Instance, action string) error {
+	return s.Audit.Record(ctx, audit.Entry{
+		Action: "workflow_instance." + action, ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(i.ID, 10), ObjectName: i.Name, ProjectCode: i.ProjectCode,
+	})
+}
+
+// Delete removes a finished instance, its attempts and their logs. It returns ErrNotFound, a Conflict fault with the
+// reason, ErrChangedState, or a Forbidden fault.
+func (s *Service) Delete(ctx context.Context, id int64) error {
+	i, err := s.store.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.mayOn(ctx, i, Delete); err != nil {
+		return err
+	}
+	return s.remove(ctx, i)
+}
+
+func (s *Service) remove(ctx context.Context, i *Instance) error {
+	if ok, reason := flow.Allowed(flow.OpDelete, i.State); !ok {
+		return notAllowed(i, reason)
+	}
+	tasks, err := s.store.tasks(ctx, i.ID, false)
+	if err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		done, err := s.store.delete(ctx, i.ID, i.State)
+		if err != nil {
+			return err
+		}
+		if !done {
+			return ErrChangedState
+		}
+		db.AfterCommit(ctx, func(ctx context.Context) { s.removeLogs(ctx, tasks) })
+		return s.record(ctx, i, "delete")
+	})
+}
+
+// removeTime bounds how long a deletion waits for workers to delete logs.
+const removeTime = 10 * time.Second
+
+// removeLogs asks the workers to delete logs. A worker that is away keeps its files; they are of no row any more.
+func (s *Service) removeLogs(ctx context.Context, tasks []Task) {
+	ctx, cancel := context.WithTimeout(ctx, removeTime)
+	defer cancel()
+	for _, t := range tasks {
+		if t.LogPath == "" || t.Host == "" || ctx.Err() != nil {
+			continue
+		}
+		req := &doradov1.LogRequest{Path: t.LogPath, Want: &doradov1.LogRequest_Remove{Remove: &doradov1.LogRemove{}}}
+		if err := s.Logs.ReadLog(ctx, t.Host, req, func(*doradov1.LogReply) error { return nil }); err != nil {
+			s.Logger.DebugContext(ctx, "a log stays on its worker", "task_instance_id", t.ID, "worker", t.Host, "error", err)
+		}
+	}
+}
+
+// WorkflowInUse names the unfinished instances of a workflow; it is workflow.Referrer.
+func (s *Service) WorkflowInUse(ctx context.Context, code int64) ([]string, error) {
+	active, err := s.store.activeOf(ctx, code, 10)
+	names := make([]string, 0, len(active))
+	for _, i := range active {
+		names = append(names, i.Name)
+	}
+	return names, err
+}
+
+// VersionInUse reports whether an instance that is kept ran this version; it is workflow.VersionKeeper.
+func (s *Service) VersionInUse(ctx context.Context, code int64, version int) (bool, error) {
+	return s.store.ran(ctx, code, version)
+}
+
+// TenantUses names the unfinished instances that run as a tenant; it is tenant.Referrer.
+func (s *Service) TenantUses(ctx context.Context, t tenant.Tenant, limit int) ([]tenant.Use, error) {
+	active, err := s.store.activeAs(ctx, t.Code, limit)
+	uses := make([]tenant.Use, 0, len(active))
+	for _, i := range active {
+		uses = append(uses, tenant.Use{Kind: "instance.one", Name: i.Name, URL: address(i.ProjectCode, i.ID)})
+	}
+	return uses, err
+}
+
+// DeleteInstances removes the finished instances of a workflow that is being deleted, in the caller's transaction. It
+// returns ErrRunningDefined when one has begun meanwhile.
+func (s *Service) DeleteInstances(ctx context.Context, code int64) error {
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		active, err := s.store.activeOf(ctx, code, 1)
+		if err != nil {
+			return err
+		}
+		if len(active) > 0 {
+			return ErrRunningDefined.With("name", active[0].Name)
+		}
+		logs, err := s.store.logsOf(ctx, code)
+		if err != nil {
+			return err
+		}
+		db.AfterCommit(ctx, func(ctx context.Context) { s.removeLogs(ctx, logs) })
+		return s.store.deleteOf(ctx, code)
+	})
+}
+
+// Outcome is what became of an operation on one of several instances.
+type Outcome struct {
+	ID   int64
+	Name string // empty when it was not found
+	Err  error
+}
+
+// MaxBatch bounds how many instances one request may operate on.
+const MaxBatch = 500
+
+// OperateAll is Operate for several instances, one after the other: a refusal of one does not keep the others.
+func (s *Service) OperateAll(ctx context.Context, ids []int64, op flow.Operation) []Outcome {
+	return s.each(ctx, ids, func(id int64) error { return s.Operate(ctx, id, op) })
+}
+
+// DeleteAll is Delete for several instances.
+func (s *Service) DeleteAll(ctx context.Context, ids []int64) []Outcome {
+	return s.each(ctx, ids, func(id int64) error { return s.Delete(ctx, id) })
+}
+
+func (s *Service) each(ctx context.Context, ids []int64, do func(id int64) error) []Outcome {
+	out := make([]Outcome, 0, len(ids))
+	for _, id := range ids {
+		o := Outcome{ID: id}
+		if i, err := s.Get(ctx, id); err != nil {
+			o.Err = err
+		} else {
+			o.Name, o.Err = i.Name, do(id)
+		}
+		out = append(out, o)
+	}
+	return out
+}

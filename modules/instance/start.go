@@ -1,0 +1,195 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/flow"
+	"dorado/modules/security/tenant"
+	"dorado/modules/workflow"
+)
+
+// Start triggers a workflow and returns the id of the new instance, which exists when Start returns. It returns
+// workflow.ErrNotFound, ErrOffline, ErrStartNode, ErrTenantUnknown, ErrStartParam, ErrParamEvaluate, or a Forbidden fault.
+func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int64, error) {
+	if err := s.may(ctx, project, Operate); err != nil {
+		return 0, err
+	}
+	if err := r.own(ctx); err != nil {
+		return 0, err
+	}
+	if r.IdempotencyKey != "" {
+		if id, found, err := s.store.byIdempotencyKey(ctx, r.IdempotencyKey); err != nil || found {
+			return id, err
+		}
+	}
+	w, err := s.head(ctx, project, r.WorkflowCode)
+	if err != nil {
+		return 0, err
+	}
+	if !w.Online() {
+		return 0, ErrOffline.With("name", w.Name)
+	}
+	version := r.Version
+	if version == 0 {
+		version = w.Version
+	}
+	what, err := s.startable(ctx, w.Code, version)
+	if err != nil {
+		return 0, err
+	}
+	for _, code := range r.StartNodes {
+		if !what.tasks[code] {
+			return 0, ErrStartNode.With("code", code)
+		}
+	}
+	if err := s.checkTenant(ctx, r.TenantCode); err != nil {
+		return 0, err
+	}
+	i, err := s.newInstance(ctx, w, version, what, r)
+	if err != nil {
+		return 0, err
+	}
+	var id int64
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		if id, err = s.store.insert(ctx, i, r.IdempotencyKey); err != nil {
+			return fmt.Errorf("insert workflow instance: %w", err)
+		}
+		if err := s.store.command(ctx, flow.CommandStart, id, i.Priority, i.ExecutorID, i.StartTime); err != nil {
+			return fmt.Errorf("insert command: %w", err)
+		}
+		if err := s.Audit.Record(ctx, audit.Entry{
+			Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
+			Detail: map[string]any{"workflowInstanceId": id, "version": version},
+		}); err != nil {
+			return err
+		}
+		return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+	})
+	if name, ok := db.Conflict(err); ok && name == "uq_workflow_instance_idempotency_key" {
+		id, _, err := s.store.byIdempotencyKey(ctx, r.IdempotencyKey) // somebody was quicker with the same key
+		return id, err
+	}
+	return id, err
+}
+
+// maxKey bounds what a caller may send as an idempotency key, in bytes.
+const maxKey = 200
+
+// own makes the idempotency key the caller's: nobody gets at the run of somebody else by guessing his key.
+func (r *StartRequest) own(ctx context.Context) error {
+	if r.IdempotencyKey == "" {
+		return nil
+	}
+	if len(r.IdempotencyKey) > maxKey {
+		return ErrStartRequest.With("field", "idempotencyKey", "reason", strconv.Itoa(maxKey))
+	}
+	who, err := access.Must(ctx)
+	r.IdempotencyKey = strconv.FormatInt(who.UserID, 10) + ":" + r.IdempotencyKey
+	return err
+}
+
+// head reads the one row that a trigger needs to look at. When it is not there, the workflow service says what is wrong.
+func (s *Service) head(ctx context.Context, project, code int64) (workflow.Workflow, error) {
+	w, found, err := s.store.workflow(ctx, code)
+	if err != nil {
+		return w, err
+	}
+	if found && w.ProjectCode == project {
+		return w, nil
+	}
+	return s.Workflows.In(ctx, project, code)
+}
+
+func (s *Service) checkTenant(ctx context.Context, code string) error {
+	if code == "" || code == tenant.Default {
+		return nil
+	}
+	ok, err := s.Tenants.Exists(ctx, code)
+	if err == nil && !ok {
+		err = ErrTenantUnknown.With("code", code)
+	}
+	return err
+}
+
+// newInstance fills an instance from a request.
+func (s *Service) newInstance(ctx context.Context, w workflow.Workflow, version int, what *startable, r StartRequest) (*Instance, error) {
+	who, err := access.Must(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	zone, err := location(r.TimeZone)
+	if err != nil {
+		return nil, ErrStartRequest.With("field", "timeZone", "reason", err.Error())
+	}
+	seen := map[string]bool{}
+	for _, p := range r.StartParams {
+		if p.Prop == "" || seen[p.Prop] {
+			return nil, ErrStartParam.With("name", p.Prop)
+		}
+		seen[p.Prop] = true
+	}
+	globals, err := flow.Cure(what.globals, r.StartParams, now.In(zone))
+	if err != nil {
+		return nil, ErrParamEvaluate.With("reason", err.Error())
+	}
+	i := &Instance{
+		Name:         w.Name + "-" + now.UTC().Format("20060102150405") + fmt.Sprintf("%03d", now.Nanosecond()/1e6),
+		WorkflowCode: w.Code, WorkflowVersion: version, WorkflowName: w.Name, ProjectCode: w.ProjectCode, State: flow.WorkflowSubmitted,
+		CommandType: flow.CommandStart, HistoryCmd: string(flow.CommandStart), DependType: r.Depend, FailureStrategy: r.FailureStrategy,
+		WarningType: r.WarningType, WarningGroupID: r.WarningGroupID, Priority: r.Priority, WorkerGroup: r.WorkerGroup,
+		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, ExecutorID: who.UserID, ExecutorName: who.Name, DryRun: r.DryRun,
+		TimeoutMinutes: what.timeout, TimeZone: zone.String(), StartTime: now, RestartTime: &now, UpdatedAt: now,
+	}
+	defaults(i)
+	i.StateHistory = mustJSON([]map[string]string{{
+		"time": now.UTC().Format(time.DateTime), "state": string(flow.WorkflowSubmitted), "desc": string(flow.CommandStart),
+	}})
+	i.GlobalParams = mustJSON(globals)
+	i.CommandParam = mustJSON(flow.CommandParam{StartNodes: r.StartNodes, CommandParams: r.StartParams, TimeZone: zone.String()})
+	return i, nil
+}
+
+// defaults fills what a request may leave out.
+func defaults(i *Instance) {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set((*string)(&i.DependType), string(flow.TaskPost))
+	set((*string)(&i.FailureStrategy), string(flow.FailureContinue))
+	set((*string)(&i.WarningType), string(flow.WarningNone))
+	set((*string)(&i.Priority), string(flow.Medium))
+	set(&i.WorkerGroup, "default")
+	set(&i.TenantCode, tenant.Default)
+	if i.EnvironmentCode == 0 {
+		i.EnvironmentCode = -1
+	}
+}
+
+func location(name string) (*time.Location, error) {
+	if name == "" {
+		return time.UTC, nil
+	}
+	return time.LoadLocation(name)
+}
+
+// mustJSON encodes values of our own types, which always can be.
+func mustJSON(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	if string(data) == "null" {
+		return "[]"
+	}
+	return string(data)
+}
