@@ -167,6 +167,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintln(out, r)
 	}
 	report.Settings = s.settings
+	fmt.Fprintf(out, "%s, commit %s, %d cores, %s\n", strings.Join(s.settings, " "), report.Commit, report.CPUs, report.Go)
 	if o.JSON != "" {
 		raw, err := json.MarshalIndent(report, "", "  ")
 		if err == nil {

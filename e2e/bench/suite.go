@@ -224,7 +224,7 @@ func (w *World) told(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out := []string{"database=" + details["database"]}
 	for _, key := range []string{"synchronous", "synchronous_commit"} {
 		value, ok := details[key]
 		if !ok {
