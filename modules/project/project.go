@@ -106,6 +106,20 @@ type Contents interface {
 	WorkflowCounts(ctx context.Context, projects []int64) (map[int64]int, error)
 	// ProjectUses lists what keeps a project from being deleted, at most limit of it, and how much there is.
 	ProjectUses(ctx context.Context, project int64, limit int) (uses []Use, total int, err error)
+	// RecentWorkflows returns those that changed last.
+	RecentWorkflows(ctx context.Context, project int64, limit int) ([]Recent, error)
+	// MayCreate reports whether whoever acts may create a workflow in the project.
+	MayCreate(ctx context.Context, project int64) bool
+}
+
+// Recent is a workflow that changed lately.
+type Recent struct {
+	Name     string
+	URL      string
+	State    string
+	Tasks    int
+	Modifier string
+	At       time.Time
 }
 
 // Spec is what the list of projects can be asked for.

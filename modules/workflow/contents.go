@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"dorado/app/kit/listing"
 	"dorado/modules/project"
 )
 
@@ -28,6 +29,23 @@ func (s *Service) ProjectUses(ctx context.Context, projectCode int64, limit int)
 		uses[i] = project.Use{Name: w.Name, URL: address(projectCode, w.Code)}
 	}
 	return uses, counts[projectCode], err
+}
+
+// RecentWorkflows returns the workflows of a project that changed last, to whoever may read them.
+func (s *Service) RecentWorkflows(ctx context.Context, projectCode int64, limit int) ([]project.Recent, error) {
+	page, err := s.List(ctx, projectCode, listing.New(Spec(), 1, limit, ""))
+	out := make([]project.Recent, len(page.Items))
+	for i, w := range page.Items {
+		out[i] = project.Recent{
+			Name: w.Name, URL: address(projectCode, w.Code), State: string(w.ReleaseState), Tasks: w.TaskCount, Modifier: w.ModifierName, At: w.UpdatedAt,
+		}
+	}
+	return out, err
+}
+
+// MayCreate reports whether whoever acts may create a workflow in the project.
+func (s *Service) MayCreate(ctx context.Context, projectCode int64) bool {
+	return s.Projects.Can(ctx, projectCode, Edit)
 }
 
 // listAddress is the page of a project's workflows.

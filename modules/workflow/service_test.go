@@ -221,8 +221,10 @@ func TestBadDefinitionsAreRefusedWithAReason(t *testing.T) {
 		spoil func(*flow.Definition)
 		want  error
 	}{
-		"empty":        {func(d *flow.Definition) { d.Tasks, d.Edges = nil, nil }, workflow.ErrEmpty},
-		"cycle":        {func(d *flow.Definition) { d.Edges = append(d.Edges, flow.Edge{Pre: d.Tasks[2].Code, Post: d.Tasks[0].Code}) }, workflow.ErrCycle},
+		"empty": {func(d *flow.Definition) { d.Tasks, d.Edges = nil, nil }, workflow.ErrEmpty},
+		"cycle": {func(d *flow.Definition) {
+			d.Edges = append(d.Edges, flow.Edge{Pre: d.Tasks[2].Code, Post: d.Tasks[0].Code})
+		}, workflow.ErrCycle},
 		"unknown end":  {func(d *flow.Definition) { d.Edges[0].Pre = 42 }, workflow.ErrEdgeUnknown},
 		"unknown type": {func(d *flow.Definition) { d.Tasks[1].Type = "COBOL" }, workflow.ErrTaskInvalid},
 		"no script":    {func(d *flow.Definition) { d.Tasks[1].Params = json.RawMessage(`{}`) }, workflow.ErrTaskInvalid},

@@ -1,0 +1,88 @@
+package project
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dorado/app/kit/web"
+	"dorado/app/kit/web/dsapi"
+	"dorado/modules/frame"
+)
+
+// Path is the address of the list.
+const Path = frame.ProjectsPath
+
+// RunStats is implemented by the module that knows what ran; boot hands it in with SetRunStats.
+type RunStats interface {
+	// ProjectStates counts the workflow instances and task instances of a project that started since then, by state.
+	ProjectStates(ctx context.Context, project int64, since time.Time) (workflows, tasks []StateCount, err error)
+}
+
+// StateCount is how much is in a state. URL is the list of it.
+type StateCount struct {
+	State string
+	Count int
+	URL   string
+}
+
+// PageDeps are what the pages and endpoints need besides the service.
+type PageDeps struct {
+	Site  *web.Site
+	API   *dsapi.API
+	Frame *frame.Frame
+}
+
+// Module is the projects of the product: rules, pages and endpoints.
+type Module struct {
+	*Service
+	site  *web.Site
+	pages *pages
+	api   api
+}
+
+// NewModule makes the module around its service.
+func NewModule(svc *Service, d PageDeps) *Module {
+	return &Module{Service: svc, site: d.Site, pages: &pages{svc: svc, frame: d.Frame}, api: api{svc, d.API}}
+}
+
+// SetRunStats hands in what the overview shows of runs. It must not be called once requests are served.
+func (m *Module) SetRunStats(s RunStats) { m.pages.runs = s }
+
+// Routes adds the pages.
+func (m *Module) Routes(r chi.Router) {
+	p, h := m.pages, m.site.Handle
+	r.Get(Path, h(p.index))
+	r.Get(Path+"/new", h(p.new))
+	r.Post(Path, h(p.create))
+	r.Get(Path+"/{project}", h(p.overview))
+	r.Get(Path+"/{project}/edit", h(p.edit))
+	r.Post(Path+"/{project}", h(p.update))
+	r.Get(Path+"/{project}/delete", h(p.confirm))
+	r.Post(Path+"/{project}/delete", h(p.remove))
+	r.Get(Path+"/{project}/members", h(p.members))
+	r.Post(Path+"/{project}/members", h(p.setMember))
+	r.Post(Path+"/{project}/members/{id}/delete", h(p.removeMember))
+}
+
+// API adds the REST endpoints.
+func (m *Module) API(r chi.Router) { m.api.routes(r) }
+
+// Menu is where the pages stand in the navigation.
+func (m *Module) Menu() []frame.Entry {
+	return []frame.Entry{
+		{Group: frame.Main, Order: 20, Label: "project.title", Path: Path, Icon: "boxes"},
+		{Group: frame.Project, Order: 10, Label: "project.overview", Path: Path + "/{project}", Icon: "grid"},
+		{Group: frame.Project, Order: 90, Label: "project.members", Path: Path + "/{project}/members", Icon: "users"},
+	}
+}
+
+// Address is the page of a project; rest is what follows its code, such as "/members".
+func Address(code int64, rest string) string { return Path + "/" + strconv.FormatInt(code, 10) + rest }
+
+// Ref is what the frame of a page inside the project shows of it.
+func Ref(p Project) frame.ProjectRef {
+	return frame.ProjectRef{Code: p.Code, Name: p.Name, Note: p.OwnerName}
+}
