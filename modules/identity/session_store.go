@@ -152,17 +152,28 @@ func (s store) saveThrottle(ctx context.Context, key string, failures int, until
 	return nil
 }
 
-// absolve takes one failure back: the attempt succeeded. It forgives a user's name everything, an address only this
+// absolve takes a failure back: the attempt succeeded. It forgives a user's name everything, an address only this
 // attempt, lest a guesser keep an own account for wiping the slate.
 func (s store) absolve(ctx context.Context, subjects []subject) error {
 	for _, sub := range subjects {
-		query := "UPDATE login_throttle SET failures = failures - 1, blocked_until = NULL WHERE subject = ? AND failures > 0"
-		if sub.forgiving() {
-			query = "DELETE FROM login_throttle WHERE subject = ?"
+		if !sub.forgiving() {
+			if err := s.uncount(ctx, sub); err != nil {
+				return err
+			}
+			continue
 		}
-		if _, err := s.db.Exec(ctx, query, sub.key); err != nil {
-			return fmt.Errorf("take a failure back: %w", err)
+		if _, err := s.db.Exec(ctx, "DELETE FROM login_throttle WHERE subject = ?", sub.key); err != nil {
+			return fmt.Errorf("forget failures: %w", err)
 		}
+	}
+	return nil
+}
+
+// uncount takes back one failure that was counted in advance.
+func (s store) uncount(ctx context.Context, sub subject) error {
+	_, err := s.db.Exec(ctx, "UPDATE login_throttle SET failures = failures - 1, blocked_until = NULL WHERE subject = ? AND failures > 0", sub.key)
+	if err != nil {
+		return fmt.Errorf("take a failure back: %w", err)
 	}
 	return nil
 }

@@ -61,7 +61,10 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	ok, weak, err := s.hasher.matches(ctx, hash, c.Password)
-	if err != nil {
+	if err != nil { // nobody looked at the password, so it was no guess
+		for _, sub := range subjects {
+			err = errors.Join(err, s.store.uncount(context.WithoutCancel(ctx), sub))
+		}
 		return SignedIn{}, err
 	}
 	if !ok {
