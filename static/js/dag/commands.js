@@ -10,6 +10,7 @@ import { shortcutsDialog, variablesDialog } from './dialogs.js';
 import { GRID } from './geometry.js';
 import { NODE_H, NODE_W } from './model.js';
 import { picker } from './palette.js';
+import { exportJson, openRun, save } from './publish.js';
 import { findTasks, findTypes } from './search.js';
 import { look } from './states.js';
 import { didText } from './toolbar.js';
@@ -223,11 +224,11 @@ export const COMMANDS = {
     e.model.setTasks(chosen.map((c) => [c, { flag: off ? 'NO' : 'YES' }]));
   },
   saveDraft: async (e) => {
-    if (!e.model.meta.name.trim() && !e.data.definition.code) return e.save(false);
+    if (!e.model.meta.name.trim() && !e.data.definition.code) return save(e, false);
     await e.draft.flush();
     if (e.draft.status === 'saved' || e.draft.status === 'clean') e.say(t('js.editor.said.draftSaved'));
   },
-  save: (e) => e.save(false),
+  save: (e) => save(e, false),
   variables: variablesDialog,
   help: (e) => shortcutsDialog(e.overlay),
   fullscreen: (e) => (document.fullscreenElement ? document.exitFullscreen() : e.requestFullscreen?.().catch(() => {})),
@@ -315,7 +316,7 @@ export function contextMenu(e, cx, cy) {
       { text: t('js.editor.key.selectAll'), test: 'editor.menu.selectAll', key: 'Ctrl A', run: run('selectAll') },
       { text: t('js.editor.fit'), icon: 'fit', key: '0', test: 'editor.menu.fit', run: run('fit') },
       ...(e.readOnly ? [] : [{ text: t('js.editor.layout'), icon: 'layout', key: 'Shift L', test: 'editor.menu.layout', run: run('layout') }]),
-      { text: t('js.editor.export'), icon: 'download', test: 'editor.menu.export', run: () => e.exportJson() },
+      { text: t('js.editor.export'), icon: 'download', test: 'editor.menu.export', run: () => exportJson(e) },
     ];
   }
   const [code] = view.selected;
@@ -324,7 +325,7 @@ export function contextMenu(e, cx, cy) {
   const items = [];
   if (one && e.data.urls.run && !e.data.instance) {
     const online = e.data.definition.releaseState === 'ONLINE';
-    const start = (/** @type {string} */ text, /** @type {string} */ depend, /** @type {string} */ iconName) => ({ text: t(text), icon: iconName, test: `editor.menu.run.${depend}`, disabled: online ? '' : t('js.editor.run.offline'), run: () => void e.openRun(code, depend) });
+    const start = (/** @type {string} */ text, /** @type {string} */ depend, /** @type {string} */ iconName) => ({ text: t(text), icon: iconName, test: `editor.menu.run.${depend}`, disabled: online ? '' : t('js.editor.run.offline'), run: () => void openRun(e, code, depend) });
     items.push(start('js.editor.run.from', 'TASK_POST', 'fast-forward'), start('js.editor.run.to', 'TASK_PRE', 'step'), start('js.editor.run.only', 'TASK_ONLY', 'play'), null);
   }
   if (one) items.push({ text: t(e.readOnly ? 'js.editor.show' : 'js.editor.edit'), icon: 'edit', key: 'Enter', test: 'editor.menu.edit', run: () => e.openTask(code, { focus: true }) });

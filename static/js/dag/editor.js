@@ -6,9 +6,9 @@
 import { t } from '../messages.js';
 import '../elements/code-field.js';
 import { ApiError, Codes, Draft, call } from './api.js';
-import { check } from './check.js';
+import { check as inspect } from './check.js';
 import { COMMANDS, contextMenu, ofKind, pasteText, quickAdd } from './commands.js';
-import { ask, prompt, saveDialog } from './dialogs.js';
+import { prompt } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { snap } from './geometry.js';
 import { EDITS, GLOBAL, command } from './keys.js';
@@ -18,6 +18,7 @@ import { Model, NODE_H, NODE_W } from './model.js';
 import { Palette, menu, remember } from './palette.js';
 import { Panel } from './panel.js';
 import { Pointers } from './pointer.js';
+import { draftConflict } from './publish.js';
 import { Types, newTask } from './schema.js';
 import { look } from './states.js';
 import { ProblemPanel, Toolbar } from './toolbar.js';
@@ -26,21 +27,40 @@ import { View } from './view.js';
 /** @typedef {import('./types.js').PageData} PageData @typedef {import('./types.js').Problem} Problem */
 /** @typedef {import('./types.js').RunState} RunState @typedef {import('./types.js').Point} Point */
 
+/** @type {any} fields that have no value before start() */
+const LATER = undefined;
 const PRIORITIES = ['HIGHEST', 'HIGH', 'MEDIUM', 'LOW', 'LOWEST'];
 
 export class DagEditor extends HTMLElement {
   model = new Model();
+  // The parts; start() makes them.
+  /** @type {PageData} */ data = LATER;
+  /** @type {Types} */ types = LATER;
+  /** @type {Codes} */ codes = LATER;
+  /** @type {Draft} */ draft = LATER;
+  /** @type {View} */ view = LATER;
+  /** @type {Minimap} */ minimap = LATER;
+  /** @type {Panel} */ panel = LATER;
+  /** @type {Toolbar} */ toolbar = LATER;
+  /** @type {List} */ list = LATER;
+  /** @type {ProblemPanel} */ problemPanel = LATER;
+  /** @type {Pointers} */ pointers = LATER;
+  /** @type {Palette | null} */ palette = null;
+  /** @type {HTMLElement} */ overlay = LATER;
+  /** @type {HTMLElement} */ live = LATER;
+  /** @type {HTMLElement} */ bannerEl = LATER;
+  readOnly = true;
   /** @type {Map<number, RunState> | null} */ states = null;
   /** @type {Map<number, 'error' | 'warning'>} */ problems = new Map();
   /** @type {Problem[]} */ problemList = [];
-  /** @type {Problem[]} */ #serverProblems = [];
+  /** @type {Problem[]} */ serverProblems = [];
   /** @type {number | null} */ linkFrom = null;
   moving = false;
   walked = false;
   clip = '';
   /** @type {{x: number, y: number} | null} */ pointer = null;
   /** @type {number[] | null} */ #order = null;
-  #checkTimer = 0;
+  checkTimer = 0;
   #ticker = 0;
   /** @type {EventSource | null} */ #events = null;
   /** @type {AbortController | null} */ #life = null;
@@ -56,7 +76,7 @@ export class DagEditor extends HTMLElement {
     this.#life = null;
     this.#events?.close();
     clearInterval(this.#ticker);
-    clearTimeout(this.#checkTimer);
+    clearTimeout(this.checkTimer);
     this.view?.destroy();
   }
 
@@ -74,13 +94,13 @@ export class DagEditor extends HTMLElement {
     this.draft.addEventListener('status', () => this.#draftStatus());
     this.model.addEventListener('change', (e) => this.#changed(/** @type {CustomEvent} */ (e).detail));
     this.model.load(data.definition);
-    const placed = this.#place();
+    const placed = this.arrange();
     this.#banners();
     this.#listen();
     if (!this.readOnly) this.codes.refill().catch((e) => this.failed(e));
     this.toolbar.update();
     this.toolbar.updateLegend();
-    this.#check();
+    this.check();
     const wanted = new URLSearchParams(location.search).get('task');
     void placed.then(() => {
       if (wanted && this.model.tasks.has(Number(wanted))) this.openTask(Number(wanted));
@@ -182,7 +202,7 @@ export class DagEditor extends HTMLElement {
     this.minimap.themeChanged();
   }
   /** Tasks saved without a place are laid out by the server. */
-  async #place() {
+  async arrange() {
     const lost = this.model.unplaced();
     if (lost.length && this.data.urls.layout) {
       try {
@@ -211,7 +231,7 @@ export class DagEditor extends HTMLElement {
   /** @param {{patch: import('./model.js').Patch, reset: boolean}} d */
   #changed({ patch, reset }) {
     this.#order = null;
-    if (!reset) this.#serverProblems = this.#serverProblems.filter((p) => !patch.tasks?.some(([c]) => c === p.taskCode));
+    if (!reset) this.serverProblems = this.serverProblems.filter((p) => !patch.tasks?.some(([c]) => c === p.taskCode));
     this.view.changed(patch, reset);
     this.minimap.changed();
     this.panel.changed(patch);
@@ -220,8 +240,8 @@ export class DagEditor extends HTMLElement {
     if (this.states) this.toolbar.updateLegend();
     if (!reset) {
       this.draft.touch();
-      clearTimeout(this.#checkTimer);
-      this.#checkTimer = window.setTimeout(() => this.#check(), 250);
+      clearTimeout(this.checkTimer);
+      this.checkTimer = window.setTimeout(() => this.check(), 250);
     }
     this.dispatchEvent(new CustomEvent('dagchange'));
   }
@@ -237,11 +257,11 @@ export class DagEditor extends HTMLElement {
     }
     if (this.list.open && !this.list.el.contains(document.activeElement)) this.list.render();
   }
-  #check() {
-    const found = check(this.model, this.types, { workerGroups: this.data.workerGroups });
+  check() {
+    const found = inspect(this.model, this.types, { workerGroups: this.data.workerGroups });
     /** @type {Problem[]} */
     const list = found.map((f) => ({ taskCode: f.taskCode, field: f.field, message: t(f.key, f.args), severity: f.severity }));
-    for (const p of this.#serverProblems) {
+    for (const p of this.serverProblems) {
       if (!list.some((q) => q.taskCode === p.taskCode && q.field === p.field && q.severity === p.severity)) list.push(p);
     }
     list.sort((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'));
@@ -261,11 +281,11 @@ export class DagEditor extends HTMLElement {
   }
   /** Ask the server too. */
   async checkNow() {
-    if (!this.data.urls.check) return this.#check();
+    if (!this.data.urls.check) return this.check();
     try {
       const res = await call('POST', this.data.urls.check, { definition: { ...this.data.definition, ...this.model.toDefinition() } });
-      this.#serverProblems = res?.problems ?? [];
-      this.#check();
+      this.serverProblems = res?.problems ?? [];
+      this.check();
       this.say(t('js.editor.problems.count', { count: this.problemList.length }));
     } catch (err) {
       this.failed(err);
@@ -544,23 +564,7 @@ export class DagEditor extends HTMLElement {
       this.banner('failed', null);
     } else if (s === 'signedOut') this.#signIn();
     else if (s === 'failed') this.banner('failed', t('js.editor.banner.failed'));
-    else if (s === 'conflict') void this.#draftConflict();
-  }
-  async #draftConflict() {
-    const answer = await ask(this.overlay, t('js.editor.draftConflict'), t('js.editor.draftConflict.text'), [
-      { label: t('js.editor.theirs'), value: 'theirs', test: 'conflict.theirs' },
-      { label: t('js.editor.overwrite'), value: 'mine', primary: true, test: 'conflict.mine' },
-    ]);
-    if (answer === 'mine') return this.draft.overwrite();
-    if (answer === 'theirs') {
-      this.draft.paused = true;
-      this.draft.published(this.draft.baseVersion);
-      return location.reload();
-    }
-    this.banner('conflict', t('js.editor.banner.conflict'), h('button.btn.sm', { type: 'button', onclick: () => {
-      this.banner('conflict', null);
-      void this.#draftConflict();
-    } }, t('js.editor.banner.decide')));
+    else if (s === 'conflict') void draftConflict(this);
   }
   #signIn() {
     this.banner('signedOut', t('js.editor.banner.signedOut'), h('a.btn.sm', { href: this.data.urls.login ?? '/login', target: '_blank', rel: 'noopener', 'data-test': 'editor.signIn' }, t('js.editor.banner.signIn')));
@@ -581,121 +585,12 @@ export class DagEditor extends HTMLElement {
     if (err instanceof ApiError && err.status === 401) return this.#signIn();
     this.toast(err instanceof ApiError && err.status ? err.message : t('js.editor.banner.offline'));
   }
-  /** Save a version, asking for name and message. @param {boolean} online @param {boolean} [close] */
-  async save(online, close = false) {
-    if (this.readOnly) return;
-    const v = await saveDialog(this, online);
-    if (!v) return;
-    this.model.setMeta({ name: v.name, description: v.description, timeout: v.timeout, executionType: v.executionType });
-    await this.#publish(v.message, v.online, close, this.draft.baseVersion);
-  }
-  /** @param {string} message @param {boolean} online @param {boolean} close @param {number} baseVersion */
-  async #publish(message, online, close, baseVersion) {
-    await this.draft.flush();
-    const at = this.model.revision;
-    try {
-      const res = await call('POST', this.data.urls.save ?? '', { baseVersion, definition: { ...this.data.definition, ...this.model.toDefinition() }, message, online });
-      const created = !this.data.definition.code;
-      Object.assign(this.data.definition, { code: res.code, version: res.version, releaseState: res.releaseState });
-      this.draft.published(res.version);
-      if (this.model.revision !== at) this.draft.touch();
-      for (const k of ['stale', 'signedOut', 'failed']) this.banner(k, null);
-      this.#serverProblems = [];
-      this.#check();
-      if (res.urls) Object.assign(this.data.urls, res.urls);
-      if (created && res.url) history.replaceState(history.state, '', res.url);
-      this.toolbar.update();
-      this.say(t('js.editor.said.saved', { version: res.version }));
-      this.toastOk(t('js.editor.said.saved', { version: res.version }));
-      if (close && this.closeUrl()) location.href = this.closeUrl();
-    } catch (err) {
-      await this.#saveFailed(err, message, online, close);
-    }
-  }
   /** @param {string} text */
   toastOk(text) {
     const el = h('div.dag-toast.ok', { 'data-test': 'editor.saved' }, icon('check'), h('span', null, text));
     this.overlay.querySelector('.dag-toast')?.remove();
     this.overlay.append(el);
     setTimeout(() => el.remove(), 4000);
-  }
-  /** @param {unknown} err @param {string} message @param {boolean} online @param {boolean} close */
-  async #saveFailed(err, message, online, close) {
-    if (!(err instanceof ApiError)) throw err;
-    if (err.status === 422) {
-      this.#serverProblems = (err.body.problems ?? []).map((/** @type {Problem} */ p) => ({ severity: 'error', ...p }));
-      this.#check();
-      this.problemPanel.el.hidden = false;
-      this.problemPanel.render();
-      this.toast(err.message);
-      if (this.#serverProblems[0]) this.goToProblem(this.#serverProblems[0]);
-      return;
-    }
-    const current = err.body.current;
-    if (err.status !== 409 || !current) return this.failed(err);
-    const when = new Date(current.savedAt);
-    const answer = await ask(this.overlay, t('js.editor.saveConflict'), t('js.editor.saveConflict.text', { version: current.version, user: current.savedBy ?? '', time: Number.isNaN(+when) ? '' : when.toLocaleString(document.documentElement.lang || 'en') }), [
-      { label: t('js.editor.cancel'), value: '', test: 'conflict.cancel' },
-      { label: t('js.editor.theirs'), value: 'theirs', test: 'conflict.theirs' },
-      { label: t('js.editor.mine'), value: 'mine', primary: true, test: 'conflict.mine' },
-    ]);
-    if (answer === 'mine') return this.#publish(message, online, close, current.version);
-    if (answer !== 'theirs') return;
-    await this.draft.discard().catch((e) => this.failed(e));
-    this.draft.paused = false;
-    if (!current.definition) return location.reload();
-    this.data.definition = { ...this.data.definition, ...current.definition, version: current.version };
-    this.model.load(this.data.definition);
-    this.draft.published(current.version);
-    await this.#place();
-  }
-  async discardDraft() {
-    const answer = await ask(this.overlay, t('js.editor.discard'), t('js.editor.discard.text'), [
-      { label: t('js.editor.cancel'), value: '', test: 'discard.cancel' },
-      { label: t('js.editor.discard'), value: 'yes', primary: true, test: 'discard.confirm' },
-    ]);
-    if (!answer) return;
-    try {
-      await this.draft.discard();
-      this.draft.published(this.data.definition.version);
-      location.reload();
-    } catch (err) {
-      this.draft.paused = false;
-      this.failed(err);
-    }
-  }
-  async toggleRelease() {
-    const { definition, urls } = this.data;
-    if (!definition.code) return;
-    const online = definition.releaseState === 'ONLINE';
-    try {
-      const res = await call('POST', (online ? urls.offline : urls.online) ?? '', {});
-      definition.releaseState = res.releaseState;
-      this.toolbar.update();
-      this.say(t(res.releaseState === 'ONLINE' ? 'js.editor.tag.online' : 'js.editor.tag.offline', { version: definition.version }));
-    } catch (err) {
-      this.failed(err);
-    }
-  }
-  /** Open the run dialog, for a part of the graph when a task is given. @param {number} [code] @param {string} [depend] */
-  async openRun(code, depend) {
-    if (!this.data.urls.run || this.data.definition.releaseState !== 'ONLINE') return;
-    const url = new URL(this.data.urls.run, location.href);
-    if (code !== undefined) {
-      url.searchParams.set('startNode', String(code));
-      url.searchParams.set('depend', depend ?? 'TASK_POST');
-    }
-    const address = url.pathname + url.search;
-    const htmx = /** @type {any} */ (globalThis).htmx;
-    if (htmx?.ajax && document.querySelector('#dialog')) htmx.ajax('GET', address, '#dialog');
-    else location.href = address;
-  }
-  exportJson() {
-    const text = JSON.stringify({ ...this.data.definition, ...this.model.toDefinition() }, null, 2);
-    const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-    const a = h('a', { href: url, download: `${this.model.meta.name || 'workflow'}.json` });
-    a.click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
   }
 }
 

@@ -18,12 +18,15 @@ import { NODE_H, NODE_W } from './model.js';
 const SCROLL_ZONE = 40;
 const SCROLL_SPEED = 14;
 const SLOP = 4;
+const HOVER = 180; // ms the pointer rests on a task before the rest is dimmed
 
 export class Pointers {
   space = false;
   /** @type {Gesture | null} */ #gesture = null;
   /** @type {Map<number, PointerEvent>} fingers on the canvas */ #fingers = new Map();
   #pinch = 0;
+  /** @type {number | null} */ #hovered = null;
+  #hoverTimer = 0;
   #scrolling = 0;
   /** @type {PointerEvent | null} */ #last = null;
 
@@ -36,7 +39,7 @@ export class Pointers {
     s.addEventListener('pointermove', (/** @type {PointerEvent} */ e) => this.#move(e));
     s.addEventListener('pointerup', (/** @type {PointerEvent} */ e) => this.#up(e));
     s.addEventListener('pointercancel', (/** @type {PointerEvent} */ e) => this.#up(e, true));
-    s.addEventListener('pointerleave', () => view.light(null));
+    s.addEventListener('pointerleave', () => this.#hover(null));
     s.addEventListener('wheel', (/** @type {WheelEvent} */ e) => this.#wheel(e), { passive: false });
     s.addEventListener('dblclick', (/** @type {MouseEvent} */ e) => this.#double(e));
     s.addEventListener('contextmenu', (/** @type {MouseEvent} */ e) => {
@@ -47,6 +50,14 @@ export class Pointers {
   }
   get busy() {
     return this.#gesture !== null;
+  }
+  /** Light the ways through a task when the pointer rests on it. @param {number | null} code */
+  #hover(code) {
+    if (code === this.#hovered) return;
+    this.#hovered = code;
+    clearTimeout(this.#hoverTimer);
+    if (code === null) this.view.light(null);
+    else this.#hoverTimer = window.setTimeout(() => this.view.light(code), HOVER);
   }
   /** Give up what is being dragged. */
   cancel() {
@@ -127,7 +138,7 @@ export class Pointers {
     }
     e.preventDefault();
     if (this.#gesture) {
-      view.light(null);
+      this.#hover(null);
       view.stage.setPointerCapture(e.pointerId);
     }
   }
@@ -143,7 +154,7 @@ export class Pointers {
     }
     if (!this.#gesture) {
       const node = /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest?.('.dag-node'));
-      if (e.pointerType === 'mouse' && !this.view.far) this.view.light(node ? Number(node.dataset.code) : null);
+      if (e.pointerType === 'mouse' && !this.view.far) this.#hover(node ? Number(node.dataset.code) : null);
       return;
     }
     this.#last = e;

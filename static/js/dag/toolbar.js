@@ -3,6 +3,7 @@
 import { t } from '../messages.js';
 import { h, icon, iconButton } from './dom.js';
 import { menu } from './palette.js';
+import { discardDraft, exportJson, openRun, save, toggleRelease } from './publish.js';
 import { KINDS, KIND_LOOK, look } from './states.js';
 
 /** @typedef {import('./editor.js').DagEditor} DagEditor */
@@ -17,6 +18,7 @@ const UNDO_TEXT = /** @type {Record<string, string>} */ ({
 export const didText = (p) => (p ? t(UNDO_TEXT[p.what] ?? 'js.editor.did.edit', { count: p.count ?? 1 }) : '');
 
 export class Toolbar {
+  shownTags = '';
   /** @param {DagEditor} editor */
   constructor(editor) {
     this.editor = editor;
@@ -38,8 +40,8 @@ export class Toolbar {
     this.views = h('span.group', { role: 'group', 'aria-label': t('js.editor.view') },
       h('button.btn.sm', { type: 'button', 'aria-pressed': 'true', 'data-test': 'editor.view.graph', onclick: () => editor.showList(false) }, icon('flow'), h('span.dag-word', null, t('js.editor.view.graph'))),
       h('button.btn.sm', { type: 'button', 'aria-pressed': 'false', 'data-test': 'editor.view.list', onclick: () => editor.showList(true) }, icon('list'), h('span.dag-word', null, t('js.editor.view.list'))));
-    this.release = h('button.btn.sm', { type: 'button', onclick: () => void editor.toggleRelease() });
-    this.runButton = h('button.btn.sm', { type: 'button', 'data-test': 'editor.run', onclick: () => void editor.openRun() }, icon('play'), t('js.editor.run'));
+    this.release = h('button.btn.sm', { type: 'button', onclick: () => void toggleRelease(editor) });
+    this.runButton = h('button.btn.sm', { type: 'button', 'data-test': 'editor.run', onclick: () => void openRun(editor) }, icon('play'), t('js.editor.run'));
     const { urls } = editor.data;
     this.more = iconButton(t('js.editor.more'), 'more', () => this.#more(), { 'data-test': 'editor.more', 'aria-haspopup': 'menu' });
     this.el = h('div.dag-bar', { role: 'toolbar', 'aria-label': t('js.editor.toolbar'), 'data-test': 'editor.toolbar' },
@@ -73,11 +75,11 @@ export class Toolbar {
     const { editor } = this;
     const r = this.more.getBoundingClientRect();
     menu(editor.overlay, r.left - 120, r.bottom + 4, [
-      { text: t('js.editor.export'), icon: 'download', test: 'editor.export', run: () => editor.exportJson() },
+      { text: t('js.editor.export'), icon: 'download', test: 'editor.export', run: () => exportJson(editor) },
       { text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() },
       ...(editor.readOnly ? [] : [null,
         { text: t('js.editor.saveDraft'), icon: 'save', key: 'Ctrl S', test: 'editor.saveDraft', run: () => void editor.run('saveDraft') },
-        { text: t('js.editor.discard'), icon: 'trash', test: 'editor.discard', disabled: editor.draft.exists || editor.draft.pending ? '' : t('js.editor.discard.none'), run: () => void editor.discardDraft() }]),
+        { text: t('js.editor.discard'), icon: 'trash', test: 'editor.discard', disabled: editor.draft.exists || editor.draft.pending ? '' : t('js.editor.discard.none'), run: () => void discardDraft(editor) }]),
       null,
       { text: t('js.editor.shortcuts'), icon: 'keyboard', key: '?', test: 'editor.shortcuts', run: () => void editor.run('help') },
     ], () => this.more.focus());
@@ -86,10 +88,10 @@ export class Toolbar {
     const { editor } = this;
     const r = this.el.querySelector('.split').getBoundingClientRect();
     const items = [
-      { text: t('js.editor.save'), icon: 'save', key: 'Ctrl Shift S', test: 'editor.save.plain', run: () => void editor.save(false) },
-      { text: t('js.editor.save.andOnline'), icon: 'power', test: 'editor.save.online', run: () => void editor.save(true) },
+      { text: t('js.editor.save'), icon: 'save', key: 'Ctrl Shift S', test: 'editor.save.plain', run: () => void save(editor, false) },
+      { text: t('js.editor.save.andOnline'), icon: 'power', test: 'editor.save.online', run: () => void save(editor, true) },
     ];
-    if (editor.closeUrl()) items.push({ text: t('js.editor.save.andClose'), icon: 'logout', test: 'editor.save.close', run: () => void editor.save(false, true) });
+    if (editor.closeUrl()) items.push({ text: t('js.editor.save.andClose'), icon: 'logout', test: 'editor.save.close', run: () => void save(editor, false, true) });
     menu(editor.overlay, r.right - 230, r.bottom + 4, items);
   }
   /** Bring buttons and tags in step with the document. */

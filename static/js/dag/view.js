@@ -395,9 +395,9 @@ export class View extends EventTarget {
     for (const id of ids) {
       const e = this.model.edges.get(id);
       if (!e) continue;
-      let g = this.paths.get(id);
-      if (!g) {
-        g = this.#edge(id, e);
+      const old = this.paths.get(id);
+      const g = old ?? this.#edge(id, e);
+      if (!old) {
         this.paths.set(id, g);
         fresh.append(g);
       } else if (!this.live.has(e.preTaskCode) && !this.live.has(e.postTaskCode)) continue;
@@ -498,7 +498,7 @@ export class View extends EventTarget {
     if (after) parts.push(t('js.editor.before', { names: after }));
     return parts.join(', ');
   }
-  /** @param {string} id @param {import('./types.js').Relation} e */
+  /** @param {string} id @param {import('./types.js').Relation} e @returns {SVGGElement} */
   #edge(id, e) {
     const g = svg('g', { class: 'dag-edge' });
     g.dataset.edge = id;

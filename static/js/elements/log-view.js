@@ -17,7 +17,12 @@ const SPAN = 1_500_000; // rows in the scroll range; browsers limit the height o
 const LEVELS = /** @type {const} */ (['error', 'warn', 'info', 'debug']);
 const WRAP = 'dorado.log.wrap';
 
+/** @type {any} fields that have no value before the element is on a page */
+const LATER = undefined;
+
 export class LogView extends HTMLElement {
+  /** @type {LogSource} */ source = LATER;
+  /** @type {LogSearch} */ search = LATER;
   store = new LogStore();
   /** first line of the scroll range */ base = 0;
   follow = true;
