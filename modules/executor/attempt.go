@@ -36,7 +36,6 @@ type attempt struct {
 	workflow int64
 	epoch    uint64
 	owner    *outbox // nil: found in the journal, and nobody has asked for it yet
-	master   string  // of a journaled report
 
 	task *doradov1.Task // nil once it is running: ten thousand scripts need not be remembered
 

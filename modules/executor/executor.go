@@ -120,6 +120,9 @@ func (e *Executor) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { e.journal.syncLoop(work) })
 	workers.Go(func() { e.killer.run(work) })
+	if os.Getpid() == 1 {
+		workers.Go(func() { reapOrphans(work, 5*time.Second) })
+	}
 	e.recoverJournal(work)
 	for range e.cfg.Starting {
 		workers.Go(func() { e.startLoop(work) })

@@ -220,7 +220,6 @@ type worker struct {
 	*Executor
 	cfg  Config
 	stop func()
-	out  *bytes.Buffer
 }
 
 func testConfig(t testing.TB) Config {

@@ -93,6 +93,62 @@ func TestChildrenAreAwaitedWithoutPidfdToo(t *testing.T) {
 	}
 }
 
+func TestAZombieThatNobodyWaitsForIsReapedInTheSecondRound(t *testing.T) {
+	t.Parallel()
+	pid, err := syscall.ForkExec("/bin/true", []string{"true"}, &syscall.ProcAttr{Env: []string{}})
+	require.NoError(t, err)
+	zombie := func() bool {
+		p, ok := readProcess(pid, make([]byte, 4096))
+		return ok && p.zombie
+	}
+	require.Eventually(t, zombie, 10*time.Second, time.Millisecond)
+	p, _ := readProcess(pid, make([]byte, 4096))
+	require.Contains(t, reapRound(nil), pid)
+	require.True(t, zombie(), "it may have somebody who waits for it")
+	require.NotContains(t, reapRound(map[int]uint64{pid: p.start}), pid)
+	require.False(t, zombie())
+}
+
+// BenchmarkHop is one attempt at a time, from Dispatch to its FINISHED report, against starting and awaiting the same
+// shell bare.
+func BenchmarkHop(b *testing.B) {
+	cfg := testConfig(b)
+	m := newScripted(b, "m")
+	startWorker(b, cfg, m)
+	m.connected()
+	m.run(shellTask("true"))
+	dir := filepath.Dir(logPathOf(cfg.LogDir, shellTask("")))
+	null, err := os.Open(os.DevNull)
+	require.NoError(b, err)
+	defer func() { _ = null.Close() }()
+	var ours, bare []float64
+	for b.Loop() {
+		job := shellTask("true")
+		begun := time.Now()
+		m.dispatch(job)
+		m.finished(job.GetId())
+		ours = append(ours, float64(time.Since(begun).Microseconds()))
+		begun = time.Now()
+		fd, err := syscall.Open(fmt.Sprintf("%s/raw%d.log", dir, len(bare)), syscall.O_CREAT|syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CLOEXEC, 0o640)
+		require.NoError(b, err)
+		pid, err := syscall.ForkExec("/usr/bin/bash", []string{"bash", "-c", "true"}, &syscall.ProcAttr{
+			Env: []string{"PATH=/usr/bin:/bin"}, Files: []uintptr{null.Fd(), uintptr(fd), uintptr(fd)}, Sys: &syscall.SysProcAttr{Setsid: true},
+		})
+		require.NoError(b, err)
+		_ = syscall.Close(fd)
+		var ws syscall.WaitStatus
+		_, _ = syscall.Wait4(pid, &ws, 0, nil)
+		bare = append(bare, float64(time.Since(begun).Microseconds()))
+		m.mu.Lock()
+		m.reports = m.reports[:0]
+		m.mu.Unlock()
+	}
+	slices.Sort(ours)
+	slices.Sort(bare)
+	b.ReportMetric(ours[len(ours)/2], "us/hop")
+	b.ReportMetric(bare[len(bare)/2], "us/raw")
+}
+
 // BenchmarkSpawn compares the executor with a bare loop that starts the same shell with a log of its own and waits for
 // it. Both alternate, several at once; the ratio is what counts.
 func BenchmarkSpawn(b *testing.B) {

@@ -150,7 +150,7 @@ func (o *outbox) flush() time.Time {
 	o.mu.Unlock()
 
 	if len(ripe) > 0 {
-		reports = append(reports, o.e.startedReports(ripe)...)
+		reports = append(reports, o.startedReports(ripe)...)
 	}
 	if len(fresh) > 0 {
 		o.e.journal.finished(fresh)
@@ -185,16 +185,26 @@ func batchOf(reports []*doradov1.Report) int {
 	return len(reports)
 }
 
-// startedReports turns attempts that have lived long enough into reports.
-func (e *Executor) startedReports(ripe []due) []*doradov1.Report {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// startedReports turns attempts that have lived long enough into reports. Those that belong to another master by now are
+// passed on to it.
+func (o *outbox) startedReports(ripe []due) []*doradov1.Report {
 	var reports []*doradov1.Report
+	others := map[*outbox][]*doradov1.Report{}
+	o.e.mu.Lock()
 	for _, d := range ripe {
-		if d.a.state == running {
-			d.a.startSent = true
-			reports = append(reports, d.a.startReport())
+		if d.a.state != running {
+			continue
 		}
+		d.a.startSent = true
+		if d.a.owner == o {
+			reports = append(reports, d.a.startReport())
+		} else {
+			others[d.a.owner] = append(others[d.a.owner], d.a.startReport())
+		}
+	}
+	o.e.mu.Unlock()
+	for other, theirs := range others {
+		other.send(theirs...)
 	}
 	return reports
 }
