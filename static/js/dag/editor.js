@@ -104,7 +104,7 @@ export class DagEditor extends HTMLElement {
     const wanted = new URLSearchParams(location.search).get('task');
     void placed.then(() => {
       if (wanted && this.model.tasks.has(Number(wanted))) this.openTask(Number(wanted));
-      else if (data.instance) this.jump('failed');
+      else if (data.instance && this.jump('failed') && this.model.tasks.size <= 100) requestAnimationFrame(() => this.view.fit());
     });
   }
   #build() {
