@@ -91,7 +91,7 @@ func (e *Executor) startLoop(ctx context.Context) {
 	for {
 		select {
 		case a := <-e.queue:
-			e.guard(a, func() { e.begin(ctx, a) })
+			e.guard(ctx, a, func() { e.begin(ctx, a) })
 		case <-ctx.Done():
 			return
 		}
@@ -99,11 +99,11 @@ func (e *Executor) startLoop(ctx context.Context) {
 }
 
 // guard turns a panic into the failure of one attempt.
-func (e *Executor) guard(a *attempt, fn func()) {
+func (e *Executor) guard(ctx context.Context, a *attempt, fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.log.Error("attempt panicked", "task_instance_id", a.id, "panic", p, "stack", string(debug.Stack()))
-			e.conclude(a, result{outcome: doradov1.Outcome_FAILED, message: fmt.Sprintf("internal error of the worker: %v", p)})
+			e.log.ErrorContext(ctx, "attempt panicked", "task_instance_id", a.id, "panic", p, "stack", string(debug.Stack()))
+			e.conclude(ctx, a, result{outcome: doradov1.Outcome_FAILED, message: fmt.Sprintf("internal error of the worker: %v", p)})
 		}
 	}()
 	fn()
@@ -119,9 +119,9 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 		e.finish(a, endedBy(ending, 0, "before it was started"))
 		return
 	}
-	p, err := e.prepare(a)
+	p, err := e.prepare(ctx, a)
 	if err != nil {
-		e.fail(a, err)
+		e.fail(ctx, a, err)
 		return
 	}
 	defer p.close()
@@ -133,8 +133,8 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 	case p.plugin.Run != nil:
 		e.runInside(ctx, a, p)
 	default:
-		if err := e.startProcess(a, p); err != nil {
-			e.fail(a, err)
+		if err := e.startProcess(ctx, a, p); err != nil {
+			e.fail(ctx, a, err)
 			return
 		}
 		e.metrics.start.Observe(time.Since(a.dispatched).Seconds())
@@ -142,10 +142,10 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 }
 
 // fail ends an attempt that could not be started.
-func (e *Executor) fail(a *attempt, err error) {
+func (e *Executor) fail(ctx context.Context, a *attempt, err error) {
 	message := oneLine(err.Error())
 	e.closeLog(a, nil, message)
-	e.conclude(a, result{outcome: doradov1.Outcome_FAILED, message: message})
+	e.conclude(ctx, a, result{outcome: doradov1.Outcome_FAILED, message: message})
 }
 
 // started makes the attempt running. A kill that came in meanwhile is carried out now.
@@ -185,7 +185,7 @@ func (e *Executor) end(a *attempt, why endReason) {
 }
 
 // wait carries a running process to its end.
-func (e *Executor) wait(a *attempt, c child) {
+func (e *Executor) wait(ctx context.Context, a *attempt, c child) {
 	status, err := e.spawn.wait(c)
 	end := time.Now()
 	e.mu.Lock()
@@ -221,15 +221,15 @@ func (e *Executor) wait(a *attempt, c child) {
 		}
 	}
 	e.closeLog(a, &r, "")
-	e.conclude(a, r)
+	e.conclude(ctx, a, r)
 }
 
 // conclude reports the end first and cleans up afterwards: the next task need not wait for a large directory to go.
-func (e *Executor) conclude(a *attempt, r result) {
+func (e *Executor) conclude(ctx context.Context, a *attempt, r result) {
 	e.cleaning.Add(1)
 	defer e.cleaning.Done()
 	e.finish(a, r)
-	e.removeDir(a)
+	e.removeDir(ctx, a)
 }
 
 // result is how an attempt ended.

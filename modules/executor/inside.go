@@ -20,7 +20,7 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 	a.cancel = cancel
 	e.mu.Unlock()
 	e.started(a, timeout)
-	go e.guard(a, func() {
+	go e.guard(ctx, a, func() {
 		defer cancel()
 		out, err := p.plugin.Run(work, p.values, task.Env{
 			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params, Log: log,
@@ -47,6 +47,6 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 		}
 		r.end = time.Now()
 		e.closeLog(a, &r, "")
-		e.conclude(a, r)
+		e.conclude(ctx, a, r)
 	})
 }

@@ -95,16 +95,16 @@ func (k *killer) run(ctx context.Context) {
 			return
 		}
 		begun := time.Now()
-		targets = k.sweep(targets, marks)
+		targets = k.sweep(ctx, targets, marks)
 		pause = time.After(max(sweepEvery, 3*time.Since(begun)))
 	}
 }
 
 // sweep reads the process table once, signals what is due, and returns the targets of which something is left.
-func (k *killer) sweep(targets []*target, marks map[[2]uint64]string) []*target {
+func (k *killer) sweep(ctx context.Context, targets []*target, marks map[[2]uint64]string) []*target {
 	table, err := processes()
 	if err != nil {
-		k.log.Error("cannot read the process table", "error", err)
+		k.log.ErrorContext(ctx, "cannot read the process table", "error", err)
 		return targets
 	}
 	byMark := map[string][]int{}
@@ -139,7 +139,7 @@ func (k *killer) sweep(targets []*target, marks map[[2]uint64]string) []*target 
 		} else {
 			t.empty = 0
 		}
-		k.signal(t, alive, table)
+		k.signal(ctx, t, alive, table)
 		left = append(left, t)
 	}
 	return left
@@ -206,7 +206,7 @@ func (t *target) find(table map[int]process, children, sessions map[int][]int, b
 }
 
 // signal sends what is due.
-func (k *killer) signal(t *target, alive []int, table map[int]process) {
+func (k *killer) signal(ctx context.Context, t *target, alive []int, table map[int]process) {
 	now := time.Now()
 	if now.Before(t.next) || len(alive) == 0 {
 		return
@@ -224,7 +224,7 @@ func (k *killer) signal(t *target, alive []int, table map[int]process) {
 	}
 	if t.signal == syscall.SIGKILL && !t.warned && now.Sub(t.since) > stuckAfter+k.interruptWait+k.terminateWait {
 		t.warned = true
-		k.log.Warn("processes survive SIGKILL", "task_instance_id", t.id, "pids", alive)
+		k.log.WarnContext(ctx, "processes survive SIGKILL", "task_instance_id", t.id, "pids", alive)
 	}
 	var refused []int
 	grouped := false
@@ -248,9 +248,10 @@ func (k *killer) signal(t *target, alive []int, table map[int]process) {
 	if len(refused) == 0 || t.user == "" {
 		return
 	}
+	sig := t.signal
 	go func() { // sudo takes milliseconds, which others that are being killed need not wait for
-		if err := sudoKill(t.user, t.signal, refused); err != nil {
-			k.log.Debug("kill through sudo", "task_instance_id", t.id, "error", err)
+		if err := sudoKill(ctx, t.user, sig, refused); err != nil {
+			k.log.DebugContext(ctx, "kill through sudo", "task_instance_id", t.id, "error", err)
 		}
 	}()
 }

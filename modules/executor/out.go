@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 
 	"dorado/modules/flow"
@@ -44,9 +45,7 @@ func readOut(path string, from int64, outs []flow.Property, given map[string]str
 		return nil, fmt.Errorf("cannot read output parameters: %w", err)
 	}
 	values := scanner.Values()
-	for name, value := range given {
-		values[name] = value
-	}
+	maps.Copy(values, given)
 	params := make([]*doradov1.Param, 0, len(outs))
 	for _, p := range flow.CollectOut(outs, values) {
 		params = append(params, &doradov1.Param{Name: p.Prop, Value: p.Value, Type: string(p.Type), Direct: string(p.Direct)})

@@ -37,11 +37,11 @@ func (p *prepared) close() {
 }
 
 // prepare does all that comes before the start. The log is opened first, so that whatever goes wrong is told there, too.
-func (e *Executor) prepare(a *attempt) (*prepared, error) {
+func (e *Executor) prepare(ctx context.Context, a *attempt) (*prepared, error) {
 	t := a.task
 	a.logPath, a.dir = logPathOf(e.logs.base, t), e.dirs.path(a.id)
 	p := &prepared{log: -1, dir: -1}
-	err := e.prepareInto(a, p)
+	err := e.prepareInto(ctx, a, p)
 	if err != nil {
 		p.close()
 		return nil, err
@@ -49,15 +49,15 @@ func (e *Executor) prepare(a *attempt) (*prepared, error) {
 	return p, nil
 }
 
-func (e *Executor) prepareInto(a *attempt, p *prepared) error {
+func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) error {
 	t := a.task
 	var err error
 	if p.log, err = openLog(a.logPath); err != nil {
 		return fmt.Errorf("cannot write the task log: %w", err)
 	}
 	tenantErr := error(nil)
-	a.account, a.viaSudo, tenantErr = e.users.resolve(t.GetTenant())
-	planErr := e.plan(a, p)
+	a.account, a.viaSudo, tenantErr = e.users.resolve(ctx, t.GetTenant())
+	planErr := e.plan(ctx, a, p)
 	runs := strings.Join(p.command.Interpreter, " or ")
 	if runs == "" {
 		runs = t.GetType()
@@ -80,7 +80,7 @@ func (e *Executor) prepareInto(a *attempt, p *prepared) error {
 }
 
 // plan turns settings into a command, with parameters put in.
-func (e *Executor) plan(a *attempt, p *prepared) error {
+func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	t := a.task
 	plugin, ok := e.catalog.Task(t.GetType())
 	if !ok {
@@ -89,7 +89,7 @@ func (e *Executor) plan(a *attempt, p *prepared) error {
 	p.plugin = plugin
 	values, problems := plugin.Decode(t.GetParams())
 	if len(problems) > 0 {
-		return problemError(problems)
+		return problemError(ctx, problems)
 	}
 	p.values = values
 	p.params = make(map[string]string, len(t.GetPrepared())+1)
@@ -120,8 +120,8 @@ func (e *Executor) plan(a *attempt, p *prepared) error {
 }
 
 // problemError says in one sentence what is wrong with settings. Reports are in English, as logs are.
-func problemError(problems []form.Problem) error {
-	ctx := i18n.WithLocale(context.Background(), i18n.English) //nolint:contextcheck // carries the language only
+func problemError(ctx context.Context, problems []form.Problem) error {
+	ctx = i18n.WithLocale(ctx, i18n.English)
 	all := make([]string, len(problems))
 	for i, p := range problems {
 		all[i] = i18n.T(ctx, p.Key, p.Args...)
@@ -150,7 +150,7 @@ func (e *Executor) baseTime(t *doradov1.Task) (time.Time, error) {
 }
 
 // startProcess starts the prepared command and leaves a goroutine that waits for it.
-func (e *Executor) startProcess(a *attempt, p *prepared) error {
+func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) error {
 	timeout := time.Duration(a.task.GetTimeoutMs()) * time.Millisecond
 	env := e.environment(a, p.command.Env)
 	c, release, err := e.launch(a, p, env)
@@ -178,7 +178,7 @@ func (e *Executor) startProcess(a *attempt, p *prepared) error {
 	// Not being able to write this only makes it harder to find leftovers after a crash.
 	_ = e.journal.append(a.entry(entryStarted))
 	e.started(a, timeout)
-	go e.guard(a, func() { e.wait(a, ch) })
+	go e.guard(ctx, a, func() { e.wait(ctx, a, ch) })
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 	for id, p := range attempts {
 		a := &attempt{id: id, workflow: p.last.report.GetWorkflowInstanceId(), state: finished, report: p.last.report}
 		if p.last.kind != entryFinished {
-			e.giveUp(a, p.last)
+			e.giveUp(ctx, a, p.last)
 		}
 		e.mu.Lock()
 		e.attempts[id] = a
@@ -60,7 +60,7 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 	}
 	e.journal.restart()
 	if !e.cfg.KeepWorkdir {
-		e.dirs.sweep(e.log)
+		e.dirs.sweep(ctx, e.log)
 	}
 }
 
@@ -84,7 +84,7 @@ func (e *Executor) leftover(en entry) *target {
 }
 
 // giveUp turns a running attempt of the past into a LOST report.
-func (e *Executor) giveUp(a *attempt, en entry) {
+func (e *Executor) giveUp(ctx context.Context, a *attempt, en entry) {
 	const message = "the worker was restarted while the attempt was running"
 	now := time.Now()
 	a.logPath, a.start = en.report.GetLogPath(), time.UnixMilli(en.report.GetStartMs())
@@ -96,8 +96,8 @@ func (e *Executor) giveUp(a *attempt, en entry) {
 	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
 	e.closeLog(a, &r, "")
 	if en.user != "" && !e.cfg.KeepWorkdir { // all others are swept
-		if err := e.dirs.remove(a.id, account{name: en.user}, true, 0); err != nil {
-			e.log.Warn("working directory not removed", "task_instance_id", a.id, "error", err)
+		if err := e.dirs.remove(ctx, a.id, account{name: en.user}, true, 0); err != nil {
+			e.log.WarnContext(ctx, "working directory not removed", "task_instance_id", a.id, "error", err)
 		}
 	}
 }

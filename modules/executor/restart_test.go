@@ -142,7 +142,7 @@ func TestWorkerProcess(t *testing.T) {
 	m.dispatch(done, running)
 	m.finished(5001)
 	pidFrom(t, dir+"/pid")
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	select {}
 }
 

@@ -64,8 +64,8 @@ func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell 
 }
 
 // sudoKill sends a signal to processes of a tenant that the worker may not signal itself.
-func sudoKill(user string, sig syscall.Signal, pids []int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:contextcheck // a kill is finished even when the worker stops
+func sudoKill(ctx context.Context, user string, sig syscall.Signal, pids []int) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	args := []string{"-n", "-u", user, "--", "/bin/sh", "-c", `kill -s "$0" "$@"`, strings.TrimPrefix(unix.SignalName(sig), "SIG")}
 	for _, pid := range pids {

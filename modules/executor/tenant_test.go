@@ -92,10 +92,10 @@ func TestAMissingTenantIsCreatedOnlyWhenThatIsAllowed(t *testing.T) {
 	name := fmt.Sprintf("dorado%dnew", os.Getpid())
 	t.Cleanup(func() { _ = exec.Command("userdel", "-r", name).Run() }) //nolint:noctx // the test's context is over
 	cfg := testConfig(t)
-	_, _, err := newUsers(cfg).resolve(name)
+	_, _, err := newUsers(cfg).resolve(t.Context(), name)
 	require.ErrorContains(t, err, "no such operating-system user")
 	cfg.AutoCreateTenant = true
-	a, viaSudo, err := newUsers(cfg).resolve(name)
+	a, viaSudo, err := newUsers(cfg).resolve(t.Context(), name)
 	require.NoError(t, err)
 	require.False(t, viaSudo)
 	require.Equal(t, "/home/"+name, a.home)
@@ -112,19 +112,19 @@ func TestUsersAreReadFromTheirFiles(t *testing.T) {
 	write("group", "a:x:5002:\nb:x:5003:zoe,ann\nc:x:5004:annette\n")
 	u := newUsers(testConfig(t))
 	u.etc = etc
-	a, err := u.lookup("ann")
+	a, err := u.lookup(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Equal(t, account{name: "ann", uid: 5001, gid: 5002, groups: []uint32{5002, 5003}, home: "/home/ann", shell: "/bin/sh"}, a)
 	for _, name := range []string{"bad", "short"} {
-		_, err = u.lookup(name)
+		_, err = u.lookup(t.Context(), name)
 		require.ErrorContains(t, err, "malformed")
 	}
 	write("passwd", "zoe:x:1:1::/:/bin/sh\n")
-	_, err = u.lookup("ann")
+	_, err = u.lookup(t.Context(), "ann")
 	require.ErrorIs(t, err, errNoUser, "the cache does not outlive the file")
 	u.create = func(context.Context, string) error { return nil }
 	for _, name := range []string{"-u", "a b", "a;b", "ä", "../x", "a/b", strings.Repeat("x", 256)} {
-		_, _, err := u.resolve(name)
+		_, _, err := u.resolve(t.Context(), name)
 		require.ErrorContains(t, err, "not a valid user name", name)
 	}
 }
@@ -178,15 +178,15 @@ func TestAWorkerWithoutPrivilegeUsesSudoOnlyForOthers(t *testing.T) {
 	me, err := user.Current()
 	require.NoError(t, err)
 	cfg := testConfig(t)
-	a, viaSudo, err := newUsers(cfg).resolve(me.Username)
+	a, viaSudo, err := newUsers(cfg).resolve(t.Context(), me.Username)
 	require.NoError(t, err)
 	require.True(t, a.self)
 	require.False(t, viaSudo)
-	_, viaSudo, err = newUsers(cfg).resolve("daemon")
+	_, viaSudo, err = newUsers(cfg).resolve(t.Context(), "daemon")
 	require.NoError(t, err)
 	require.True(t, viaSudo)
 	cfg.Sudo = SudoNever
-	_, _, err = newUsers(cfg).resolve("daemon")
+	_, _, err = newUsers(cfg).resolve(t.Context(), "daemon")
 	require.ErrorContains(t, err, "not privileged")
 }
 
@@ -234,7 +234,7 @@ func TestAnOrdinaryWorkerBecomesItsTenantsThroughSudo(t *testing.T) {
 	require.NoError(t, exec.CommandContext(t.Context(), "cp", os.Args[0], program).Run())
 	data := filepath.Join(dir, "data")
 	require.NoError(t, os.Mkdir(data, 0o755))
-	a, err := newUsers(testConfig(t)).lookup(me)
+	a, err := newUsers(testConfig(t)).lookup(t.Context(), me)
 	require.NoError(t, err)
 	require.NoError(t, os.Chown(data, int(a.uid), int(a.gid)))
 	worker := exec.CommandContext(t.Context(), program, "-test.run=^TestSudoWorkerProcess$", "-test.v")

@@ -66,7 +66,7 @@ func newUsers(cfg Config) *users {
 }
 
 // resolve returns the account of a tenant and whether sudo is needed to become it. The error is a sentence for the user.
-func (u *users) resolve(tenant string) (a account, viaSudo bool, err error) {
+func (u *users) resolve(ctx context.Context, tenant string) (a account, viaSudo bool, err error) {
 	name := tenant
 	if name == "" {
 		name = "default"
@@ -81,12 +81,12 @@ func (u *users) resolve(tenant string) (a account, viaSudo bool, err error) {
 		}
 		name = u.cfg.DefaultUser
 	}
-	a, err = u.lookup(name)
+	a, err = u.lookup(ctx, name)
 	if errors.Is(err, errNoUser) && u.cfg.AutoCreateTenant && privileged() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) //nolint:contextcheck // an account is created for good, not for one attempt
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		if err = u.create(ctx, name); err == nil {
-			a, err = u.lookup(name)
+			a, err = u.lookup(ctx, name)
 		}
 	}
 	switch {
@@ -136,7 +136,7 @@ func (u *users) own(uid uint32) account {
 
 var errNoUser = errors.New("no such user")
 
-func (u *users) lookup(name string) (account, error) {
+func (u *users) lookup(ctx context.Context, name string) (account, error) {
 	stamp := [2]fileStamp{stampOf(filepath.Join(u.etc, "passwd")), stampOf(filepath.Join(u.etc, "group"))}
 	u.mu.Lock()
 	if stamp != u.stamp {
@@ -151,7 +151,7 @@ func (u *users) lookup(name string) (account, error) {
 	a, err := u.local(name)
 	local := err == nil
 	if errors.Is(err, errNoUser) {
-		a, err = getent(name)
+		a, err = getent(ctx, name)
 	}
 	if err != nil {
 		return account{}, err
@@ -205,8 +205,8 @@ func (u *users) groups(name string, primary uint32) ([]uint32, error) {
 }
 
 // getent asks the name service, which knows users that /etc/passwd does not.
-func getent(name string) (account, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:contextcheck // shared by all attempts of the tenant
+func getent(ctx context.Context, name string) (account, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "getent", "passwd", name).Output()
 	var exit *exec.ExitError

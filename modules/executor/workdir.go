@@ -107,7 +107,7 @@ func (w *workdirs) close() error {
 }
 
 // sweep removes the directories of attempts that are long over: a crash came before they were cleaned up.
-func (w *workdirs) sweep(log *slog.Logger) {
+func (w *workdirs) sweep(ctx context.Context, log *slog.Logger) {
 	names, err := w.dir.Readdirnames(-1)
 	for _, name := range names {
 		if _, bad := strconv.ParseInt(name, 10, 64); bad == nil {
@@ -115,7 +115,7 @@ func (w *workdirs) sweep(log *slog.Logger) {
 		}
 	}
 	if err != nil {
-		log.Warn("old working directories not removed", "dir", w.base, "error", err)
+		log.WarnContext(ctx, "old working directories not removed", "dir", w.base, "error", err)
 	}
 }
 
@@ -219,7 +219,7 @@ func (w *workdirs) put(dir int, name, text string, owner account) error {
 
 // remove takes the directory of an attempt away: cheaply when the attempt left nothing in it. pid is the first process
 // of the attempt, 0 if there was none.
-func (w *workdirs) remove(id int64, owner account, viaSudo bool, pid int) error {
+func (w *workdirs) remove(ctx context.Context, id int64, owner account, viaSudo bool, pid int) error {
 	name := strconv.FormatInt(id, 10)
 	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(name, owner) {
 		return nil
@@ -229,7 +229,7 @@ func (w *workdirs) remove(id int64, owner account, viaSudo bool, pid int) error 
 	case err == nil, errors.Is(err, unix.ENOENT):
 		return nil
 	case viaSudo && !privileged():
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:contextcheck // cleaning up outlives whatever asked for it
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, "sudo", "-n", "-u", owner.name, "--", "rm", "-rf", "--", w.path(id)).CombinedOutput()
 		if err != nil {
@@ -242,11 +242,11 @@ func (w *workdirs) remove(id int64, owner account, viaSudo bool, pid int) error 
 }
 
 // removeDir removes the directory of an attempt that is over. A failure is the operator's business, not the task's.
-func (e *Executor) removeDir(a *attempt) {
+func (e *Executor) removeDir(ctx context.Context, a *attempt) {
 	if !a.hasDir || e.cfg.KeepWorkdir {
 		return
 	}
-	if err := e.dirs.remove(a.id, a.account, a.viaSudo, a.pid); err != nil {
-		e.log.Warn("working directory not removed", "task_instance_id", a.id, "dir", a.dir, "error", err)
+	if err := e.dirs.remove(ctx, a.id, a.account, a.viaSudo, a.pid); err != nil {
+		e.log.WarnContext(ctx, "working directory not removed", "task_instance_id", a.id, "dir", a.dir, "error", err)
 	}
 }
