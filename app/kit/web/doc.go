@@ -34,7 +34,7 @@
 //	func (p pages) create(r *http.Request) (web.Response, error) {
 //		f := web.ReadForm(r)
 //		d := Draft{Code: f.Text("code"), QueueID: f.Int64("queue_id")}
-//		t, err := p.svc.Create(r.Context(), d)
+//		t, err := web.Submit(f, func() (Tenant, error) { return p.svc.Create(r.Context(), d) })
 //		if f.Rejects(err) { // Invalid and Conflict faults: messages beside the fields
 //			return p.form(r, d, f)   // … returns f.Again(security.TenantForm(model)), nil
 //		}

@@ -22,17 +22,18 @@ import (
 // answer shows everything that needs correcting:
 //
 //	f := web.ReadForm(r)
-//	t, err := p.svc.Create(ctx, Draft{Code: f.Text("code"), QueueID: f.Int64("queue_id")})
+//	d := Draft{Code: f.Text("code"), QueueID: f.Int64("queue_id")}
+//	t, err := web.Submit(f, func() (Tenant, error) { return p.svc.Create(ctx, d) })
 //	if f.Rejects(err) {
-//		return f.Again(security.TenantForm(p.form(f))), nil
+//		return p.form(r, d, f) // … return f.Again(security.TenantForm(model)), nil
 //	}
 //	if err != nil {
 //		return nil, err
 //	}
 //
-// Rejects must be asked before err is looked at, because a number that does not
-// parse is known to the form alone. A service is called with a zero there; ask
-// f.OK() first where zero would be a valid value.
+// Submit does not do the deed with a form that did not decode: where somebody
+// typed "twelve" a service would see a zero. Rejects must be asked before err is
+// looked at, because such a field is known to the form alone.
 type Form struct {
 	ctx    context.Context //nolint:containedctx // the request's own, for the language of messages
 	values url.Values
@@ -129,6 +130,16 @@ func (f *Form) Reject(name, key string, args ...any) {
 
 // OK reports that nothing was wrong so far.
 func (f *Form) OK() bool { return len(f.errors) == 0 && f.err == nil && f.notice == "" }
+
+// Submit does the deed unless something in the form did not decode or its body
+// could not be read.
+func Submit[T any](f *Form, deed func() (T, error)) (T, error) {
+	if !f.OK() {
+		var none T
+		return none, f.err
+	}
+	return deed()
+}
 
 // Rejects reports that the form must be shown again: something in it did not
 // decode, or err is about what was typed (Invalid) or clashes with what others

@@ -264,3 +264,18 @@ func (h httpResponse) respond(_ *Site, w http.ResponseWriter, r *http.Request) e
 	h.h.ServeHTTP(w, r)
 	return nil
 }
+
+// With lets prepare set headers and cookies before answer is sent.
+func With(answer Response, prepare func(w http.ResponseWriter, r *http.Request)) Response {
+	return prepared{answer, prepare}
+}
+
+type prepared struct {
+	answer  Response
+	prepare func(w http.ResponseWriter, r *http.Request)
+}
+
+func (p prepared) respond(s *Site, w http.ResponseWriter, r *http.Request) error {
+	p.prepare(w, r)
+	return p.answer.respond(s, w, r)
+}

@@ -42,16 +42,13 @@ func (p pages) index(r *http.Request) (web.Response, error) {
 }
 
 func (p pages) new(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
 	return p.form(r, 0, Draft{}, "", nil)
 }
 
 func (p pages) create(r *http.Request) (web.Response, error) {
 	f := web.ReadForm(r)
 	d := read(f)
-	q, err := p.svc.Create(r.Context(), d)
+	q, err := web.Submit(f, func() (Queue, error) { return p.svc.Create(r.Context(), d) })
 	if f.Rejects(err) {
 		return p.form(r, 0, d, "", f)
 	}
@@ -62,9 +59,6 @@ func (p pages) create(r *http.Request) (web.Response, error) {
 }
 
 func (p pages) edit(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
 	id, err := web.ID(r)
 	if err != nil {
 		return nil, err
@@ -83,7 +77,7 @@ func (p pages) update(r *http.Request) (web.Response, error) {
 	}
 	f := web.ReadForm(r)
 	d := read(f)
-	q, err := p.svc.Update(r.Context(), id, d, f.Stamp())
+	q, err := web.Submit(f, func() (Queue, error) { return p.svc.Update(r.Context(), id, d, f.Stamp()) })
 	if f.Rejects(err) {
 		return p.form(r, id, d, f.Text(web.StampField), f)
 	}
@@ -153,6 +147,9 @@ func (p pages) ask(r *http.Request, status int) (web.Response, error) {
 // has any.
 func (p pages) form(r *http.Request, id int64, d Draft, stamp string, f *web.Form) (web.Response, error) {
 	ctx := r.Context()
+	if err := p.access.Require(ctx, Manage); err != nil {
+		return nil, err
+	}
 	view := security.QueueForm{
 		Title: i18n.T(ctx, "queue.create"), Action: Path, CancelURL: Path,
 		Name: d.Name, Value: d.Value, Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),

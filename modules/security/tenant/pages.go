@@ -45,16 +45,13 @@ func (p pages) index(r *http.Request) (web.Response, error) {
 }
 
 func (p pages) new(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
 	return p.form(r, 0, Draft{}, "", nil)
 }
 
 func (p pages) create(r *http.Request) (web.Response, error) {
 	f := web.ReadForm(r)
 	d := read(f)
-	t, err := p.svc.Create(r.Context(), d)
+	t, err := web.Submit(f, func() (Tenant, error) { return p.svc.Create(r.Context(), d) })
 	if f.Rejects(err) {
 		return p.form(r, 0, d, "", f)
 	}
@@ -65,9 +62,6 @@ func (p pages) create(r *http.Request) (web.Response, error) {
 }
 
 func (p pages) edit(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
 	id, err := web.ID(r)
 	if err != nil {
 		return nil, err
@@ -86,7 +80,7 @@ func (p pages) update(r *http.Request) (web.Response, error) {
 	}
 	f := web.ReadForm(r)
 	d := read(f)
-	t, err := p.svc.Update(r.Context(), id, d, f.Stamp())
+	t, err := web.Submit(f, func() (Tenant, error) { return p.svc.Update(r.Context(), id, d, f.Stamp()) })
 	if f.Rejects(err) {
 		return p.form(r, id, d, f.Text(web.StampField), f)
 	}
@@ -156,6 +150,9 @@ func (p pages) ask(r *http.Request, status int) (web.Response, error) {
 // f has any.
 func (p pages) form(r *http.Request, id int64, d Draft, stamp string, f *web.Form) (web.Response, error) {
 	ctx := r.Context()
+	if err := p.access.Require(ctx, Manage); err != nil {
+		return nil, err
+	}
 	queues, err := p.queues.All(ctx)
 	if err != nil {
 		return nil, err

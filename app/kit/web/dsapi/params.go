@@ -1,6 +1,7 @@
 package dsapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -343,4 +344,10 @@ func (p *Params) JSON(v any) error {
 		return &ParamError{Name: "body"}
 	}
 	return nil
+}
+
+// ParseTime reads yyyy-MM-dd HH:mm:ss in the caller's zone, UTC when he has none.
+func ParseTime(ctx context.Context, text string) (time.Time, error) {
+	t, err := time.ParseInLocation(layout, strings.TrimSpace(text), i18n.Zone(ctx))
+	return t.UTC(), err
 }

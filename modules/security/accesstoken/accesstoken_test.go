@@ -1,0 +1,120 @@
+package accesstoken_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/db/dbtest"
+	"dorado/modules/access"
+	"dorado/modules/identity"
+	"dorado/modules/security/accesstoken"
+	"dorado/modules/security/crudtest"
+)
+
+func open(t *testing.T, d *db.DB) (*crudtest.App, *accesstoken.Module, *identity.Service) {
+	t.Helper()
+	a := crudtest.NewApp(t, d, identity.Rules())
+	ident := identity.New(identity.Deps{DB: a.DB, Log: slog.New(slog.DiscardHandler), Now: time.Now, Access: a.Access, Audit: a.Audit})
+	return a, accesstoken.New(accesstoken.Deps{DB: a.DB, Identity: ident, Access: a.Access, Site: a.Site, API: a.API, Frame: a.Frame}), ident
+}
+
+func TestTokensBehaveLikeEveryList(t *testing.T) {
+	t.Parallel()
+	fields := func(n int) []string { return []string{"name", name(n), "user_id", "1", "expires", "2099-12-31"} }
+	crudtest.Run(t, crudtest.Case{
+		Path: accesstoken.Path,
+		Open: func(t *testing.T, d *db.DB) (*crudtest.App, func(chi.Router)) {
+			t.Helper()
+			a, m, _ := open(t, d)
+			return a, m.Routes
+		},
+		Valid: fields, Name: name, NameField: "name", Sort: "name",
+		Edited:   func(int) []string { return []string{"name", "rotated", "expires", "2098-01-01"} },
+		Shows:    "rotated",
+		Required: "name", Number: "user_id",
+		Hostile: func(text string) []string { return []string{"name", text, "expires", "2099-12-31"} },
+		Own:     true, Shown: true,
+	})
+}
+
+func name(n int) string { return fmt.Sprintf("export_%02d", n) }
+
+func TestATokenIsShownOnceAndOpensTheDoor(t *testing.T) {
+	t.Parallel()
+	a, m, ident := open(t, dbtest.SQLite(t))
+	b := a.Browser(t, m.Routes).As(crudtest.As(a.General))
+	made := b.Post(accesstoken.Path, "name", "nightly", "expires", "2099-12-31").Require(http.StatusOK)
+	value := made.Text("[data-test='secret.value']")
+	p, err := ident.AuthenticateToken(t.Context(), value)
+	require.NoError(t, err)
+	require.Equal(t, a.General.UserID, p.UserID)
+	list := b.Get(accesstoken.Path)
+	require.NotContains(t, list.Body, value)
+	require.Contains(t, list.Body, value[len(value)-4:])
+	require.False(t, b.Get(accesstoken.Path+"/new").Has("select[name=user_id]"), "others' tokens are not his to make")
+	b.Post(accesstoken.Path, "name", "evil", "expires", "2099-12-31", "user_id", fmt.Sprint(a.Admin.UserID)).Require(http.StatusForbidden)
+	b.Post(accesstoken.Path, "name", "late", "expires", "2001-01-01").Require(http.StatusUnprocessableEntity)
+}
+
+func TestClientsKeepTokens(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, m, ident := open(t, d)
+		call := func(p access.Principal, method, target, kind, body string) map[string]any {
+			h := a.API.Router(func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					next.ServeHTTP(w, r.WithContext(access.WithPrincipal(r.Context(), p)))
+				})
+			}, m.API)
+			r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+			r.Header.Set("Content-Type", kind)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			var out map[string]any
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out), w.Body.String())
+			return out
+		}
+		const form = "application/x-www-form-urlencoded"
+		own := fmt.Sprintf("userId=%d&expireTime=2099-12-31 00:00:00", a.General.UserID)
+		text := call(a.General, "POST", "/access-tokens/generate", form, own)["data"].(string)
+		require.Regexp(t, "^[0-9a-f]{32}$", text)
+		made := call(a.General, "POST", "/access-tokens", form, own+"&token="+text)["data"].(map[string]any)
+		require.Equal(t, text, made["token"])
+		require.Equal(t, "2099-12-31 00:00:00", made["expireTime"])
+		_, err := ident.AuthenticateToken(t.Context(), text)
+		require.NoError(t, err)
+
+		v2 := call(a.Admin, "POST", "/v2/access-tokens", "application/json", fmt.Sprintf(`{"userId":%d,"expireTime":"2099-12-31 00:00:00"}`, a.Admin.UserID))
+		require.InDelta(t, 0, v2["code"], 0)
+		require.InDelta(t, 30001, call(a.General, "POST", "/access-tokens", form, fmt.Sprintf("userId=%d&expireTime=2099-12-31 00:00:00", a.Admin.UserID))["code"], 0)
+		require.InDelta(t, 10001, call(a.General, "POST", "/access-tokens", form, fmt.Sprintf("userId=%d&expireTime=2001-12-31 00:00:00", a.General.UserID))["code"], 0)
+		require.InDelta(t, 70010, call(a.General, "POST", "/access-tokens", form, "userId=1&expireTime=tomorrow")["code"], 0)
+
+		list := call(a.General, "GET", "/access-tokens?pageNo=1&pageSize=10", "", "")["data"].(map[string]any)
+		require.InDelta(t, 1, list["total"], 0, "only the own ones")
+		row := list["totalList"].([]any)[0].(map[string]any)
+		require.NotEqual(t, text, row["token"], "it is shown once")
+		require.InDelta(t, 2, call(a.Admin, "GET", "/access-tokens?pageNo=1&pageSize=10", "", "")["data"].(map[string]any)["total"], 0)
+		require.Len(t, call(a.Admin, "GET", "/access-tokens/user/1", "", "")["data"], 2)
+		require.InDelta(t, 30001, call(a.General, "GET", "/access-tokens/user/1", "", "")["code"], 0)
+
+		id := fmt.Sprintf("/access-tokens/%.0f", row["id"])
+		require.InDelta(t, 0, call(a.General, "PUT", id, form, own)["code"], 0)
+		gone := call(a.General, "DELETE", id, "", "")
+		require.InDelta(t, 0, gone["code"], 0)
+		require.Equal(t, false, gone["data"], "clients expect false")
+		require.InDelta(t, 70015, call(a.General, "DELETE", id, "", "")["code"], 0)
+		_, err = ident.AuthenticateToken(t.Context(), text)
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+	})
+}

@@ -1,0 +1,97 @@
+package auditlog
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"dorado/app/kit/i18n"
+	"dorado/app/kit/web"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/frame"
+	"dorado/views/components"
+	"dorado/views/security"
+)
+
+// Path is the address of the log.
+const Path = "/monitor/audit"
+
+// Deps are what the module needs.
+type Deps struct {
+	Audit  *audit.Service
+	Access *access.Service
+	Site   *web.Site
+	Frame  *frame.Frame
+}
+
+// Module is the page of the audit log.
+type Module struct {
+	audit  *audit.Service
+	access *access.Service
+	site   *web.Site
+	frame  *frame.Frame
+}
+
+// New makes the module.
+func New(d Deps) *Module {
+	return &Module{audit: d.Audit, access: d.Access, site: d.Site, frame: d.Frame}
+}
+
+// MayList returns nil when whoever acts in ctx may read the log; it is for audit.Deps.
+func MayList(a *access.Service) func(context.Context) error {
+	return func(ctx context.Context) error { return a.Require(ctx, Read) }
+}
+
+// Routes adds the page.
+func (m *Module) Routes(r chi.Router) { r.Get(Path, m.site.Handle(m.index)) }
+
+// Menu is where the page stands in the navigation.
+func (m *Module) Menu() []frame.Entry {
+	return []frame.Entry{{
+		Group: frame.Monitor, Order: 50, Label: "auditlog.title", Path: Path, Icon: "history",
+		Visible: func(ctx context.Context) bool { return m.access.Can(ctx, Read) },
+	}}
+}
+
+func (m *Module) index(r *http.Request) (web.Response, error) {
+	ctx := r.Context()
+	if err := m.access.Require(ctx, Read); err != nil {
+		return nil, err
+	}
+	q := frame.Query(r, audit.Spec())
+	page, err := m.audit.List(ctx, q, audit.Period{})
+	if err != nil {
+		return nil, err
+	}
+	view := security.AuditPage{
+		Shell: m.frame.Page(r, i18n.T(ctx, "auditlog.title")), List: frame.Listed(Path, q, page),
+		Objects: []components.Option{{Label: i18n.T(ctx, "auditlog.filter.kind")}},
+	}
+	for _, kind := range kinds() {
+		view.Objects = append(view.Objects, components.Option{Value: kind, Label: word(ctx, "auditlog.kind.", kind)})
+	}
+	for _, row := range page.Items {
+		_, verb, _ := strings.Cut(row.Action, ".")
+		view.Rows = append(view.Rows, security.AuditRow{
+			At: row.At, User: row.UserName, Client: row.Client, Action: word(ctx, "auditlog.verb.", verb),
+			Kind: word(ctx, "auditlog.kind.", row.ObjectType), Object: row.ObjectName, Detail: row.Detail,
+		})
+	}
+	return web.Page(security.Audit(view)), nil
+}
+
+// kinds are the object types one can filter by.
+func kinds() []string {
+	return []string{"project", "workflow", "workflow_instance", "tenant", "queue", "user", "token"}
+}
+
+// word translates a name from the log; one without a translation stands for itself.
+func word(ctx context.Context, prefix, name string) string {
+	if i18n.Has(prefix + name) {
+		return i18n.T(ctx, prefix+name)
+	}
+	return name
+}
