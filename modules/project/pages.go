@@ -247,7 +247,7 @@ func (p *pages) contents(ctx context.Context, of Project, v *view.OverviewPage) 
 	if p.runs == nil {
 		return nil
 	}
-	workflows, tasks, err := p.runs.ProjectStates(ctx, of.Code, p.svc.Now().Add(-24*time.Hour))
+	workflows, tasks, err := p.runs(ctx, of.Code, p.svc.Now().Add(-24*time.Hour))
 	if err != nil {
 		return err
 	}

@@ -15,11 +15,9 @@ import (
 // Path is the address of the list.
 const Path = frame.ProjectsPath
 
-// RunStats is implemented by the module that knows what ran; boot hands it in with SetRunStats.
-type RunStats interface {
-	// ProjectStates counts the workflow instances and task instances of a project that started since then, by state.
-	ProjectStates(ctx context.Context, project int64, since time.Time) (workflows, tasks []StateCount, err error)
-}
+// RunStats counts the workflow instances and task instances of a project that started since then, by state. The module
+// that knows what ran has it; boot hands it in with SetRunStats.
+type RunStats func(ctx context.Context, project int64, since time.Time) (workflows, tasks []StateCount, err error)
 
 // StateCount is how much is in a state. URL is the list of it.
 type StateCount struct {
