@@ -34,7 +34,7 @@ func (s *Site) Middleware() func(http.Handler) http.Handler {
 		"text/html", "text/css", "text/plain", "text/javascript", "application/javascript",
 		"application/json", "image/svg+xml")
 	return func(next http.Handler) http.Handler {
-		h := compress.Handler(next)
+		h := compress.Handler(middleware.GetHead(next)) // a page answers HEAD like GET
 		h = s.secure(h)
 		h = s.recover(h)
 		h = s.access(h)
@@ -117,9 +117,8 @@ func (s *Site) secure(next http.Handler) http.Handler {
 }
 
 // Pages is what requests for pages pass after Middleware: other sites cannot send
-// forms with our cookie, and bodies have a limit. HEAD is answered like GET.
+// forms with our cookie, and bodies have a limit.
 func (s *Site) Pages(next http.Handler) http.Handler {
-	next = middleware.GetHead(next)
 	guard := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := guard.Check(r); err != nil {

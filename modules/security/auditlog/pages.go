@@ -40,11 +40,6 @@ func New(d Deps) *Module {
 	return &Module{audit: d.Audit, access: d.Access, site: d.Site, frame: d.Frame}
 }
 
-// MayList returns nil when whoever acts in ctx may read the log; it is for audit.Deps.
-func MayList(a *access.Service) func(context.Context) error {
-	return func(ctx context.Context) error { return a.Require(ctx, Read) }
-}
-
 // Routes adds the page.
 func (m *Module) Routes(r chi.Router) { r.Get(Path, m.site.Handle(m.index)) }
 
@@ -52,13 +47,13 @@ func (m *Module) Routes(r chi.Router) { r.Get(Path, m.site.Handle(m.index)) }
 func (m *Module) Menu() []frame.Entry {
 	return []frame.Entry{{
 		Group: frame.Monitor, Order: 50, Label: "auditlog.title", Path: Path, Icon: "history",
-		Visible: func(ctx context.Context) bool { return m.access.Can(ctx, Read) },
+		Visible: func(ctx context.Context) bool { return m.access.Can(ctx, access.AuditRead) },
 	}}
 }
 
 func (m *Module) index(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
-	if err := m.access.Require(ctx, Read); err != nil {
+	if err := m.access.Require(ctx, access.AuditRead); err != nil {
 		return nil, err
 	}
 	q := frame.Query(r, audit.Spec())
