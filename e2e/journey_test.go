@@ -51,7 +51,7 @@ func TestAStrangerDrawsRunsAndReadsAWorkflow(t *testing.T) {
 			for _, name := range []string{"A", "B", "C", "D"} {
 				run.WaitState(name, "success")
 			}
-			tab.WaitRun("success")
+			tab.WaitRun("SUCCESS")
 			shot("6-green")
 
 			instance := tab.Path()

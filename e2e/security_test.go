@@ -424,7 +424,7 @@ func TestSigningInGivesNothingAway(t *testing.T) {
 }
 
 func banner(page string) string {
-	_, rest, ok := strings.Cut(page, `class="banner`)
+	_, rest, ok := strings.Cut(page, `data-kind="error"`)
 	if !ok {
 		return ""
 	}

@@ -1,25 +1,23 @@
 package browser
 
-// CreateProject makes a project from the project list and waits for its page or the list.
+// CreateProject makes a project through the dialog of the project list and opens it.
 func (t *Tab) CreateProject(name string) {
 	t.T.Helper()
 	t.Goto("/projects")
-	t.Click(`a[href$="/projects/new"]`)
-	t.Fill(`[name="name"]`, name)
+	t.Click(test("projects.create"))
+	t.Fill(test("project.form")+` [name="name"]`, name)
 	t.Submit()
-	t.Wait("the project "+name, finder+`!!seen('a, h1, td', $1) && !location.pathname.endsWith('/new')`, name)
+	t.Wait("the project "+name, finder+`!document.querySelector('dialog[open]') && !!seen('main', $1)`, name)
+	if !t.Has(test("project.create_workflow")) {
+		t.Click(test("project."+name) + " a")
+	}
+	t.See(test("project.create_workflow"))
 }
 
-// NewWorkflow goes from wherever the project is listed to an empty canvas.
+// NewWorkflow goes from the page of a project to an empty canvas.
 func (t *Tab) NewWorkflow() {
 	t.T.Helper()
-	if !t.Has(`a[href$="/workflows/new"]`) {
-		if !t.Has(`a[href$="/workflows"]`) {
-			t.Click(`main a[href^="/projects/"]:not([href$="/new"]):not([href$="/edit"])`)
-		}
-		t.Click(`a[href$="/workflows"]`)
-	}
-	t.Click(`a[href$="/workflows/new"]`)
+	t.Click(test("project.create_workflow"))
 	t.WaitPath("/workflows/new")
 }
 
@@ -27,28 +25,31 @@ func (t *Tab) NewWorkflow() {
 func (e Editor) Run() {
 	e.T.Helper()
 	e.Click(test("editor.run"))
-	e.Click(test("run.submit"))
+	e.See(test("run.form"))
+	e.Click(test("run.form") + " " + test("form.submit"))
 	e.WaitPath("/instances/")
 }
 
-// WaitRun waits until the page of a run shows the run in a kind of state.
-func (t *Tab) WaitRun(kind string) {
+// WaitRun waits until the head of a run's page shows a state, such as SUCCESS.
+func (t *Tab) WaitRun(state string) {
 	t.T.Helper()
-	t.Wait("the run to be "+kind, `document.querySelector('[data-test="run.state"]')?.dataset.state === $1`, kind)
+	t.Wait("the run to be "+state, `!!document.querySelector('#run-head .badge[data-state="' + $1 + '"]')`, state)
 }
 
-// OpenLog selects a task of a run and follows its link to the log.
+// OpenLog selects a task of a run and follows the link to its log.
 func (e Editor) OpenLog(node string) {
 	e.T.Helper()
 	e.Click(test("editor.node"), node)
-	e.Click(test("editor.panel") + ` a[href*="/log"]`)
+	e.WaitText(test("run.panel"), node)
+	e.Click(test("panel.log"))
 	e.WaitPath("/log")
 	e.See(test("log.body"))
 }
 
-// SearchLog searches the log on the server and waits for a hit.
+// SearchLog searches the log on the server.
 func (t *Tab) SearchLog(text string) {
 	t.T.Helper()
-	t.Fill(test("log.search"), text)
+	t.Fill(".log-search input", text)
+	t.Click(".log-search input")
 	t.Press("\r")
 }
