@@ -132,6 +132,7 @@ var (
 	ErrParamEvaluate  = fault.New(fault.Invalid, "instance.param_evaluate")
 	ErrStartRequest   = fault.New(fault.Invalid, "instance.start_request")
 	ErrNoLog          = fault.New(fault.NotFound, "instance.no_log")
+	ErrSelection      = fault.New(fault.Invalid, "instance.selection")
 	ErrRunningDefined = fault.New(fault.Conflict, "instance.running")
 )
 

@@ -116,7 +116,7 @@ func (d *Detail) pools() []flow.Pool {
 			}
 			pool := received[p]
 			if a := pred.Current; a != nil && a.State.Succeeded() {
-				pool = pool.Emit(pred.Task.Code, ended0(a), varPool(a))
+				pool = pool.Emit(pred.Task.Code, endOf(a), varPool(a))
 			}
 			preds = append(preds, pool)
 		}
@@ -125,7 +125,7 @@ func (d *Detail) pools() []flow.Pool {
 	return received
 }
 
-func ended0(a *Task) time.Time {
+func endOf(a *Task) time.Time {
 	if a.EndTime == nil {
 		return a.SubmitTime
 	}

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,4 +201,16 @@ func (s *store) failedNames(ctx context.Context, ids []int64) (map[int64][]strin
 		}
 	}
 	return out, err
+}
+
+// deed is what somebody did to an instance, from the audit log: this module wrote it there.
+type deed struct {
+	At       time.Time `db:"at"`
+	UserName string    `db:"user_name"`
+	Action   string    `db:"action"`
+}
+
+func (s *store) deeds(ctx context.Context, id int64, limit int) ([]deed, error) {
+	return db.Select[deed](ctx, s.db, `SELECT at, user_name, action FROM audit_log WHERE object_type = 'workflow_instance' AND object_id = ?
+		ORDER BY id DESC LIMIT ?`, strconv.FormatInt(id, 10), limit)
 }

@@ -157,6 +157,15 @@ func (s *store) workflow(ctx context.Context, code int64) (w workflow.Workflow, 
 	return w, err == nil, err
 }
 
+// byIDs reads instances of a project.
+func (s *store) byIDs(ctx context.Context, project int64, ids []int64) ([]Instance, error) {
+	query, args, err := db.In(`SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.project_code = ? AND w.id IN (?)`, project, ids)
+	if err != nil {
+		return nil, err
+	}
+	return db.Select[Instance](ctx, s.db, query, args...)
+}
+
 func (s *store) list(ctx context.Context, where string, args []any, q listing.Query) (listing.Page[Instance], error) {
 	return page[Instance](ctx, s.db, instanceColumns, `workflow_instance w`, where, args, q)
 }

@@ -60,31 +60,30 @@ func wake(c chan struct{}) {
 	}
 }
 
-// Watch returns a channel that gets a signal after an instance changed (0: any instance), at most one waiting. Call stop
-// when done.
-func (s *Service) Watch(instance int64) (changes <-chan struct{}, stop func()) {
+// Watch returns a channel that gets a signal after one of the instances changed (without any: after any changed), at most
+// one waiting. Call stop when done.
+func (s *Service) Watch(instances ...int64) (changes <-chan struct{}, stop func()) {
 	w := s.watches
 	c := make(chan struct{}, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if instance == 0 {
+	if len(instances) == 0 {
 		w.everyone[c] = true
-		return c, func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			delete(w.everyone, c)
+	}
+	for _, id := range instances {
+		if w.byRun[id] == nil {
+			w.byRun[id] = map[chan struct{}]bool{}
 		}
+		w.byRun[id][c] = true
 	}
-	if w.byRun[instance] == nil {
-		w.byRun[instance] = map[chan struct{}]bool{}
-	}
-	w.byRun[instance][c] = true
 	return c, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.byRun[instance], c)
-		if len(w.byRun[instance]) == 0 {
-			delete(w.byRun, instance)
+		delete(w.everyone, c)
+		for _, id := range instances {
+			if delete(w.byRun[id], c); len(w.byRun[id]) == 0 {
+				delete(w.byRun, id)
+			}
 		}
 	}
 }

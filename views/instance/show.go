@@ -1,0 +1,78 @@
+package instance
+
+import (
+	"context"
+	"strconv"
+
+	"dorado/app/kit/i18n"
+	"dorado/views/components"
+)
+
+// near are the actions shown as buttons of the head: those that are possible and take nothing away.
+func (h Head) near() []Action {
+	var out []Action
+	for _, a := range h.Actions {
+		if a.Disabled == "" && !a.Danger {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func actionKind(a Action) string {
+	if a.Primary {
+		return components.KindPrimary
+	}
+	return ""
+}
+
+func taskColumns(ctx context.Context) []components.Column {
+	c := func(key string, drop int) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Drop: drop}
+	}
+	duration := c("duration", 0)
+	duration.Right = true
+	actions := c("actions", 0)
+	actions.Hidden = true
+	return []components.Column{c("task", 0), c("state", 0), c("attempt", 2), c("host", 3), c("start", 1), c("end", 3), duration, actions}
+}
+
+func paramColumns(ctx context.Context, origin bool) []components.Column {
+	c := func(key string, drop int) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.params."+key), Drop: drop}
+	}
+	if !origin {
+		return []components.Column{c("name", 0), c("value", 0), c("type", 2)}
+	}
+	return []components.Column{c("name", 0), c("value", 0), c("raw", 1), c("source", 1), c("type", 2)}
+}
+
+func number(n int) string { return strconv.Itoa(n) }
+
+func (p TasksPage) columns(ctx context.Context) []components.Column {
+	plain := func(key string, drop int) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Drop: drop}
+	}
+	sorted := func(key, label string, drop int) components.Column {
+		c := p.List.Column(key, i18n.T(ctx, "instance.field."+label))
+		c.Drop = drop
+		return c
+	}
+	duration := plain("duration", 0)
+	duration.Right = true
+	actions := plain("actions", 0)
+	actions.Hidden = true
+	return []components.Column{
+		sorted("name", "task", 0), plain("instance", 1), sorted("state", "state", 0), plain("attempt", 2), plain("executor", 3), plain("host", 3),
+		sorted("submit", "submit", 3), sorted("start", "start", 2), sorted("end", "end", 3), duration, actions,
+	}
+}
+
+func attemptColumns(ctx context.Context) []components.Column {
+	c := func(key string, drop int, right bool) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Drop: drop, Right: right}
+	}
+	return []components.Column{
+		c("attempt", 0, false), c("state", 0, false), c("host", 1, false), c("start", 2, false), c("duration", 0, true), c("exit", 0, true),
+	}
+}
