@@ -391,15 +391,21 @@ func (p *pages) saveDraft(r *http.Request) (web.Response, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	var named struct {
-		Name string `json:"name"`
+	// A draft may be wrong in every way that its author still works on, but must be of a shape that the editor opens.
+	type row = map[string]json.RawMessage
+	var shape struct {
+		Name         string `json:"name"`
+		GlobalParams []row  `json:"globalParams"`
+		Tasks        []row  `json:"tasks"`
+		Relations    []row  `json:"relations"`
+		Locations    []row  `json:"locations"`
 	}
-	if !bytes.HasPrefix(bytes.TrimSpace(body.Definition), []byte("{")) || json.Unmarshal(body.Definition, &named) != nil || !plausible(code) {
+	if !bytes.HasPrefix(bytes.TrimSpace(body.Definition), []byte("{")) || json.Unmarshal(body.Definition, &shape) != nil || !plausible(code) {
 		return nil, ErrMalformed.With("value", "definition")
 	}
 	saved, err := p.svc.SaveDraft(r.Context(), Draft{
 		WorkflowCode: code, ProjectCode: in.Code, BaseVersion: max(0, body.BaseVersion), Revision: max(0, body.Revision),
-		Name: named.Name, Body: string(body.Definition),
+		Name: shape.Name, Body: string(body.Definition),
 	})
 	if late, ok := errors.AsType[*DraftStaleError](err); ok {
 		return web.JSON(http.StatusConflict, map[string]any{"error": shown(r.Context(), ErrDraftStale.Key, late), "revision": late.Revision}), nil
