@@ -84,7 +84,7 @@ func (p *pages) create(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(Address(made.Code, "/workflows")).Toast("project.created", "name", made.Name), nil
+	return web.Redirect(Path).Toast("project.created", "name", made.Name), nil
 }
 
 // required reads the project of the address for somebody who may do perm in it.
@@ -121,7 +121,7 @@ func (p *pages) update(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(Address(saved.Code, "")).Toast("project.saved", "name", saved.Name), nil
+	return web.Redirect(Path).Toast("project.saved", "name", saved.Name), nil
 }
 
 // form shows the form of a new project, one without a code, or of one.
