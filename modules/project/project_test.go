@@ -151,6 +151,7 @@ func TestTheMembersPageShowsTheFormToWhoMayUseIt(t *testing.T) {
 	admin.Post(at, "user", "gwen", "role", "operate").Require(http.StatusSeeOther)
 	page := gwen.Get(at).Require(200)
 	require.False(t, page.Has("[data-test='member.form']"))
+	require.Equal(t, 1, page.Count("table"))
 	require.Contains(t, page.Text("[data-test='member.gwen']"), "Operate")
 	require.Equal(t, 403, gwen.Post(at, "user", "gwen", "role", "owner").Status)
 	overview := gwen.Get(project.Address(p.Code, "")).Require(200)

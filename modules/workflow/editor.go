@@ -70,62 +70,81 @@ func (p *pages) document(ctx context.Context, _ project.Project, w Workflow, def
 	}, nil
 }
 
-// new opens the editor under a code of its own, so that reloading the page finds the draft again.
+// new shows a blank canvas, or the draft of a workflow that was never saved. The address holds the code that the
+// workflow will have, so that reloading the page finds the draft again.
 func (p *pages) new(r *http.Request) (web.Response, error) {
+	ctx := r.Context()
 	in, err := p.inProject(r, Edit)
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(address(in.Code, p.svc.Codes.Next()) + "?new=1"), nil
+	asked := r.URL.Query().Get("code")
+	if asked == "" {
+		return web.Redirect(newAddress(in.Code, p.svc.Codes.Next())), nil
+	}
+	code, err := strconv.ParseInt(asked, 10, 64)
+	if err != nil || !plausible(code) {
+		return nil, ErrNotFound.With("code", asked)
+	}
+	switch _, err := p.svc.In(ctx, in.Code, code); {
+	case err == nil:
+		return web.Redirect(address(in.Code, code)), nil // saved meanwhile
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	w := Workflow{ReleaseState: flow.Offline}
+	def := &flow.Definition{
+		ProjectCode: in.Code, ExecutionType: flow.Parallel,
+		GlobalParams: []flow.Property{}, Tasks: []flow.Task{}, Edges: []flow.Edge{}, Locations: []flow.Location{},
+	}
+	return p.canvas(r, in, code, w, def)
 }
 
-// editor shows a workflow to be changed, or to be looked at; or the draft of one that was never saved.
+// newAddress is the page on which a workflow is drawn that will have the code.
+func newAddress(projectCode, code int64) string {
+	return listAddress(projectCode) + "/new?code=" + strconv.FormatInt(code, 10)
+}
+
+// editor shows a workflow to be changed, or to be looked at.
 func (p *pages) editor(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
 	in, w, err := p.found(r, Read)
-	unborn := errors.Is(err, ErrNotFound)
-	if err != nil && !unborn {
+	if err != nil {
 		return nil, err
 	}
-	code, numberErr := web.Number(r, "workflow")
-	if numberErr != nil {
-		return nil, numberErr
-	}
-	may := p.svc.Can(ctx, in.Code, Edit)
-	draft, draftErr := p.svc.Draft(ctx, in.Code, code)
-	hasDraft := draftErr == nil && may
-	if draftErr != nil && !errors.Is(draftErr, ErrNoDraft) {
-		return nil, draftErr
-	}
-	if unborn && (!may || !hasDraft && r.URL.Query().Get("new") == "" || !plausible(code)) {
+	def, err := p.svc.Definition(ctx, w.Code, w.Version)
+	if err != nil {
 		return nil, err
 	}
-	def := &flow.Definition{ProjectCode: in.Code, ExecutionType: flow.Parallel}
-	if unborn {
-		w = Workflow{ReleaseState: flow.Offline}
-		def.GlobalParams, def.Tasks, def.Edges, def.Locations = []flow.Property{}, []flow.Task{}, []flow.Edge{}, []flow.Location{}
-	} else if def, err = p.svc.Definition(ctx, code, w.Version); err != nil {
-		return nil, err
-	}
-	shell := p.editorShell(r, in, w)
 	if r.URL.Query().Get("view") == "static" {
-		return p.static(shell, in, def)
+		return p.static(p.editorShell(r, in, w), in, def)
 	}
+	return p.canvas(r, in, w.Code, w, def)
+}
+
+// canvas is the page of the editor for a workflow, or with an empty head for one that was never saved.
+func (p *pages) canvas(r *http.Request, in project.Project, code int64, w Workflow, def *flow.Definition) (web.Response, error) {
+	ctx := r.Context()
 	doc, err := p.document(ctx, in, w, def)
 	if err != nil {
 		return nil, err
 	}
-	p.addresses(ctx, &doc, in, code, unborn)
-	if !may {
+	p.addresses(ctx, &doc, in, code, w.Code == 0)
+	if doc.Mode != "edit" {
 		doc.ReadReason = i18n.T(ctx, "workflow.read_only", "owner", in.OwnerName)
+		return p.editorPage(r, p.editorShell(r, in, w), doc, in, def)
 	}
-	if hasDraft {
+	draft, err := p.svc.Draft(ctx, in.Code, code)
+	switch {
+	case err == nil:
 		if doc.Definition, err = draftDefinition(draft, w); err != nil {
 			return nil, err
 		}
 		doc.Draft = &draftNote{draft.Revision, draft.UpdatedAt, draft.BaseVersion}
+	case !errors.Is(err, ErrNoDraft):
+		return nil, err
 	}
-	return p.editorPage(r, shell, doc, in, def)
+	return p.editorPage(r, p.editorShell(r, in, w), doc, in, def)
 }
 
 func (p *pages) editorShell(r *http.Request, in project.Project, w Workflow) layout.ShellProps {

@@ -85,8 +85,9 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 	}
 	for _, d := range drafts {
 		if d.BaseVersion == 0 {
-			at := address(in.Code, d.WorkflowCode)
-			v.Drafts = append(v.Drafts, view.DraftRow{Name: d.Name, URL: at, At: d.UpdatedAt, DiscardURL: at + "/discard"})
+			v.Drafts = append(v.Drafts, view.DraftRow{
+				Name: d.Name, URL: newAddress(in.Code, d.WorkflowCode), At: d.UpdatedAt, DiscardURL: address(in.Code, d.WorkflowCode) + "/discard",
+			})
 		}
 	}
 	return web.Page(view.List(v)), nil

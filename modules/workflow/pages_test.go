@@ -154,6 +154,10 @@ func TestANewWorkflowIsDrawnSavedAndPutOnline(t *testing.T) {
 		require.Equal(t, 200, status)
 		require.Equal(t, "OFFLINE", answer["releaseState"])
 		require.Zero(t, s.gwenB.Get(s.path).Count("[data-test='workflows.drafts']"))
+		require.Equal(t, at, s.gwenB.Get(moved.Header.Get("Location")).Header.Get("Location"), "the old address leads to what was saved")
+		for _, code := range []string{"x", "-1", "7", "99999999999999999999", "9007199254740993"} {
+			require.Equal(t, 404, s.gwenB.Get(s.path+"/new?code="+code).Status, code)
+		}
 	})
 }
 
@@ -305,7 +309,7 @@ func TestTheListShowsFiltersAndOffersWhatIsPossible(t *testing.T) {
 		require.Equal(t, 404, s.gwenB.Get(at).Status)
 		for _, code := range []string{"abc", "0", "-5", "99999999999999999999", "12345"} {
 			require.Equal(t, 404, s.gwenB.Get(s.path+"/"+code).Status, code)
-			require.Equal(t, 404, s.gwenB.Get(s.path+"/"+code+"?new=1").Status, code)
+			require.Equal(t, 404, s.gwenB.Get(s.path+"/"+code+"/versions").Status, code)
 		}
 	})
 }
