@@ -54,7 +54,7 @@ func (c *core) close() error { return errors.Join(c.db.Close(), c.lock.Close()) 
 
 // OpenDatabase opens the configured database and migrates it.
 func OpenDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) (*db.DB, error) {
-	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
+	if err := os.MkdirAll(cfg.Data, 0o711); err != nil {
 		return nil, fmt.Errorf("create the data folder: %w", err)
 	}
 	d, err := db.Open(ctx, db.Config{URL: cfg.DatabaseURL()}, logger)
@@ -73,7 +73,7 @@ func OpenDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) (
 
 // lockData takes the data folder for this process until the file is closed or the process ends.
 func lockData(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("create the data folder: %w", err)
 	}
 	path := filepath.Join(dir, "dorado.lock")

@@ -1,0 +1,174 @@
+package boot
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dorado/app/kit/ids"
+	"dorado/app/kit/web"
+	"dorado/app/kit/web/dsapi"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/engine"
+	"dorado/modules/frame"
+	"dorado/modules/identity"
+	"dorado/modules/instance"
+	"dorado/modules/project"
+	"dorado/modules/security/accesstoken"
+	"dorado/modules/security/account"
+	"dorado/modules/security/auditlog"
+	"dorado/modules/security/queue"
+	"dorado/modules/security/tenant"
+	"dorado/modules/security/user"
+	"dorado/modules/workflow"
+	"dorado/plugins/catalog"
+)
+
+// modules are the parts of the product that have pages or endpoints, and what they share.
+type modules struct {
+	site     *web.Site
+	api      *dsapi.API
+	frame    *frame.Frame
+	access   *access.Service
+	identity *identity.Service
+	account  *account.Module
+	queue    *queue.Module
+	tenant   *tenant.Module
+	user     *user.Module
+	token    *accesstoken.Module
+	audit    *auditlog.Module
+	project  *project.Module
+	workflow *workflow.Module
+	instance *instance.Module
+	closing  context.CancelFunc // ends event streams
+}
+
+// newModules builds everything in layer order. What a lower module needs of an upper one is handed in afterwards.
+func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, error) {
+	m := &modules{frame: frame.New(), api: dsapi.New(c.logger)}
+	open, closing := context.WithCancel(context.WithoutCancel(ctx))
+	m.closing = closing
+	var err error
+	m.site, err = web.NewSite(web.Options{
+		Config: c.cfg.Web, Logger: c.logger, Closing: open, ErrorPage: m.frame.ErrorPage, ErrorNotice: m.frame.ErrorNotice,
+	})
+	if err != nil {
+		return nil, err
+	}
+	plugins, err := catalog.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
+	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
+	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
+		identity.Rules(), queue.Rules(), tenant.Rules(), project.Rules(), workflow.Rules(), instance.Rules(),
+	)})
+	if err != nil {
+		return nil, err
+	}
+
+	m.queue = queue.New(queue.Deps{DB: c.db, Access: m.access, Audit: log, Site: m.site, API: m.api, Frame: m.frame})
+	m.tenant = tenant.New(tenant.Deps{
+		DB: c.db, Access: m.access, Audit: log, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
+	})
+	m.identity = identity.New(identity.Deps{
+		DB: c.db, Log: c.logger, Now: time.Now, Access: m.access, Audit: log, Tenants: m.tenant.Service,
+	})
+	m.account = account.New(account.Deps{
+		Identity: m.identity, Access: m.access, Tenants: m.tenant.Service, Site: m.site, API: m.api, Frame: m.frame, Log: c.logger,
+		Build: account.Build{Version: Version},
+	})
+
+	m.user = user.New(user.Deps{
+		Identity: m.identity, Access: m.access, Tenants: m.tenant.Service, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
+		Link: func(token string) string { return c.cfg.URL() + account.LinkPath(token) },
+	})
+	m.token = accesstoken.New(accesstoken.Deps{
+		DB: c.db, Identity: m.identity, Access: m.access, Site: m.site, API: m.api, Frame: m.frame,
+	})
+	m.audit = auditlog.New(auditlog.Deps{Audit: log, Access: m.access, Site: m.site, Frame: m.frame})
+
+	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now})
+	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
+	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
+	projects.SetContents(workflows)
+	m.instance = instance.New(instance.Deps{
+		Services: instance.Services{
+			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng,
+			Now: time.Now, Logger: c.logger,
+		},
+		Catalog: plugins, Site: m.site, API: m.api, Frame: m.frame,
+	})
+	m.project.SetRunStats(m.projectStates)
+	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
+		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
+		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory,
+	})
+	m.frame.Add(slices.Concat(
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
+		m.instance.Menu(),
+	)...)
+	return m, nil
+}
+
+// pages are the routes for browsers.
+func (m *modules) pages() []func(chi.Router) {
+	return []func(chi.Router){
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
+		m.instance.Routes,
+	}
+}
+
+// calls are the routes of REST.
+func (m *modules) calls() []func(chi.Router) {
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API}
+}
+
+// projectStates gives the overview of a project what the module of runs counts.
+func (m *modules) projectStates(ctx context.Context, code int64, since time.Time) (workflows, tasks []project.StateCount, err error) {
+	stats, err := m.instance.Stats(ctx, code, instance.Range{From: since})
+	if err != nil {
+		return nil, nil, err
+	}
+	list := project.Address(code, "/instances?state=")
+	for _, c := range stats.Workflows {
+		workflows = append(workflows, project.StateCount{State: c.State, Count: c.Count, URL: list + c.State})
+	}
+	list = project.Address(code, "/task-instances?state=")
+	for _, c := range stats.Tasks {
+		tasks = append(tasks, project.StateCount{State: c.State, Count: c.Count, URL: list + c.State})
+	}
+	return workflows, tasks, nil
+}
+
+// runHistory gives the list of workflows what the module of runs knows.
+func (m *modules) runHistory(ctx context.Context, codes []int64) (map[int64][]workflow.Bar, error) {
+	runs, err := m.instance.RunHistory(ctx, codes)
+	if err != nil {
+		return nil, err
+	}
+	bars := make(map[int64][]workflow.Bar, len(runs))
+	for code, list := range runs {
+		for _, r := range list {
+			bars[code] = append(bars[code], workflow.Bar{State: string(r.State), At: r.Start, Took: r.Took, URL: r.URL()})
+		}
+	}
+	return bars, nil
+}
+
+// background is what modules do besides serving, until ctx ends.
+func (m *modules) background(ctx context.Context, logger *slog.Logger) {
+	if err := m.instance.Listen(ctx); err != nil {
+		logger.Warn("no notifications of changed runs; pages look for themselves", "error", err)
+	}
+	if err := m.identity.Run(ctx); err != nil && ctx.Err() == nil {
+		logger.Warn("clean-up of sessions ended", "error", err)
+	}
+}
