@@ -15,12 +15,16 @@ import (
 type Run struct {
 	ID           int64              `db:"id"`
 	WorkflowCode int64              `db:"workflow_code"`
+	ProjectCode  int64              `db:"project_code"`
 	State        flow.WorkflowState `db:"state"`
 	Start        time.Time          `db:"start_time"`
 	Restart      *time.Time         `db:"restart_time"`
 	End          *time.Time         `db:"end_time"`
 	Took         time.Duration      `db:"-"` // of the latest run of the instance; until now when it has not ended
 }
+
+// URL is the page of the run.
+func (r Run) URL() string { return address(r.ProjectCode, r.ID) }
 
 // HistoryLength is how many runs RunHistory returns of a workflow.
 const HistoryLength = 18
@@ -156,7 +160,7 @@ func (s *store) projectCounts(ctx context.Context, within string, args []any, r 
 func (s *store) history(ctx context.Context, workflows []int64, limit int) ([]Run, error) {
 	parts, args := make([]string, 0, len(workflows)), make([]any, 0, 2*len(workflows))
 	for _, code := range workflows {
-		parts = append(parts, `SELECT * FROM (SELECT id, workflow_code, state, start_time, restart_time, end_time
+		parts = append(parts, `SELECT * FROM (SELECT id, workflow_code, project_code, state, start_time, restart_time, end_time
 			FROM workflow_instance WHERE workflow_code = ? ORDER BY id DESC LIMIT ?) h`)
 		args = append(args, code, limit)
 	}
