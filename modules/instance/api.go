@@ -1,9 +1,24 @@
 package instance
 
 import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
 	"github.com/go-chi/chi/v5"
 
+	"dorado/app/kit/fault"
+	"dorado/app/kit/i18n"
+	"dorado/app/kit/listing"
+	"dorado/app/kit/web"
 	"dorado/app/kit/web/dsapi"
+	"dorado/modules/flow"
+	"dorado/modules/project"
+	"dorado/modules/workflow"
 )
 
 type api struct {
@@ -11,4 +26,499 @@ type api struct {
 	rest *dsapi.API
 }
 
-func (a api) routes(chi.Router) {}
+// Faults that only clients of the REST API meet.
+var (
+	errExecType = fault.New(fault.Invalid, "instance.exec_type")
+	errBatch    = fault.New(fault.Conflict, "instance.batch_failed")
+)
+
+// routes mounts the endpoints. The older process-* family would be mounted beside it by another call of instances with its
+// own base and object names.
+func (a api) routes(r chi.Router) {
+	e := a.rest.Faults(project.Faults(project.ProjectGone)).Faults(faults())
+	const in = "/projects/{project}"
+	r.Post(in+"/executors/start-workflow-instance", e.OK(50014, a.start))
+	r.Post(in+"/executors/batch-start-workflow-instance", e.OK(50014, a.startAll))
+	r.Post(in+"/executors/execute", e.OK(50015, a.execute))
+	r.Post(in+"/executors/batch-execute", e.OK(50058, a.executeAll))
+	a.instances(r, e, in+"/workflow-instances")
+	r.Get(in+"/task-instances", e.OK(10082, a.tasks))
+	r.Get("/log/detail", e.OK(10103, a.logDetail))
+	r.Get("/log/download-log", e.OK(10104, a.logDownload))
+	r.Get("/log/{project}/detail", e.OK(10103, a.logText))
+	r.Get("/log/{project}/download-log", e.OK(10104, a.logDownload))
+}
+
+func (a api) instances(r chi.Router, e *dsapi.API, base string) {
+	r.Get(base, e.OK(10113, a.page))
+	r.Get(base+"/top-n", e.OK(10116, a.top))
+	r.Get(base+"/trigger", e.OK(10113, a.triggered))
+	r.Post(base+"/batch-delete", e.OK(10117, a.removeAll))
+	r.Get(base+"/{id}", e.OK(10116, a.get))
+	r.Delete(base+"/{id}", e.OK(10117, a.remove))
+	r.Get(base+"/{id}/tasks", e.OK(10114, a.tasksOf))
+	r.Get(base+"/{id}/view-variables", e.OK(10120, a.variables))
+	r.Get(base+"/{id}/view-gantt", e.OK(10121, a.gantt))
+}
+
+// faults gives what can go wrong the numbers clients know. Every reason to refuse an operation is 50006.
+func faults() dsapi.Faults {
+	f := dsapi.Faults{
+		ErrNotFound.Key: 50001, ErrTaskNotFound.Key: 10008, ErrOffline.Key: 50004, ErrStartNode.Key: 10207, ErrTenantUnknown.Key: 10017,
+		ErrChangedState.Key: 50009, ErrNoLog.Key: 10191, workflow.ErrNotFound.Key: 50003, workflow.ErrVersionNotFound.Key: 50003,
+		errExecType.Key: dsapi.Internal, errBatch.Key: dsapi.Internal, ErrParamEvaluate.Key: dsapi.Internal,
+	}
+	for _, op := range flow.Operations() {
+		for _, state := range flow.WorkflowStates() {
+			if ok, reason := flow.Allowed(op, state); !ok {
+				f[reason] = 50006
+			}
+		}
+	}
+	return f
+}
+
+// choice reads an enumeration by name or number; empty is the fallback.
+func choice[T ~string](p *dsapi.Params, name string, fallback T, names ...T) T {
+	text := strings.TrimSpace(p.Text(name))
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < len(names) {
+		return names[n]
+	}
+	allowed := make([]string, len(names))
+	for k, v := range names {
+		allowed[k] = string(v)
+	}
+	if got := p.Enum(name, allowed...); got != "" {
+		return T(got)
+	}
+	return fallback
+}
+
+// request reads what the two starting endpoints share.
+func (a api) request(r *http.Request, p *dsapi.Params) (StartRequest, error) {
+	p.RequiredText("scheduleTime") // must be there; what it says counts for backfills only
+	p.RequiredText("failureStrategy")
+	p.RequiredText("warningType")
+	s := StartRequest{
+		FailureStrategy: choice(p, "failureStrategy", flow.FailureContinue, flow.FailureEnd, flow.FailureContinue),
+		WarningType:     choice(p, "warningType", flow.WarningNone, flow.WarningNone, flow.WarningSuccess, flow.WarningFailure, flow.WarningAll),
+		Depend:          choice(p, "taskDependType", flow.TaskPost, flow.TaskOnly, flow.TaskPre, flow.TaskPost),
+		WarningGroupID:  p.Int64("warningGroupId", 0), Version: p.Int("version", 0), StartNodes: p.Int64s("startNodeList"),
+		WorkerGroup: p.TextOr("workerGroup", "default"), TenantCode: p.TextOr("tenantCode", "default"),
+		EnvironmentCode: p.Int64("environmentCode", -1), DryRun: p.Bool("dryRun", false), TimeZone: i18n.Zone(r.Context()).String(),
+		IdempotencyKey: r.Header.Get("Idempotency-Key"),
+	}
+	name := "workflowInstancePriority"
+	if !p.Has(name) {
+		name = "processInstancePriority"
+	}
+	s.Priority = choice(p, name, flow.Medium, flow.Priorities()...)
+	if kind := p.TextOr("execType", string(flow.CommandStart)); kind != string(flow.CommandStart) && kind != "0" {
+		return s, errExecType.With("type", kind)
+	}
+	params, err := startParams(p.Text("startParams"))
+	if err != nil {
+		return s, err
+	}
+	s.StartParams = params
+	return s, p.Err()
+}
+
+// startParams reads a JSON text: an object of names and values, or a list of parameters.
+func startParams(text string) ([]flow.Property, error) {
+	text = strings.TrimSpace(text)
+	if text == "" || text == "null" {
+		return nil, nil
+	}
+	if strings.HasPrefix(text, "[") {
+		list, err := flow.DecodeProperties(text)
+		if err != nil {
+			return nil, ErrStartRequest.With("field", "startParams", "reason", err.Error())
+		}
+		return list, nil
+	}
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil {
+		return nil, ErrStartRequest.With("field", "startParams", "reason", "JSON").Because(err)
+	}
+	list := make([]flow.Property, 0, len(object))
+	for name, value := range object {
+		v := flow.Property{Prop: name, Direct: flow.In, Type: flow.Varchar}
+		switch x := value.(type) {
+		case nil:
+		case string:
+			v.Value = x
+		default:
+			raw, err := json.Marshal(x)
+			if err != nil {
+				return nil, ErrStartRequest.With("field", "startParams", "reason", name).Because(err)
+			}
+			v.Value = string(raw)
+		}
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(x, y flow.Property) int { return strings.Compare(x.Prop, y.Prop) })
+	return list, nil
+}
+
+func (a api) start(r *http.Request, p *dsapi.Params) (any, error) {
+	in := p.Path("project")
+	code := p.RequiredInt64("workflowDefinitionCode", "processDefinitionCode")
+	s, err := a.request(r, p)
+	if err != nil {
+		return nil, err
+	}
+	s.WorkflowCode = code
+	id, err := a.svc.Start(r.Context(), in, s)
+	if err != nil {
+		return nil, err
+	}
+	return []int64{id}, nil
+}
+
+func (a api) startAll(r *http.Request, p *dsapi.Params) (any, error) {
+	in := p.Path("project")
+	name := "workflowDefinitionCodes"
+	if !p.Has(name) {
+		name = "processDefinitionCodes"
+	}
+	codes := p.Int64s(name)
+	if len(codes) == 0 {
+		p.RequiredInt64("workflowDefinitionCodes")
+	}
+	s, err := a.request(r, p)
+	if err != nil {
+		return nil, err
+	}
+	key := s.IdempotencyKey
+	ids := make([]int64, 0, len(codes))
+	for _, code := range codes {
+		one := s
+		one.WorkflowCode = code
+		if key != "" {
+			one.IdempotencyKey = key + "/" + strconv.FormatInt(code, 10)
+		}
+		id, err := a.svc.Start(r.Context(), in, one)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// operationOf reads executeType; what this product does not do yet is refused like what does not exist.
+func operationOf(p *dsapi.Params) (flow.Operation, error) {
+	text := p.RequiredText("executeType")
+	if err := p.Err(); err != nil {
+		return "", err
+	}
+	op, err := flow.ParseOperation(text)
+	if err != nil || op == flow.OpExecuteTask {
+		return "", errExecType.With("type", text)
+	}
+	return op, nil
+}
+
+func (a api) execute(r *http.Request, p *dsapi.Params) (any, error) {
+	in, id := p.Path("project"), p.RequiredInt64("workflowInstanceId", "processInstanceId")
+	op, err := operationOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.within(r, in); err != nil {
+		return nil, err
+	}
+	if _, err := a.svc.GetIn(r.Context(), in, id); err != nil {
+		return nil, err
+	}
+	return nil, a.svc.Operate(r.Context(), id, op)
+}
+
+// within checks that the caller may see the project, so that a project that is missing, or somebody else's, is told from
+// an instance that is.
+func (a api) within(r *http.Request, code int64) error {
+	_, err := a.svc.Projects.Require(r.Context(), code, Read)
+	return err
+}
+
+func (a api) executeAll(r *http.Request, p *dsapi.Params) (any, error) {
+	in := p.Path("project")
+	op, err := operationOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.batch(r, p, in, "workflowInstanceIds", "processInstanceIds", func(id int64) error { return a.svc.Operate(r.Context(), id, op) })
+}
+
+func (a api) removeAll(r *http.Request, p *dsapi.Params) (any, error) {
+	return nil, a.batch(r, p, p.Path("project"), "workflowInstanceIds", "processInstanceIds", func(id int64) error { return a.svc.Delete(r.Context(), id) })
+}
+
+// batch does something with several instances of a project and tells what failed, joined.
+func (a api) batch(r *http.Request, p *dsapi.Params, in int64, name, old string, do func(id int64) error) error {
+	if !p.Has(name) {
+		name = old
+	}
+	ids := p.Int64s(name)
+	if len(ids) == 0 {
+		p.RequiredInt64(name)
+	}
+	if err := p.Err(); err != nil {
+		return err
+	}
+	if err := a.within(r, in); err != nil {
+		return err
+	}
+	if len(ids) > MaxBatch {
+		return ErrSelection.With("max", MaxBatch)
+	}
+	var failed []string
+	for _, id := range ids {
+		_, err := a.svc.GetIn(r.Context(), in, id)
+		if err == nil {
+			err = do(id)
+		}
+		if err != nil {
+			if fault.From(err) == nil || fault.KindOf(err) == fault.Internal {
+				return err
+			}
+			failed = append(failed, strconv.FormatInt(id, 10)+": "+web.Message(r.Context(), err))
+		}
+	}
+	if len(failed) > 0 {
+		return errBatch.With("reasons", strings.Join(failed, "\n"))
+	}
+	return nil
+}
+
+func (a api) page(r *http.Request, p *dsapi.Params) (any, error) {
+	in := p.Path("project")
+	no, size := p.Paging()
+	q := listing.New(Spec(), no, size, p.Text("searchVal"))
+	if code := p.Int64("workflowDefinitionCode", p.Int64("processDefineCode", 0)); code != 0 {
+		q = q.WithFilter("workflow", strconv.FormatInt(code, 10))
+	}
+	if v := p.Text("executorName"); v != "" {
+		q = q.WithFilter("executor", v)
+	}
+	if state := choice(p, "stateType", "", flow.WorkflowStates()...); state != "" {
+		q = q.WithFilter("state", string(state))
+	}
+	f := Filter{Range: between(p), Host: p.Text("host")}
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	page, err := a.svc.List(r.Context(), in, q, f)
+	if err != nil {
+		return nil, err
+	}
+	now := a.svc.now()
+	return dsapi.Listed(page, no, size, func(i Instance) dsInstance { return toDS(&i, now) }), nil
+}
+
+// between reads startDate and endDate, both included, to the second.
+func between(p *dsapi.Params) Range {
+	r := Range{From: p.Time("startDate"), To: p.Time("endDate")}
+	if !r.To.IsZero() {
+		r.To = r.To.Add(time.Second)
+	}
+	return r
+}
+
+// instance reads the instance of the path.
+func (a api) instance(r *http.Request, p *dsapi.Params) (*Instance, error) {
+	in, id := p.Path("project"), p.Path("id")
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	if err := a.within(r, in); err != nil {
+		return nil, err
+	}
+	return a.svc.GetIn(r.Context(), in, id)
+}
+
+func (a api) get(r *http.Request, p *dsapi.Params) (any, error) {
+	i, err := a.instance(r, p)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := a.svc.program(r.Context(), i.WorkflowCode, i.WorkflowVersion)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.svc.Workflows.Get(r.Context(), i.WorkflowCode)
+	if err != nil {
+		return nil, err
+	}
+	w.Name, w.Version = prog.def.Name, i.WorkflowVersion
+	out := toDS(i, a.svc.now())
+	if out.DagData, err = workflow.DagData(w, prog.def); err != nil {
+		return nil, err
+	}
+	if len(prog.def.Locations) > 0 {
+		text := mustJSON(prog.def.Locations)
+		out.Locations = &text
+	}
+	return out, nil
+}
+
+func (a api) remove(r *http.Request, p *dsapi.Params) (any, error) {
+	i, err := a.instance(r, p)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.svc.Delete(r.Context(), i.ID)
+}
+
+func (a api) tasksOf(r *http.Request, p *dsapi.Params) (any, error) {
+	i, err := a.instance(r, p)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := a.svc.program(r.Context(), i.WorkflowCode, i.WorkflowVersion)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := a.svc.store.tasks(r.Context(), i.ID, true)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]dsTask, 0, len(tasks))
+	now := a.svc.now()
+	for _, t := range tasks {
+		l := ListedTask{
+			Task: t, InstanceName: i.Name, WorkflowName: i.WorkflowName, WorkflowCode: i.WorkflowCode, RunState: i.State,
+			ExecutorID: i.ExecutorID, ExecutorName: i.ExecutorName, DryRun: i.DryRun, WorkflowVersion: i.WorkflowVersion, EnvironmentCode: i.EnvironmentCode,
+		}
+		list = append(list, toDSTask(&l, prog, now))
+	}
+	return dsTasks{State: i.State, List: list}, nil
+}
+
+func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
+	ctx := r.Context()
+	in := p.Path("project")
+	no, size := p.Paging()
+	spec := TaskSpec()
+	spec.Search = []string{"t.name"}
+	q := listing.New(spec, no, size, p.Text("searchVal"))
+	filter := func(name, value string) {
+		if value != "" && value != "0" {
+			q = q.WithFilter(name, value)
+		}
+	}
+	id := p.Int64("workflowInstanceId", p.Int64("processInstanceId", 0))
+	filter("instance", strconv.FormatInt(id, 10))
+	filter("task", strconv.FormatInt(p.Int64("taskCode", 0), 10))
+	filter("name", p.Text("taskName"))
+	filter("executor", p.Text("executorName"))
+	filter("state", string(choice(p, "stateType", "", flow.TaskStates()...)))
+	f := Filter{
+		Range: between(p), ByStart: true, Host: p.Text("host"), Instance: p.FirstText("workflowInstanceName", "processInstanceName"),
+		Workflow: p.FirstText("workflowDefinitionName", "processDefinitionName"),
+	}
+	streams := p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream)
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	page, err := a.svc.ListTasks(ctx, in, q, f)
+	if err != nil {
+		return nil, err
+	}
+	if streams { // there are none
+		return dsapi.Page[dsTask](nil, 0, no, size), nil
+	}
+	now := a.svc.now()
+	return dsapi.Listed(page, no, size, func(t ListedTask) dsTask {
+		prog, err := a.svc.program(ctx, t.WorkflowCode, t.WorkflowVersion)
+		if err != nil {
+			prog = nil // the row is shown without what only the definition knows
+		}
+		return toDSTask(&t, prog, now)
+	}), nil
+}
+
+func (a api) variables(r *http.Request, p *dsapi.Params) (any, error) {
+	i, err := a.instance(r, p)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := a.svc.program(r.Context(), i.WorkflowCode, i.WorkflowVersion)
+	if err != nil {
+		return nil, err
+	}
+	out := dsVariables{GlobalParams: []flow.Property{}, LocalParams: map[string]dsLocal{}}
+	if err := json.Unmarshal([]byte(i.GlobalParams), &out.GlobalParams); err != nil {
+		return nil, err
+	}
+	for n := range prog.graph.Tasks {
+		if list := prog.locals[n]; len(list) > 0 {
+			out.LocalParams[prog.graph.Tasks[n].Name] = dsLocal{TaskType: prog.graph.Tasks[n].Type, List: list}
+		}
+	}
+	return out, nil
+}
+
+func (a api) gantt(r *http.Request, p *dsapi.Params) (any, error) {
+	i, err := a.instance(r, p)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.svc.Detail(r.Context(), i.ProjectCode, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	return toDSGantt(d, a.svc.now()), nil
+}
+
+// maxTop bounds the list of the longest runs.
+const maxTop = 1000
+
+func (a api) top(r *http.Request, p *dsapi.Params) (any, error) {
+	in, size := p.Path("project"), p.RequiredInt("size")
+	from, to := p.RequiredTime("startTime"), p.RequiredTime("endTime")
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	if size <= 0 || size > maxTop || to.Before(from) {
+		return nil, dsapi.ErrPaging
+	}
+	if err := a.within(r, in); err != nil {
+		return nil, err
+	}
+	list, err := a.svc.longest(r.Context(), in, Range{From: from, To: to}, size)
+	if err != nil {
+		return nil, err
+	}
+	return many(list, a.svc.now()), nil
+}
+
+// triggered answers what a trigger started: an instance is its own trigger here.
+func (a api) triggered(r *http.Request, p *dsapi.Params) (any, error) {
+	in, id := p.Path("project"), p.RequiredInt64("triggerCode")
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	if err := a.within(r, in); err != nil {
+		return nil, err
+	}
+	i, err := a.svc.GetIn(r.Context(), in, id)
+	if errors.Is(err, ErrNotFound) {
+		return []dsInstance{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return many([]Instance{*i}, a.svc.now()), nil
+}
+
+func many(list []Instance, now time.Time) []dsInstance {
+	out := make([]dsInstance, 0, len(list))
+	for k := range list {
+		out = append(out, toDS(&list[k], now))
+	}
+	return out
+}

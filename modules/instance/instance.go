@@ -118,6 +118,9 @@ type ListedTask struct {
 	ExecutorID   int64              `db:"executor_id"`
 	ExecutorName string             `db:"executor_name"`
 	DryRun       bool               `db:"dry_run"`
+
+	WorkflowVersion int   `db:"workflow_version"`
+	EnvironmentCode int64 `db:"environment_code"`
 }
 
 // Faults of this module.

@@ -103,7 +103,7 @@ func (p pages) listPage(r *http.Request, owner project.Project, results []view.R
 	ctx := r.Context()
 	q := frame.Query(r, Spec())
 	rng, from, to := dateRange(r)
-	found, err := p.List(ctx, owner.Code, q, rng)
+	found, err := p.List(ctx, owner.Code, q, Filter{Range: rng})
 	if err != nil {
 		return view.ListPage{}, err
 	}

@@ -113,7 +113,7 @@ func (p pages) headOf(ctx context.Context, owner project.Project, d *Detail, tab
 	}
 	h.Facts = append(h.Facts, components.Datum{
 		Label: i18n.T(ctx, "instance.field.workflow"), Value: d.WorkflowName + " " + i18n.T(ctx, "instance.version", "version", d.WorkflowVersion),
-		URL: workflowAddress(owner.Code, d.WorkflowCode) + "?version=" + strconv.Itoa(d.WorkflowVersion),
+		URL: workflowAddress(owner.Code, d.WorkflowCode) + "/versions/" + strconv.Itoa(d.WorkflowVersion),
 	})
 	h.Facts = append(h.Facts, components.Datum{Label: i18n.T(ctx, "instance.field.start"), Body: components.Time(components.TimeProps{At: d.Began()})})
 	if d.EndTime != nil {

@@ -26,7 +26,7 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 	}
 	q := frame.Query(r, TaskSpec())
 	rng, from, to := dateRange(r)
-	found, err := p.ListTasks(ctx, owner.Code, q, rng)
+	found, err := p.ListTasks(ctx, owner.Code, q, Filter{Range: rng})
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func TaskSpec() listing.Spec {
 		Search:  []string{"t.name", "w.name"}, Default: "-submit", ID: "t.id",
 		Filters: map[string]string{
 			"state": "t.state", "type": "t.task_type", "instance": "CAST(t.workflow_instance_id AS TEXT)", "host": "t.host",
-			"executor": "w.executor_name", "task": "CAST(t.task_code AS TEXT)",
+			"executor": "w.executor_name", "task": "CAST(t.task_code AS TEXT)", "name": "t.name",
 		},
 	}
 }
@@ -161,22 +161,47 @@ func TaskSpec() listing.Spec {
 // Range narrows a list to runs that began in [From, To); a zero end is open.
 type Range struct{ From, To time.Time }
 
+// Filter narrows a list beyond its Spec. Texts are parts of what they must be found in.
+type Filter struct {
+	Range
+	Host     string
+	Instance string // name of the workflow instance; of task instances only
+	Workflow string // name of the workflow; of task instances only
+	ByStart  bool   // Range is about when task instances started, not when they were submitted
+}
+
+// like adds the conditions about texts.
+func (f Filter) like(s *store, where string, args []any, columns map[string]string) (string, []any) {
+	for _, c := range []struct{ column, text string }{{columns["host"], f.Host}, {columns["instance"], f.Instance}, {columns["workflow"], f.Workflow}} {
+		if c.text != "" && c.column != "" {
+			where, args = where+" AND "+s.db.Dialect().Like(c.column), append(args, db.Contains(c.text))
+		}
+	}
+	return where, args
+}
+
 // List lists the instances of a project, without those of sub-workflows.
-func (s *Service) List(ctx context.Context, project int64, q listing.Query, r Range) (listing.Page[Instance], error) {
+func (s *Service) List(ctx context.Context, project int64, q listing.Query, f Filter) (listing.Page[Instance], error) {
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return listing.Page[Instance]{}, err
 	}
 	where, args := `w.project_code = ? AND w.is_sub_workflow = ?`, []any{project, false}
-	where, args = r.narrow("w.start_time", where, args)
+	where, args = f.narrow("w.start_time", where, args)
+	where, args = f.like(&s.store, where, args, map[string]string{"host": "w.host"})
 	return s.store.list(ctx, where, args, q)
 }
 
-// ListTasks lists the attempts of a project. r bounds when they were submitted.
-func (s *Service) ListTasks(ctx context.Context, project int64, q listing.Query, r Range) (listing.Page[ListedTask], error) {
+// ListTasks lists the attempts of a project. f bounds when they were submitted.
+func (s *Service) ListTasks(ctx context.Context, project int64, q listing.Query, f Filter) (listing.Page[ListedTask], error) {
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return listing.Page[ListedTask]{}, err
 	}
-	where, args := r.narrow("t.submit_time", `t.project_code = ?`, []any{project})
+	column := "t.submit_time"
+	if f.ByStart {
+		column = "t.start_time"
+	}
+	where, args := f.narrow(column, `t.project_code = ?`, []any{project})
+	where, args = f.like(&s.store, where, args, map[string]string{"host": "t.host", "instance": "w.name", "workflow": "w.workflow_name"})
 	return s.store.listTasks(ctx, where, args, q)
 }
 

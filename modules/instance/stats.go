@@ -9,6 +9,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/modules/access"
 	"dorado/modules/flow"
+	"dorado/modules/workflow"
 )
 
 // Run is one run of a workflow as charts of the last ones need it.
@@ -50,6 +51,21 @@ func (s *Service) RunHistory(ctx context.Context, workflows []int64) (map[int64]
 			}
 			r.Took = max(0, end.Sub(began))
 			out[r.WorkflowCode] = append([]Run{r}, out[r.WorkflowCode]...)
+		}
+	}
+	return out, nil
+}
+
+// Bars is RunHistory for the list of workflows; it is workflow.RunHistory.
+func (s *Service) Bars(ctx context.Context, workflows []int64) (map[int64][]workflow.Bar, error) {
+	runs, err := s.RunHistory(ctx, workflows)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64][]workflow.Bar, len(runs))
+	for code, list := range runs {
+		for _, r := range list {
+			out[code] = append(out[code], workflow.Bar{State: string(r.State), At: r.Start, Took: r.Took, URL: address(r.ProjectCode, r.ID)})
 		}
 	}
 	return out, nil

@@ -1,9 +1,11 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"dorado/app/kit/db"
@@ -26,7 +28,7 @@ const taskColumns = `t.id, t.workflow_instance_id, t.project_code, t.task_code, 
   t.var_pool, t.message, t.first_submit_time, t.submit_time, t.due_time, t.start_time, t.end_time`
 
 const listedColumns = taskColumns + `, w.name AS instance_name, w.workflow_name, w.workflow_code, w.state AS run_state, w.executor_id,
-  w.executor_name, w.dry_run`
+  w.executor_name, w.dry_run, w.workflow_version, w.environment_code`
 
 func (s *store) get(ctx context.Context, id int64) (*Instance, error) {
 	row, err := db.Get[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.id = ?`, id)
@@ -165,6 +167,22 @@ func (s *store) byIDs(ctx context.Context, project int64, ids []int64) ([]Instan
 	}
 	return db.Select[Instance](ctx, s.db, query, args...)
 }
+
+// longest lists the successful runs of a project that took longest. The length is computed here: each database has words
+// of its own for it.
+func (s *Service) longest(ctx context.Context, project int64, r Range, limit int) ([]Instance, error) {
+	where, args := r.narrow("w.start_time", `w.project_code = ? AND w.state = 'SUCCESS'`, []any{project})
+	rows, err := s.store.some(ctx, where, args, longestOf)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	slices.SortStableFunc(rows, func(a, b Instance) int { return cmp.Compare(b.Duration(now), a.Duration(now)) })
+	return rows[:min(len(rows), limit)], nil
+}
+
+// longestOf is among how many of the latest runs the longest are looked for.
+const longestOf = 10_000
 
 func (s *store) list(ctx context.Context, where string, args []any, q listing.Query) (listing.Page[Instance], error) {
 	return page[Instance](ctx, s.db, instanceColumns, `workflow_instance w`, where, args, q)
