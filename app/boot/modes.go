@@ -47,7 +47,7 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 	streams, closeStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeStreams()
 
-	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: logger, Now: time.Now})
+	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: logger, Now: time.Now, Metrics: c.metrics})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {
 		return errors.Join(err, c.close())
@@ -81,18 +81,11 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 	return errors.Join(err, c.close())
 }
 
-// engineService is ready when what was left unfinished is in memory.
+// engineService decides what runs.
 func engineService(eng *engine.Engine) lifecycle.Service {
-	failed := make(chan error, 1)
 	return lifecycle.Service{
 		Name: "engine", Drain: 30 * time.Second,
-		Run: func(ctx context.Context) error {
-			err := eng.Run(ctx)
-			if err != nil {
-				failed <- err
-			}
-			return err
-		},
+		Run: eng.Run,
 	}
 }
 

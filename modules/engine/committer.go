@@ -97,6 +97,7 @@ type committer struct {
 	applied func(context.Context, []groupedCommand) (map[int64]bool, error)
 	changed func(runs []int64) // told after each commit
 	fenced  func()
+	observe func(took time.Duration, changes int)
 
 	mu      sync.Mutex
 	waiting []*change
@@ -227,10 +228,12 @@ func (c *committer) try(ctx context.Context, changes []*change) error {
 	if len(g.attempts)+len(g.runs)+len(g.commands) > 0 {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 		defer cancel()
+		began := time.Now()
 		var err error
 		if taken, err = c.saver.save(bounded, c.writer, g, c.now()); err != nil {
 			return err
 		}
+		c.observe(time.Since(began), len(changes))
 	}
 	runs := make([]int64, 0, len(changes))
 	void := map[int64]bool{}

@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dorado/app/kit/db"
+	"dorado/app/kit/metrics"
 	"dorado/modules/engine/core"
 	"dorado/modules/rpc"
 )
@@ -30,9 +32,10 @@ type Config struct {
 
 // Deps are the parts an engine is built from.
 type Deps struct {
-	DB     *db.DB
-	Logger *slog.Logger
-	Now    func() time.Time
+	DB      *db.DB
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Metrics *metrics.Registry // may be nil
 }
 
 // Engine runs workflow instances.
@@ -49,6 +52,8 @@ type Engine struct {
 	intake    *intake
 	ids       *idBlock
 	epoch     int64
+	meters    *meters
+	running   atomic.Int64  // runs in memory
 	adopted   chan struct{} // closed when the runs left over from before the start are in memory
 
 	dataMu sync.Mutex
@@ -76,6 +81,7 @@ func New(cfg Config, d Deps) *Engine {
 	})
 	e.timers = newTimers(now, func(m message) { e.shard(m.run).post(m) })
 	e.intake = newIntake(e, d.Logger)
+	e.meters = newMeters(d.Metrics, e)
 	for range max(cfg.Shards, 1) {
 		e.shards = append(e.shards, newShard(e))
 	}
@@ -112,7 +118,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		applied: func(ctx context.Context, commands []groupedCommand) (map[int64]bool, error) {
 			return e.store.applied(ctx, commands, e.cfg.Name, e.epoch)
 		},
-		wake: make(chan struct{}, 1),
+		observe: e.meters.commit, wake: make(chan struct{}, 1),
 	}
 
 	var loops, commits sync.WaitGroup

@@ -288,6 +288,17 @@ func (f *fleet) waiting(group string) (attempts, serving int) {
 	return attempts, serving
 }
 
+// backlog is how many attempts wait for a slot.
+func (f *fleet) backlog() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, q := range f.queues {
+		n += q.Len()
+	}
+	return n
+}
+
 // list describes the connected workers, by name.
 func (f *fleet) list() []WorkerInfo {
 	f.mu.Lock()

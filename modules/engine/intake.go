@@ -101,6 +101,7 @@ func (i *intake) takeAll(ctx context.Context) error {
 				continue
 			}
 			fresh++
+			i.e.meters.commands.Inc()
 			if err := i.take(ctx, row); err != nil {
 				i.done(row.CommandID)()
 				return err

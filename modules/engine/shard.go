@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,6 +140,8 @@ func (s *shard) launch(n *launch) {
 		return
 	}
 	s.runs[id] = n.live
+	s.e.running.Add(1)
+	s.e.meters.instances.WithLabelValues("submit").Inc()
 	for node := range n.live.program.graph.Tasks {
 		if a := n.live.run.Attempt(int32(node)); a != nil && !a.State.Finished() {
 			s.attempts[a.ID] = place{id, int32(node)}
@@ -259,6 +262,7 @@ func (s *shard) forget(run int64) {
 		}
 	}
 	delete(s.runs, run)
+	s.e.running.Add(-1)
 }
 
 // apply lets the core decide on an event and hands the outcome on.
@@ -338,12 +342,14 @@ func (t *turn) finish(command int64, report *message) {
 		if !seen[a.ID] {
 			seen[a.ID] = true
 			ch.attempts = append(ch.attempts, newAttemptRow(t.l, a))
+			e.meters.attempt(&ch.attempts[len(ch.attempts)-1])
 		}
 	}
 	if t.run || t.finished || command != 0 {
 		ch.instance = newRunRow(t.l, t.finished)
 	}
 	if t.finished {
+		e.meters.instances.WithLabelValues(strings.ToLower(string(t.l.run.State))).Inc()
 		t.forget(id)
 	}
 	sends, kills := t.sends, t.kills
