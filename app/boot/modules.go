@@ -17,6 +17,7 @@ import (
 	"dorado/modules/audit"
 	"dorado/modules/engine"
 	"dorado/modules/frame"
+	"dorado/modules/home"
 	"dorado/modules/identity"
 	"dorado/modules/instance"
 	"dorado/modules/project"
@@ -46,6 +47,7 @@ type modules struct {
 	project  *project.Module
 	workflow *workflow.Module
 	instance *instance.Module
+	home     *home.Module
 	closing  context.CancelFunc // ends event streams
 }
 
@@ -111,9 +113,12 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
 		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory,
 	})
+	m.home = home.New(home.Deps{
+		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
+	})
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
-		m.instance.Menu(),
+		m.instance.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
 }
@@ -122,7 +127,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
-		m.instance.Routes,
+		m.instance.Routes, m.home.Routes,
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"dorado/app/kit/lifecycle"
 	"dorado/app/kit/secret"
+	"dorado/app/kit/web"
 	"dorado/modules/access"
 	"dorado/modules/frame"
 	"dorado/modules/identity"
@@ -107,6 +108,7 @@ func (m *modules) handler(c *core) http.Handler {
 		r.Use(m.site.Pages, m.account.Authenticate, m.onlySignedIn)
 		r.NotFound(m.site.NotFound)
 		r.MethodNotAllowed(m.site.MethodNotAllowed)
+		r.Get("/", m.site.Handle(func(*http.Request) (web.Response, error) { return web.Redirect(frame.HomePath), nil }))
 		for _, routes := range m.pages() {
 			routes(r)
 		}
