@@ -121,14 +121,14 @@ func Tenants(p TenantsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</span></td><td>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</span></td><td class=\"drop-1\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var6 string
 					templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(r.Queue)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `tenants.templ`, Line: 55, Col: 19}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `tenants.templ`, Line: 55, Col: 34}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 					if templ_7745c5c3_Err != nil {
@@ -176,7 +176,7 @@ func Tenants(p TenantsPage) templ.Component {
 				Caption:     i18n.T(ctx, "tenant.title"),
 				Columns: []components.Column{
 					p.List.Column("code", i18n.T(ctx, "tenant.field.code")),
-					p.List.Column("queue", i18n.T(ctx, "tenant.field.queue")),
+					drop(1, p.List.Column("queue", i18n.T(ctx, "tenant.field.queue"))),
 					drop(1, components.Column{Label: i18n.T(ctx, "tenant.field.description")}),
 					drop(2, p.List.Column("updated", i18n.T(ctx, "security.updated"))),
 					{Label: i18n.T(ctx, "security.actions"), Hidden: true},

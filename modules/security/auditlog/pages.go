@@ -2,7 +2,10 @@ package auditlog
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -72,10 +75,28 @@ func (m *Module) index(r *http.Request) (web.Response, error) {
 		_, verb, _ := strings.Cut(row.Action, ".")
 		view.Rows = append(view.Rows, security.AuditRow{
 			At: row.At, User: row.UserName, Client: row.Client, Action: word(ctx, "auditlog.verb.", verb),
-			Kind: word(ctx, "auditlog.kind.", row.ObjectType), Object: row.ObjectName, Detail: row.Detail,
+			Kind: word(ctx, "auditlog.kind.", row.ObjectType), Object: row.ObjectName, Detail: detail(row.Detail),
 		})
 	}
 	return web.Page(security.Audit(view)), nil
+}
+
+// detail makes "name: value" pairs of the JSON object in the log.
+func detail(text string) string {
+	var fields map[string]json.RawMessage
+	if text == "" || json.Unmarshal([]byte(text), &fields) != nil {
+		return text
+	}
+	pairs := make([]string, 0, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		value := string(fields[name])
+		var plain string
+		if json.Unmarshal(fields[name], &plain) == nil {
+			value = plain
+		}
+		pairs = append(pairs, name+": "+value)
+	}
+	return strings.Join(pairs, ", ")
 }
 
 // kinds are the object types one can filter by.
