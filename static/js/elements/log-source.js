@@ -28,7 +28,7 @@ export class LogSource extends EventTarget {
     for (const [k, v] of Object.entries(query)) url.searchParams.set(k, String(v));
     const res = await fetch(url, { headers: { 'X-Requested-With': 'dorado', Accept: 'application/json' }, credentials: 'same-origin', signal });
     const body = await res.json().catch(() => null);
-    if (!res.ok) throw Object.assign(new Error(body?.error?.message || `HTTP ${res.status}`), { status: res.status });
+    if (!res.ok) throw Object.assign(new Error(body?.message || body?.error?.message || `HTTP ${res.status}`), { status: res.status });
     return body;
   }
   /** @param {number} from negative: from the end @param {number} limit @returns {Promise<Page>} */

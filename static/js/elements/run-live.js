@@ -1,0 +1,49 @@
+// @ts-check
+/**
+ * The page of a run: hands the states that arrive in the page's event stream to the canvas, and shows the task that is
+ * chosen there in the panel beside it.
+ */
+
+/** @typedef {HTMLElement & {view?: EventTarget & {selected: Set<number>}}} Canvas */
+
+const canvas = /** @type {Canvas | null} */ (document.querySelector('dag-editor'));
+const panel = document.querySelector('[data-panel-url]');
+
+// htmx passes a named event on with its data as text; the canvas wants the states of tasks by code.
+document.addEventListener('dag-states', (e) => {
+  const data = /** @type {CustomEvent} */ (e).detail?.data;
+  if (typeof data !== 'string') return;
+  try {
+    const { tasks } = JSON.parse(data);
+    if (tasks) document.dispatchEvent(new CustomEvent('dag-states', { detail: tasks }));
+  } catch {
+    // Not a message of ours.
+  }
+});
+
+let shown = 0;
+
+/** @param {number} code */
+function show(code) {
+  if (!panel || code === shown) return;
+  shown = code;
+  const url = `${/** @type {HTMLElement} */ (panel).dataset.panelUrl}?code=${code}`;
+  const htmx = /** @type {any} */ (globalThis).htmx;
+  htmx?.ajax('GET', url, { target: '#run-task', swap: 'outerMorph' });
+  const address = new URL(location.href);
+  address.searchParams.set('task', String(code)); // a copied link opens the same task
+  history.replaceState(history.state, '', address);
+}
+
+function watch() {
+  const view = canvas?.view;
+  if (!view) return;
+  view.addEventListener('select', () => {
+    const [code] = view.selected;
+    if (view.selected.size === 1 && code !== undefined) show(code);
+  });
+  const [code] = view.selected; // the canvas chooses a failed task by itself
+  if (view.selected.size === 1 && code !== undefined) show(code);
+}
+
+if (canvas) void customElements.whenDefined('dag-editor').then(() => requestAnimationFrame(watch));
