@@ -81,10 +81,12 @@ func lockData(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// A record lock, not flock: a child that is between fork and exec when this process is killed would keep a flock a
+	// moment longer, and the next start would be refused.
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
 			return nil, fmt.Errorf("%w: %s (process %s); stop it, or choose another folder with --data", ErrDataInUse, dir, strings.TrimSpace(string(holder)))
 		}
 		return nil, fmt.Errorf("lock the data folder: %w", err)
