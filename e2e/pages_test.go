@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -84,18 +85,20 @@ func TestEveryPageIsAccessibleInEveryLook(t *testing.T) {
 		t.Run(look.String(), func(t *testing.T) {
 			t.Parallel()
 			tab := chromium(t).Tab(t, s.URL, look)
+			found := findings{}
 			tab.Goto("/login")
-			inspect(t, tab, page{"/login", "stranger"})
+			found.inspect(t, tab, page{"/login", "stranger"})
 			tab.SignIn("admin", password)
 			for _, p := range pages(b) {
 				if p.who == "stranger" {
 					continue
 				}
 				tab.Goto(p.path)
-				inspect(t, tab, p)
+				found.inspect(t, tab, p)
 			}
 			tab.Goto("/no/such/page")
-			inspect(t, tab, page{"/no/such/page", "anyone"})
+			found.inspect(t, tab, page{"/no/such/page", "anyone"})
+			found.report(t)
 			var bad []string
 			for _, line := range tab.Console() {
 				if !strings.Contains(line, "404") { // the page that is not there is reported by the browser itself
@@ -114,25 +117,44 @@ func TestEveryPageFitsANarrowScreen(t *testing.T) {
 	b := fill(t, s, "treasure")
 	tab := chromium(t).Tab(t, s.URL, browser.Look{Language: "zh", Width: 400, Height: 800})
 	tab.SignIn("admin", password)
+	found := findings{}
 	for _, p := range pages(b) {
 		if p.who != "stranger" {
 			tab.Goto(p.path)
-			inspect(t, tab, p)
+			found.inspect(t, tab, p)
 		}
+	}
+	found.report(t)
+}
+
+// findings collects what is wrong, and on which pages, so that one fault of the frame is told once.
+type findings map[string][]string
+
+func (f findings) add(what, path string) { f[what] = append(f[what], path) }
+
+func (f findings) report(t *testing.T) {
+	t.Helper()
+	for what, paths := range f {
+		t.Errorf("%s\n  on %s", what, strings.Join(paths, " "))
 	}
 }
 
-func inspect(t *testing.T, tab *browser.Tab, p page) {
+func (f findings) inspect(t *testing.T, tab *browser.Tab, p page) {
 	t.Helper()
 	tab.Wait("the page to settle", "document.readyState === 'complete'")
-	require.NotEmpty(t, browser.Eval[string](tab, "document.title"), p.path)
-	want := map[string]string{"en": "en", "zh": "zh"}[tab.Look.Language]
-	require.True(t, strings.HasPrefix(browser.Eval[string](tab, "document.documentElement.lang"), want), p.path)
-	require.LessOrEqual(t, browser.Eval[int](tab, "document.documentElement.scrollWidth - innerWidth"), 0, "%s scrolls sideways", p.path)
+	if browser.Eval[string](tab, "document.title") == "" {
+		f.add("no title", p.path)
+	}
+	if !strings.HasPrefix(browser.Eval[string](tab, "document.documentElement.lang"), tab.Look.Language) {
+		f.add("wrong lang", p.path)
+	}
+	if wide := browser.Eval[int](tab, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+		f.add("it scrolls sideways", fmt.Sprintf("%s (%d px)", p.path, wide))
+	}
 	// The fonts and the first frame change colours and sizes.
 	browser.Eval[bool](tab, "document.fonts.ready.then(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r(true)))))")
 	for _, v := range tab.Axe(axe) {
-		t.Errorf("%s in %s: %s", p.path, tab.Look, v)
+		f.add(v.String(), p.path)
 	}
 }
 
