@@ -36,7 +36,8 @@ type Services struct {
 // Service is the door to everything that ran.
 type Service struct {
 	Services
-	store store
+	store   store
+	trigger trigger
 
 	mu       sync.Mutex
 	starts   map[versionKey]*startable
@@ -54,7 +55,7 @@ var (
 // NewService returns the service.
 func NewService(d Services) *Service {
 	return &Service{
-		Services: d, store: store{d.DB}, starts: map[versionKey]*startable{}, programs: map[versionKey]*program{}, watches: newWatches(),
+		Services: d, store: store{d.DB}, trigger: newTrigger(d.DB.Dialect()), starts: map[versionKey]*startable{}, programs: map[versionKey]*program{}, watches: newWatches(),
 	}
 }
 

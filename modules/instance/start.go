@@ -58,19 +58,13 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 	}
 	var id int64
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
-		if id, err = s.store.insert(ctx, i, r.IdempotencyKey); err != nil {
-			return fmt.Errorf("insert workflow instance: %w", err)
-		}
-		if err := s.store.command(ctx, flow.CommandStart, id, i.Priority, i.ExecutorID, i.StartTime); err != nil {
-			return fmt.Errorf("insert command: %w", err)
-		}
-		if err := s.Audit.Record(ctx, audit.Entry{
-			Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
-			Detail: map[string]any{"workflowInstanceId": id, "version": version},
-		}); err != nil {
+		if id, err = s.trigger(ctx, &s.store, i, r.IdempotencyKey); err != nil {
 			return err
 		}
-		return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+		return s.Audit.Record(ctx, audit.Entry{
+			Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
+			Detail: map[string]any{"workflowInstanceId": id, "version": version},
+		})
 	})
 	if name, ok := db.Conflict(err); ok && name == "uq_workflow_instance_idempotency_key" {
 		id, _, err := s.store.byIdempotencyKey(ctx, r.IdempotencyKey) // somebody was quicker with the same key

@@ -46,23 +46,6 @@ func (s *store) byIdempotencyKey(ctx context.Context, key string) (id int64, fou
 	return id, err == nil, err
 }
 
-// insert writes a new instance and returns its id.
-func (s *store) insert(ctx context.Context, i *Instance, idempotencyKey string) (int64, error) {
-	var key any
-	if idempotencyKey != "" {
-		key = idempotencyKey
-	}
-	return db.Get[int64](ctx, s.db, `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code,
-		state, state_history, command_type, command_param, history_cmd, task_depend_type, failure_strategy, warning_type,
-		warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, timeout_minutes,
-		time_zone, global_params, schedule_time, start_time, restart_time, idempotency_key, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		i.Name, i.WorkflowCode, i.WorkflowVersion, i.WorkflowName, i.ProjectCode, i.State, i.StateHistory, i.CommandType, i.CommandParam,
-		i.HistoryCmd, i.DependType, i.FailureStrategy, i.WarningType, i.WarningGroupID, i.Priority, i.WorkerGroup, i.TenantCode,
-		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.TimeoutMinutes, i.TimeZone, i.GlobalParams, i.ScheduleTime,
-		i.StartTime, i.RestartTime, key, i.StartTime, i.UpdatedAt)
-}
-
 // command asks a master for something; it leaves with the transaction.
 func (s *store) command(ctx context.Context, kind flow.CommandType, instance int64, priority flow.Priority, executor int64, now time.Time) error {
 	_, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at) VALUES (?, ?, ?, ?, ?)`,

@@ -1,0 +1,65 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"dorado/app/kit/db"
+	"dorado/modules/flow"
+)
+
+// trigger writes an instance with its command and tells the masters, in the transaction of ctx. It returns the id of the
+// instance. There are two, because a trigger is what people wait for: PostgreSQL does it in one round trip, SQLite has
+// no such statement and no round trips.
+type trigger func(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error)
+
+func newTrigger(d db.Dialect) trigger {
+	if d.Name() == "postgres" {
+		return triggerAtOnce
+	}
+	return triggerInSteps
+}
+
+const insertInstance = `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code,
+	state, state_history, command_type, command_param, history_cmd, task_depend_type, failure_strategy, warning_type,
+	warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, timeout_minutes,
+	time_zone, global_params, schedule_time, start_time, restart_time, idempotency_key, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
+
+func (i *Instance) values(idempotencyKey string) []any {
+	var key any
+	if idempotencyKey != "" {
+		key = idempotencyKey
+	}
+	return []any{
+		i.Name, i.WorkflowCode, i.WorkflowVersion, i.WorkflowName, i.ProjectCode, i.State, i.StateHistory, i.CommandType, i.CommandParam,
+		i.HistoryCmd, i.DependType, i.FailureStrategy, i.WarningType, i.WarningGroupID, i.Priority, i.WorkerGroup, i.TenantCode,
+		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.TimeoutMinutes, i.TimeZone, i.GlobalParams, i.ScheduleTime,
+		i.StartTime, i.RestartTime, key, i.StartTime, i.UpdatedAt,
+	}
+}
+
+func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error) {
+	type row struct {
+		ID   int64  `db:"id"`
+		Told string `db:"told"`
+	}
+	r, err := db.Get[row](ctx, s.db, `WITH i AS (`+insertInstance+`), c AS (
+		INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
+		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i)
+		SELECT id, CAST(pg_notify(?, CAST(id AS TEXT)) AS TEXT) AS told FROM i`,
+		append(i.values(idempotencyKey), flow.CommandStart, i.Priority.Code(), i.ExecutorID, i.StartTime, commandChannel)...)
+	return r.ID, err
+}
+
+func triggerInSteps(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error) {
+	id, err := db.Get[int64](ctx, s.db, insertInstance, i.values(idempotencyKey)...)
+	if err != nil {
+		return 0, fmt.Errorf("insert workflow instance: %w", err)
+	}
+	if err := s.command(ctx, flow.CommandStart, id, i.Priority, i.ExecutorID, i.StartTime); err != nil {
+		return 0, fmt.Errorf("insert command: %w", err)
+	}
+	return id, s.db.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+}
