@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -21,6 +22,18 @@ import (
 
 // Version of the program; a release sets it with -ldflags "-X dorado/app/boot.Version=…".
 var Version = "0.1.0-dev" //nolint:gochecknoglobals // the linker writes it
+
+// Commit is the revision that the program was built from, "" when the build did not note it.
+func Commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				return setting.Value
+			}
+		}
+	}
+	return ""
+}
 
 // localWorker is the name of the worker inside a standalone process.
 const localWorker = "local"

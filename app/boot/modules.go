@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -85,7 +86,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	m.account = account.New(account.Deps{
 		Identity: m.identity, Access: m.access, Tenants: m.tenant.Service, Site: m.site, API: m.api, Frame: m.frame, Log: c.logger,
-		Build: account.Build{Version: Version},
+		Build: account.Build{Version: Version, Commit: Commit(), Go: runtime.Version()},
 	})
 
 	m.user = user.New(user.Deps{
@@ -101,6 +102,8 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
+	m.identity.AddReferrer(projects)
+	m.user.AddReferrer(projects)
 	m.instance = instance.New(instance.Deps{
 		Services: instance.Services{
 			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng,
