@@ -24,8 +24,8 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 		return c
 	}
 	columns := []components.Column{
-		sorted("name", "name", 0), sorted("state", "state", 0), plain("progress", 2), plain("trigger", 3), plain("scheduled", 3),
-		sorted("start", "start", 1), sorted("end", "end", 3), right(plain("duration", 0)), right(plain("run_times", 3)), plain("executor", 2),
+		sorted("name", "name", 0), sorted("state", "state", 0), plain("progress", 2), plain("trigger", 3),
+		sorted("start", "start", 1), right(plain("duration", 0)), right(plain("run_times", 3)), plain("executor", 2),
 		{Label: i18n.T(ctx, "instance.field.actions"), Hidden: true},
 	}
 	if p.BatchURL != "" {

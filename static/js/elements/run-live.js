@@ -24,12 +24,16 @@ document.addEventListener('dag-states', (e) => {
 let shown = 0;
 
 /** @param {number} code */
-function show(code) {
+async function show(code) {
   if (!panel || code === shown) return;
   shown = code;
-  const url = `${/** @type {HTMLElement} */ (panel).dataset.panelUrl}?code=${code}`;
-  const htmx = /** @type {any} */ (globalThis).htmx;
-  htmx?.ajax('GET', url, { target: '#run-task', swap: 'outerMorph' });
+  const res = await fetch(`${/** @type {HTMLElement} */ (panel).dataset.panelUrl}?code=${code}`, {
+    headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': 'div#run-task', Accept: 'text/html' },
+    credentials: 'same-origin',
+  }).catch(() => null);
+  if (!res?.ok || code !== shown) return;
+  panel.innerHTML = await res.text(); // our own page's part, escaped by the server
+  /** @type {any} */ (globalThis).htmx?.process(panel);
   const address = new URL(location.href);
   address.searchParams.set('task', String(code)); // a copied link opens the same task
   history.replaceState(history.state, '', address);
@@ -40,10 +44,10 @@ function watch() {
   if (!view) return;
   view.addEventListener('select', () => {
     const [code] = view.selected;
-    if (view.selected.size === 1 && code !== undefined) show(code);
+    if (view.selected.size === 1 && code !== undefined) void show(code);
   });
   const [code] = view.selected; // the canvas chooses a failed task by itself
-  if (view.selected.size === 1 && code !== undefined) show(code);
+  if (view.selected.size === 1 && code !== undefined) void show(code);
 }
 
 if (canvas) void customElements.whenDefined('dag-editor').then(() => requestAnimationFrame(watch));
