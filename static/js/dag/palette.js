@@ -114,6 +114,7 @@ export class Palette {
     const type = b.dataset.type ?? '';
     /** @type {HTMLElement | null} */
     let ghost = null;
+    b.setPointerCapture(e.pointerId); // at once: the first move of a quick hand is already outside the button
     const move = (/** @type {PointerEvent} */ ev) => {
       if (!ghost) {
         if (Math.hypot(ev.clientX - e.clientX, ev.clientY - e.clientY) < DRAG_AFTER) return;
@@ -123,7 +124,6 @@ export class Palette {
         ghost.setAttribute('aria-hidden', 'true');
         document.body.append(ghost);
         this.dragged = true;
-        b.setPointerCapture(e.pointerId);
       }
       ghost.style.left = `${ev.clientX - 40}px`;
       ghost.style.top = `${ev.clientY - 16}px`;

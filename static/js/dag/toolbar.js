@@ -42,7 +42,7 @@ export class Toolbar {
       h('button.btn.sm', { type: 'button', 'aria-pressed': 'false', 'data-test': 'editor.view.list', onclick: () => editor.showList(true) }, icon('list'), h('span.dag-word', null, t('js.editor.view.list'))));
     this.release = h('button.btn.sm', { type: 'button', onclick: () => void toggleRelease(editor) });
     this.runButton = h('button.btn.sm', { type: 'button', 'data-test': 'editor.run', onclick: () => void openRun(editor) }, icon('play'), t('js.editor.run'));
-    const { urls } = editor.data;
+    this.versions = h('a.btn.sm', { 'data-test': 'editor.versions' }, icon('history'), h('span.dag-word', null, t('js.editor.versions')));
     this.more = iconButton(t('js.editor.more'), 'more', () => this.#more(), { 'data-test': 'editor.more', 'aria-haspopup': 'menu' });
     this.el = h('div.dag-bar', { role: 'toolbar', 'aria-label': t('js.editor.toolbar'), 'data-test': 'editor.toolbar' },
       this.name, this.tags, h('span.grow'),
@@ -52,9 +52,7 @@ export class Toolbar {
       iconButton(t('js.editor.search'), 'search', run('search'), { 'data-test': 'editor.search' }),
       iconButton(t('js.editor.variables'), 'variable', run('variables'), { 'data-test': 'editor.variables' }),
       this.problems,
-      urls.versions ? h('a.btn.sm', { href: urls.versions, 'data-test': 'editor.versions' }, icon('history'), h('span.dag-word', null, t('js.editor.versions'))) : null,
-      urls.online && urls.offline && !editor.data.instance ? this.release : null,
-      urls.run && !editor.data.instance ? this.runButton : null,
+      this.versions, this.release, this.runButton,
       ro ? null : h('span.split', null,
         h('button.btn.sm.primary', { type: 'button', 'data-test': 'editor.save', onclick: run('save') }, t('js.editor.save')),
         h('button.btn.sm.primary', { type: 'button', 'aria-label': t('js.editor.save.more'), 'aria-haspopup': 'menu', 'data-test': 'editor.save.more', onclick: () => this.#saveMenu() }, icon('down'))),
@@ -111,6 +109,12 @@ export class Toolbar {
     const online = editor.data.definition.releaseState === 'ONLINE';
     this.release.replaceChildren(icon(online ? 'power-off' : 'power'), h('span.dag-word', null, t(online ? 'js.editor.offline' : 'js.editor.online')));
     this.release.dataset.test = online ? 'editor.offline' : 'editor.online';
+    // A new workflow gets these addresses with its first save.
+    const { urls, instance } = editor.data;
+    this.versions.hidden = !urls.versions;
+    if (urls.versions) this.versions.href = urls.versions;
+    this.release.hidden = !urls.online || !urls.offline || !!instance;
+    this.runButton.hidden = !urls.run || !!instance;
     const unsaved = !editor.data.definition.code;
     this.release.setAttribute('aria-disabled', String(unsaved));
     this.release.title = unsaved ? t('js.editor.saveFirst') : '';
