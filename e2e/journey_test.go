@@ -37,6 +37,7 @@ func TestAStrangerDrawsRunsAndReadsAWorkflow(t *testing.T) {
 			editor.Add("PYTHON", -60, -120, "B", "print('this is B, in Python')")
 			editor.Add("SHELL", -60, 120, "C", "echo this is C 数据; sleep 1")
 			editor.Add("SHELL", 210, 0, "D", "printf '\\033[32mthis is D\\033[0m\\n'")
+			editor.Fit()
 			for _, edge := range [][2]string{{"A", "B"}, {"A", "C"}, {"B", "D"}, {"C", "D"}} {
 				editor.Connect(edge[0], edge[1])
 			}

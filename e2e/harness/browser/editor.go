@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -34,6 +35,11 @@ func (e Editor) Add(kind string, dx, dy float64, name, script string) {
 	toX, toY := e.See(test("editor.canvas")).Middle()
 	e.Drag(fromX, fromY, toX+dx, toY+dy)
 	e.Wait("the dropped task", `document.querySelectorAll('[data-test="editor.node"]').length === $1`, before+1)
+	if !e.Has(test("editor.panel")) {
+		x, y := e.See(test("editor.node") + "[data-sel]").Middle()
+		e.ClickAt(x, y)
+		e.ClickAt(x, y, chromedp.ClickCount(2))
+	}
 	e.See(test("editor.panel"))
 	e.Fill(test("field.name"), name)
 	e.Script(script)
@@ -61,6 +67,13 @@ func (e Editor) ClosePanel() {
 	e.Click(test("field.name")) // the code editor has a use of its own for Escape
 	e.Press(kb.Escape)
 	e.Wait("the panel to close", `document.querySelector('[data-test="editor.panel"]').hidden`)
+}
+
+// Fit brings the whole graph into view.
+func (e Editor) Fit() {
+	e.T.Helper()
+	e.Click(test("editor.fit"))
+	e.Wait("the view to come to rest", `new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))`)
 }
 
 // Connect draws an edge by dragging from one task's output to the next task's input.

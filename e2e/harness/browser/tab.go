@@ -153,17 +153,17 @@ func (t *Tab) Choose(selector, value string) {
 	}
 }
 
-// Drag presses the button at one point, moves in steps and lets go at the other.
+// Drag presses the button at one point, moves slowly at first, as a hand does, and lets go at the other.
 func (t *Tab) Drag(fromX, fromY, toX, toY float64) {
 	t.T.Helper()
 	const steps = 12
-	t.do(chromedp.MouseEvent(chromedp.MouseMoved, fromX, fromY),
-		chromedp.MouseEvent(chromedp.MousePressed, fromX, fromY, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	t.do(chromedp.MouseEvent(chromedp.MouseMoved, fromX, fromY), mouse(chromedp.MousePressed, fromX, fromY))
 	for i := range steps {
 		share := float64(i+1) / steps
-		t.do(chromedp.MouseEvent(chromedp.MouseMoved, fromX+(toX-fromX)*share, fromY+(toY-fromY)*share, chromedp.ButtonLeft))
+		share *= share
+		t.do(mouse(chromedp.MouseMoved, fromX+(toX-fromX)*share, fromY+(toY-fromY)*share))
 	}
-	t.do(chromedp.MouseEvent(chromedp.MouseReleased, toX, toY, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	t.do(mouse(chromedp.MouseReleased, toX, toY))
 }
 
 // Hover moves the pointer over an element.
