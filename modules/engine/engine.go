@@ -161,7 +161,7 @@ func (e *Engine) Nudge() { e.intake.nudge() }
 
 func (e *Engine) saver() saver {
 	if e.db.Dialect().Name() == "postgres" {
-		return &postgresSaver{name: e.cfg.Name, epoch: e.epoch, statement: pgStatement()}
+		return &postgresSaver{name: e.cfg.Name, epoch: e.epoch, statements: map[pgShape]string{}}
 	}
 	return &sqliteSaver{name: e.cfg.Name, epoch: e.epoch}
 }

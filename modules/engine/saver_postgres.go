@@ -18,10 +18,10 @@ import (
 // The fence row is locked FOR SHARE, so a successor that raises the epoch waits for a save in flight and then sees all
 // of it; a save after that finds no fence row and writes nothing.
 type postgresSaver struct {
-	name      string
-	epoch     int64
-	statement string    // pgStatement()
-	planned   *sql.Conn // the connection whose planner is set up
+	name       string
+	epoch      int64
+	statements map[pgShape]string
+	planned    *sql.Conn // the connection whose planner is set up
 }
 
 // Point updates by key must never be planned as a scan, which a fresh or fast-growing table invites.
@@ -48,19 +48,39 @@ var (
 	pgCommand = pgColumn{"command", "bigint"} // the row counts only if this command was taken; 0 = always
 )
 
-// pgStatement is the one statement of a save. Its parameters: the master's name and epoch, now, the commands, then the
-// columns of new attempts, of known attempts and of runs, each group ended by its command.
-func pgStatement() string {
-	next := 4
+// pgShape says which parts a group has. What is not there is left out of the statement: to a lone hop of a chain, the end
+// of one attempt and the beginning of the next, the unused parts would be half of its time.
+type pgShape struct{ commands, inserts, updates, runs bool }
+
+func (g *group) shape() pgShape {
+	s := pgShape{commands: len(g.commands) > 0, runs: len(g.runs) > 0}
+	for i := range g.attempts {
+		s.inserts = s.inserts || g.attempts[i].insert
+		s.updates = s.updates || !g.attempts[i].insert
+	}
+	return s
+}
+
+// pgStatement is the one statement of a save. Its parameters: the master's name and epoch; the commands; the columns of
+// new attempts and of known ones; now, and the columns of runs. With commands, each of these tables ends with the
+// command that its row depends on.
+func pgStatement(shape pgShape) string {
+	last := 2
+	param := func(kind string) string {
+		last++
+		return fmt.Sprintf("$%d::%s", last, kind)
+	}
 	rows := func(columns []pgColumn) string {
-		var arrays, names []string
-		for _, c := range append(slices.Clone(columns), pgCommand) {
-			next++
+		if shape.commands {
+			columns = append(slices.Clone(columns), pgCommand)
+		}
+		arrays, names := make([]string, len(columns)), make([]string, len(columns))
+		for i, c := range columns {
 			kind := c.kind
 			if kind == "instant" {
 				kind = "bigint"
 			}
-			arrays, names = append(arrays, fmt.Sprintf("$%d::%s[]", next, kind)), append(names, c.name)
+			arrays[i], names[i] = param(kind+"[]"), c.name
 		}
 		return "unnest(" + strings.Join(arrays, ", ") + ") AS u (" + strings.Join(names, ", ") + ")"
 	}
@@ -77,36 +97,36 @@ func pgStatement() string {
 		}
 		return strings.Join(parts, ", ")
 	}
-	name := func(c pgColumn) string { return c.name }
+	counts, taken := "", "ARRAY[]::bigint[]"
+	parts := []string{"fence AS (SELECT 1 FROM master WHERE name = $1 AND epoch = $2 FOR SHARE)"}
+	if shape.commands {
+		parts = append(parts, "taken AS (DELETE FROM command c USING fence WHERE c.id = ANY ("+param("bigint[]")+") RETURNING c.id)")
+		counts, taken = " AND (u.command = 0 OR u.command IN (SELECT id FROM taken))", "ARRAY (SELECT id FROM taken)"
+	}
+	if shape.inserts {
+		all := slices.Concat(pgAttemptIdentity, pgAttemptState)
+		parts = append(parts, "inserted AS (INSERT INTO task_instance ("+each(all, func(c pgColumn) string { return c.name })+") SELECT "+
+			each(all, value)+" FROM "+rows(all)+", fence WHERE TRUE"+counts+" ON CONFLICT (id) DO UPDATE SET "+
+			each(pgAttemptState, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name })+")")
+	}
 	assign := func(c pgColumn) string { return c.name + " = " + value(c) }
-	const counts = "(u.command = 0 OR u.command IN (SELECT id FROM taken))"
-	all := slices.Concat(pgAttemptIdentity, pgAttemptState)
-	return `WITH fence AS (
-  SELECT 1 FROM master WHERE name = $1 AND epoch = $2 FOR SHARE
-), taken AS (
-  DELETE FROM command c USING fence WHERE c.id = ANY ($4::bigint[]) RETURNING c.id
-), inserted AS (
-  INSERT INTO task_instance (` + each(all, name) + `)
-  SELECT ` + each(all, value) + ` FROM ` + rows(all) + `, fence WHERE ` + counts + `
-  ON CONFLICT (id) DO UPDATE SET ` + each(pgAttemptState, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name }) + `
-), updated AS (
-  UPDATE task_instance t SET ` + each(pgAttemptState, assign) + `
-  FROM ` + rows(slices.Concat(pgAttemptIdentity[:1], pgAttemptState)) + `, fence WHERE t.id = u.id AND ` + counts + `
-), runs AS (
-  UPDATE workflow_instance w SET
-    state = CASE WHEN u.state = 'RUNNING_EXECUTION' AND w.state IN ('READY_STOP', 'READY_PAUSE') THEN w.state ELSE u.state END,
-    state_history = u.state_history, message = u.message, end_time = ` + pgInstant("u.end_time") + `,
-    var_pool = CASE WHEN u.finished THEN u.var_pool ELSE w.var_pool END,
-    owner = $1, owner_epoch = $2, host = $1, updated_at = ` + pgInstant("$3::bigint") + `
-  FROM ` + rows(pgRun) + `, fence WHERE w.id = u.id AND ` + counts + `
-)
-SELECT (SELECT count(*) FROM fence), ARRAY (SELECT id FROM taken)`
+	if shape.updates {
+		parts = append(parts, "updated AS (UPDATE task_instance t SET "+each(pgAttemptState, assign)+" FROM "+
+			rows(slices.Concat(pgAttemptIdentity[:1], pgAttemptState))+", fence WHERE t.id = u.id"+counts+")")
+	}
+	if shape.runs {
+		parts = append(parts, `runs AS (UPDATE workflow_instance w SET
+			state = CASE WHEN u.state = 'RUNNING_EXECUTION' AND w.state IN ('READY_STOP', 'READY_PAUSE') THEN w.state ELSE u.state END,
+			state_history = u.state_history, message = u.message, end_time = `+pgInstant("u.end_time")+`,
+			var_pool = CASE WHEN u.finished THEN u.var_pool ELSE w.var_pool END,
+			owner = $1, owner_epoch = $2, host = $1, updated_at = `+pgInstant(param("bigint"))+`
+			FROM `+rows(pgRun)+`, fence WHERE w.id = u.id`+counts+`)`)
+	}
+	return "WITH " + strings.Join(parts, ",\n") + "\nSELECT (SELECT count(*) FROM fence), " + taken
 }
 
-// pgInstant turns a bigint of milliseconds, 0 for none, into an instant; exact, unlike to_timestamp.
-func pgInstant(column string) string {
-	return "CASE WHEN " + column + " = 0 THEN NULL ELSE timestamptz 'epoch' + " + column + " * interval '1 millisecond' END"
-}
+// pgInstant turns a bigint of milliseconds, 0 for none, into an instant. A double holds these exactly to the microsecond.
+func pgInstant(column string) string { return "to_timestamp(NULLIF(" + column + ", 0)::float8 / 1000)" }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {
@@ -124,26 +144,41 @@ func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now ti
 			}
 			s.planned = conn
 		}
-		stmt, err := w.Stmt(ctx, s.statement)
+		shape := g.shape()
+		text := s.statements[shape]
+		if text == "" {
+			text = pgStatement(shape)
+			s.statements[shape] = text
+		}
+		stmt, err := w.Stmt(ctx, text)
 		if err != nil {
 			return fmt.Errorf("prepare the save: %w", err)
 		}
-		taken, err = s.write(ctx, stmt, g, now)
+		taken, err = s.write(ctx, stmt, g, shape, now)
 		return err
 	})
 	return taken, err
 }
 
-func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, now time.Time) (map[int64]bool, error) {
-	commands := make([]int64, len(g.commands))
-	for i, c := range g.commands {
-		commands[i] = c.id
-	}
+func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, shape pgShape, now time.Time) (map[int64]bool, error) {
 	args := make([]any, 0, 64)
-	args = append(args, s.name, s.epoch, millis(now), pq.Array(commands))
-	args = pgAttempts(args, g.attempts, true)
-	args = pgAttempts(args, g.attempts, false)
-	args = pgRuns(args, g.runs)
+	args = append(args, s.name, s.epoch)
+	if shape.commands {
+		commands := make([]int64, len(g.commands))
+		for i, c := range g.commands {
+			commands[i] = c.id
+		}
+		args = append(args, pq.Array(commands))
+	}
+	if shape.inserts {
+		args = pgAttempts(args, g.attempts, true, shape.commands)
+	}
+	if shape.updates {
+		args = pgAttempts(args, g.attempts, false, shape.commands)
+	}
+	if shape.runs {
+		args = pgRuns(append(args, millis(now)), g.runs, shape.commands)
+	}
 	var fenced int64
 	var ids pq.Int64Array
 	if err := stmt.QueryRowContext(ctx, args...).Scan(&fenced, &ids); err != nil {
@@ -160,7 +195,7 @@ func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, now
 }
 
 // pgAttempts appends the columns of the new attempts (insert) or of the known ones.
-func pgAttempts(args []any, rows []groupedAttempt, insert bool) []any {
+func pgAttempts(args []any, rows []groupedAttempt, insert, commands bool) []any {
 	var id, run, project, taskCode, taskVersion, number, maxRetries, firstSubmit, pid, submit, due, start, end, command []int64
 	var name, taskType, workerGroup, priority, host, state, logPath, executePath, appLink, varPool, message []string
 	var exitCode []sql.NullInt64
@@ -193,12 +228,16 @@ func pgAttempts(args []any, rows []groupedAttempt, insert bool) []any {
 		args = append(args, pq.Array(run), pq.Array(project), pq.Array(taskCode), pq.Array(taskVersion), pq.Array(name), pq.Array(taskType),
 			pq.Array(number), pq.Array(maxRetries), pq.Array(workerGroup), pq.Array(priority), pq.Array(firstSubmit))
 	}
-	return append(args, pq.Array(host), pq.Array(state), pq.Array(valid), pq.Array(pid), pq.Array(exitCode), pq.Array(logPath),
+	args = append(args, pq.Array(host), pq.Array(state), pq.Array(valid), pq.Array(pid), pq.Array(exitCode), pq.Array(logPath),
 		pq.Array(executePath), pq.Array(appLink), pq.Array(varPool), pq.Array(message), pq.Array(submit), pq.Array(due), pq.Array(start),
-		pq.Array(end), pq.Array(command))
+		pq.Array(end))
+	if commands {
+		args = append(args, pq.Array(command))
+	}
+	return args
 }
 
-func pgRuns(args []any, rows []groupedRun) []any {
+func pgRuns(args []any, rows []groupedRun, commands bool) []any {
 	var id, end, command []int64
 	var state, history, message, varPool []string
 	var finished []bool
@@ -208,6 +247,10 @@ func pgRuns(args []any, rows []groupedRun) []any {
 		message, varPool, end = append(message, r.message), append(varPool, r.varPool), append(end, millis(r.end))
 		finished, command = append(finished, r.finished), append(command, r.command)
 	}
-	return append(args, pq.Array(id), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
-		pq.Array(finished), pq.Array(command))
+	args = append(args, pq.Array(id), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
+		pq.Array(finished))
+	if commands {
+		args = append(args, pq.Array(command))
+	}
+	return args
 }
