@@ -257,3 +257,5 @@ func (w *world) commands(t testing.TB, id int64) []string {
 	require.NoError(t, err)
 	return list
 }
+
+func projectDraft(name string) project.Draft { return project.Draft{Name: name} }
