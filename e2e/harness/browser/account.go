@@ -28,3 +28,6 @@ func (t *Tab) Submit() {
 
 // Test returns the selector of a control by the name it carries for tests.
 func Test(name string) string { return test(name) }
+
+// Node returns the selector of a task's card on the canvas.
+func Node(name string) string { return node(name) }

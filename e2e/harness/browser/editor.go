@@ -10,6 +10,9 @@ import (
 // test returns the selector of a control by the name it carries for tests.
 func test(name string) string { return fmt.Sprintf("[data-test=%q]", name) }
 
+// node returns the selector of a task's card. Not its text: a card's name for screen readers names its neighbours too.
+func node(name string) string { return fmt.Sprintf("[data-test='editor.node'][data-name=%q]", name) }
+
 // Editor is the workflow canvas that a tab shows.
 type Editor struct{ *Tab }
 
@@ -43,7 +46,7 @@ func (e Editor) Add(kind string, dx, dy float64, name, script string) {
 	e.See(test("editor.panel"))
 	e.Fill(test("field.name"), name)
 	e.Script(script)
-	e.See(test("editor.node"), name)
+	e.See(node(name))
 	e.ClosePanel()
 }
 
@@ -92,17 +95,17 @@ func (e Editor) Edges() int {
 	return Eval[int](e.Tab, `document.querySelectorAll('.dag-edge').length`)
 }
 
-func (e Editor) port(node, side string) (x, y float64) {
+func (e Editor) port(name, side string) (x, y float64) {
 	e.T.Helper()
-	e.See(test("editor.node"), node)
-	box := Eval[*Box](e.Tab, finder+`(() => {
-		const port = seen('[data-test="editor.node"]', $1)?.querySelector($2);
+	e.See(node(name))
+	box := Eval[*Box](e.Tab, `(() => {
+		const port = document.querySelector($1)?.querySelector($2);
 		if (!port) return null;
 		const r = port.getBoundingClientRect();
 		return {X: r.x, Y: r.y, W: r.width, H: r.height};
-	})()`, node, test("editor.port."+side))
+	})()`, node(name), test("editor.port."+side))
 	if box == nil {
-		e.T.Fatalf("task %s has no port %s", node, side)
+		e.T.Fatalf("task %s has no port %s", name, side)
 	}
 	return box.Middle()
 }
@@ -122,13 +125,13 @@ func (e Editor) Save(name string, online bool) {
 }
 
 // State returns the state that a task's card shows in a run, as data-state says it.
-func (e Editor) State(node string) string {
+func (e Editor) State(name string) string {
 	e.T.Helper()
-	return Eval[string](e.Tab, finder+`seen('[data-test="editor.node"]', $1)?.dataset.state ?? ''`, node)
+	return Eval[string](e.Tab, "document.querySelector($1)?.dataset.state ?? ''", node(name))
 }
 
 // WaitState waits until a task's card shows a kind of state (success, running, failed, …).
-func (e Editor) WaitState(node, kind string) {
+func (e Editor) WaitState(name, kind string) {
 	e.T.Helper()
-	e.Wait(node+" to be "+kind, finder+`seen('[data-test="editor.node"]', $1)?.dataset.state === $2`, node, kind)
+	e.Wait(name+" to be "+kind, "document.querySelector($1)?.dataset.state === $2", node(name), kind)
 }

@@ -37,10 +37,10 @@ func (t *Tab) WaitRun(state string) {
 }
 
 // OpenLog selects a task of a run and follows the link to its log.
-func (e Editor) OpenLog(node string) {
+func (e Editor) OpenLog(name string) {
 	e.T.Helper()
-	e.Click(test("editor.node"), node)
-	e.WaitText(test("run.panel"), node)
+	e.Click(node(name))
+	e.WaitText(test("run.panel")+" h2", name)
 	e.Click(test("panel.log"))
 	e.WaitPath("/log")
 	e.See(test("log.body"))
