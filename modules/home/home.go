@@ -63,7 +63,9 @@ func periods() []period {
 		{"today", func(now time.Time) time.Time {
 			return time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 		}},
-		{"24h", back(1)}, {"7d", back(7)}, {"30d", back(30)},
+		{"24h", back(1)},
+		{"7d", back(7)},
+		{"30d", back(30)},
 	}
 }
 
