@@ -42,7 +42,7 @@ func (p pages) gantt(ctx context.Context, d *Detail) view.Gantt {
 	if len(nodes) > ganttRows {
 		nodes = nodes[:ganttRows]
 	}
-	length := max(to.Sub(from), time.Second)
+	length := max(to.Sub(from), 100*time.Millisecond)
 	x := func(t time.Time) float64 {
 		return ganttLeft + (ganttRight-ganttLeft)*float64(min(max(t.Sub(from), 0), length))/float64(length)
 	}
@@ -105,10 +105,10 @@ func began(n *Node) time.Time {
 // step is a round length that cuts the axis into at most nine.
 func step(length time.Duration) time.Duration {
 	for _, s := range []time.Duration{
-		200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
+		20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
 		2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 	} {
-		if length/s <= 8 {
+		if length <= 8*s && (s >= time.Second || length <= time.Second) { // labels have no fractions of seconds
 			return s
 		}
 	}

@@ -430,8 +430,10 @@ func (p pages) eventsTab(ctx context.Context, d *Detail) ([]view.Event, error) {
 				continue
 			}
 			e := view.Event{At: at, State: h.State, Text: h.Desc}
-			if key := "instance.trigger." + h.Desc; i18n.Has(key) {
-				e.Text = i18n.T(ctx, key)
+			for _, kind := range []string{"instance.trigger.", "instance.because."} {
+				if key := kind + strings.ReplaceAll(h.Desc, " ", "_"); i18n.Has(key) {
+					e.Text = i18n.T(ctx, key)
+				}
 			}
 			out = append(out, e)
 		}

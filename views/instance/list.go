@@ -25,7 +25,7 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 	}
 	columns := []components.Column{
 		sorted("name", "name", 0), sorted("state", "state", 0), plain("progress", 2), plain("trigger", 3),
-		sorted("start", "start", 1), right(plain("duration", 0)), right(plain("run_times", 3)), plain("executor", 2),
+		sorted("start", "start", 1), right(plain("duration", 1)), right(plain("run_times", 3)), plain("executor", 2),
 		{Label: i18n.T(ctx, "instance.field.actions"), Hidden: true},
 	}
 	if p.BatchURL != "" {

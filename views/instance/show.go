@@ -64,7 +64,7 @@ func (p TasksPage) columns(ctx context.Context) []components.Column {
 	actions.Hidden = true
 	return []components.Column{
 		sorted("name", "task", 0), plain("instance", 1), sorted("state", "state", 0), plain("attempt", 2), plain("executor", 3), plain("host", 3),
-		sorted("submit", "submit", 3), sorted("start", "start", 2), sorted("end", "end", 3), duration, actions,
+		sorted("submit", "submit", 3), sorted("start", "start", 2), duration, actions,
 	}
 }
 
