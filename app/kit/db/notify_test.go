@@ -94,7 +94,7 @@ func TestListenerComesBackAfterALostConnectionAndAsksForARescan(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, next(t, got))
 	require.NoError(t, d.Notify(t.Context(), "work", "again"))
-	for next(t, got) != "again" { //nolint:revive // skips further requests for a rescan
+	for next(t, got) != "again" { // skips further requests for a rescan
 	}
 }
 

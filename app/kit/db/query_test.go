@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -215,7 +214,7 @@ func TestOpenExplainsWhatIsWrongWithoutThePassword(t *testing.T) {
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), "hunter2")
 		require.NotContains(t, err.Error(), "hun%ter2")
-		require.False(t, strings.Contains(err.Error(), "%!"), err)
+		require.NotContains(t, err.Error(), "%!")
 	}
 	_, err := db.Open(t.Context(), db.Config{URL: "postgres://u:x@127.0.0.1:1/db?sslmode=disable"}, slog.New(slog.DiscardHandler))
 	require.True(t, db.Unavailable(err), "nobody listens: worth trying again")

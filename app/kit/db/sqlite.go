@@ -104,12 +104,12 @@ func sqliteConflict(err error) (string, bool) {
 	if e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return table + "_pkey", true
 	}
-	name := "uq_" + table
+	name := []string{"uq", table}
 	for _, c := range columns {
 		_, column, _ := strings.Cut(c, ".")
-		name += "_" + column
+		name = append(name, column)
 	}
-	return name, true
+	return strings.Join(name, "_"), true
 }
 
 func sqliteForeignKey(err error) bool {

@@ -114,7 +114,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is a fault of the same kind and key.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is compares one link of the chain; errors.Is walks it
+	t, ok := target.(*Error) // one link of the chain; errors.Is walks it
 	return ok && t.Kind == e.Kind && t.Key == e.Key
 }
 

@@ -65,8 +65,9 @@ func TestConcurrentCodesNeverRepeat(t *testing.T) {
 
 func TestMachineIsStableAndSmall(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, ids.Machine("host", "12"), ids.Machine("host", "12"))
-	for _, h := range strings.Split("a b c d e f g h", " ") {
+	first, again := ids.Machine("host", "12"), ids.Machine("host", "12")
+	require.Equal(t, first, again)
+	for h := range strings.SplitSeq("a b c d e f g h", " ") {
 		m := ids.Machine(h)
 		require.GreaterOrEqual(t, m, 0)
 		require.Less(t, m, 32)

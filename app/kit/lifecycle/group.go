@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -107,8 +108,8 @@ func (g *Group) Run(ctx context.Context) error {
 	if g.cause != nil {
 		errs = append([]error{g.cause}, errs...)
 	}
-	for i := len(started) - 1; i >= 0; i-- {
-		if err := g.stop(base, started[i]); err != nil {
+	for _, r := range slices.Backward(started) {
+		if err := g.stop(base, r); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -148,7 +149,7 @@ func (g *Group) start(starting, base context.Context, s Service) (*running, erro
 		if cause == nil {
 			cause = ErrReturned
 		}
-		g.log.Error("a service crashed", "service", s.Name, "error", cause)
+		g.log.ErrorContext(ctx, "a service crashed", "service", s.Name, "error", cause)
 		g.Stop(fmt.Errorf("%s crashed: %w", s.Name, cause))
 	}()
 	return r, nil
@@ -183,7 +184,7 @@ func (g *Group) stop(base context.Context, r *running) error {
 			errs = append(errs, fmt.Errorf("%s did not end within %s", r.Name, r.Drain))
 		}
 	}
-	g.log.Debug("stopped", "service", r.Name, "took", time.Since(began))
+	g.log.DebugContext(ctx, "stopped", "service", r.Name, "took", time.Since(began))
 	return errors.Join(errs...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -47,8 +48,8 @@ func identifyClient(trusted []netip.Prefix) func(http.Handler) http.Handler {
 
 func forwarded(r *http.Request, trusted []netip.Prefix, fallback string) string {
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := strings.TrimSpace(hops[i])
+	for _, hop := range slices.Backward(hops) {
+		hop = strings.TrimSpace(hop)
 		if _, err := netip.ParseAddr(hop); err != nil {
 			return fallback
 		}

@@ -96,7 +96,7 @@ func (e eventsResponse) respond(s *Site, w http.ResponseWriter, r *http.Request)
 
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	stop := context.AfterFunc(s.closing, cancel)
+	stop := context.AfterFunc(s.closing, cancel) //nolint:contextcheck // a stream ends with its request or with the server
 	defer stop()
 
 	out := &Stream{ctx: ctx, w: w, flush: http.NewResponseController(w), last: r.Header.Get("Last-Event-ID")}
@@ -104,7 +104,7 @@ func (e eventsResponse) respond(s *Site, w http.ResponseWriter, r *http.Request)
 		out.last = r.URL.Query().Get("last_event_id")
 	}
 	if err := out.write([]byte(": open\n\n")); err != nil {
-		return nil //nolint:nilerr // the browser has gone
+		return nil // the browser has gone
 	}
 	beat := make(chan struct{})
 	go func() {

@@ -109,7 +109,7 @@ func NewSite(o Options) (*Site, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.closing == nil {
-		s.closing = context.Background()
+		s.closing = context.Background() //nolint:forbidigo // nobody says when the server closes: never
 	}
 	return s, nil
 }

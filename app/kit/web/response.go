@@ -128,7 +128,7 @@ func (d *RedirectResponse) Into(id string) *RedirectResponse {
 	return d
 }
 
-func (d *RedirectResponse) respond(_ *Site, w http.ResponseWriter, r *http.Request) error {
+func (d *RedirectResponse) respond(_ *Site, w http.ResponseWriter, r *http.Request) error { //nolint:unparam // Response asks for it
 	target := localPath(d.target, "/")
 	switch {
 	case scripted(r) && d.part != "":

@@ -86,7 +86,7 @@ func TestTheEnvelopeHasExactlyFiveKeysAndNoSpaces(t *testing.T) {
 		r.Get("/bare", a.OK(10000, func(*http.Request, *dsapi.Params) (any, error) { return dsapi.Bare{Value: []int{1}}, nil }))
 	})
 	w := call(t, h, http.MethodGet, "/ok", "")
-	require.Equal(t, `{"code":0,"msg":"success","data":null,"failed":false,"success":true}`, w.Body.String())
+	require.Equal(t, `{"code":0,"msg":"success","data":null,"failed":false,"success":true}`, w.Body.String()) //nolint:testifylint // order and spaces count
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	w = call(t, h, http.MethodPost, "/made/", "")
 	require.Equal(t, http.StatusCreated, w.Code, "a trailing slash is ignored")
