@@ -75,7 +75,7 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 			}
 			services.Add(workerService(cfg, worker))
 		} else {
-			service, err := workerListener(cfg, logger, eng)
+			service, err := workerListener(ctx, cfg, logger, eng)
 			if err != nil {
 				return errors.Join(err, c.close())
 			}
@@ -106,12 +106,12 @@ func workerService(cfg config.Config, worker *executor.Executor) lifecycle.Servi
 	return lifecycle.Service{Name: "worker", Drain: cfg.Worker.DrainTimeout + time.Minute, Run: worker.Run}
 }
 
-func workerListener(cfg config.Config, logger *slog.Logger, eng *engine.Engine) (lifecycle.Service, error) {
-	listener, err := rpc.Listen(cfg.Cluster.Listen, rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}, logger)
+func workerListener(ctx context.Context, cfg config.Config, logger *slog.Logger, eng *engine.Engine) (lifecycle.Service, error) {
+	listener, err := rpc.Listen(ctx, cfg.Cluster.Listen, rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}, logger)
 	if err != nil {
 		return lifecycle.Service{}, err
 	}
-	logger.Info("expecting workers", "address", listener.Addr())
+	logger.InfoContext(ctx, "expecting workers", "address", listener.Addr())
 	return lifecycle.Service{
 		Name: "worker listener",
 		Run:  func(ctx context.Context) error { return listener.Serve(ctx, eng.ServeStream) },

@@ -174,9 +174,9 @@ func (m *modules) runHistory(ctx context.Context, codes []int64) (map[int64][]wo
 // background is what modules do besides serving, until ctx ends.
 func (m *modules) background(ctx context.Context, logger *slog.Logger) {
 	if err := m.instance.Listen(ctx); err != nil {
-		logger.Warn("no notifications of changed runs; pages look for themselves", "error", err)
+		logger.WarnContext(ctx, "no notifications of changed runs; pages look for themselves", "error", err)
 	}
 	if err := m.identity.Run(ctx); err != nil && ctx.Err() == nil {
-		logger.Warn("clean-up of sessions ended", "error", err)
+		logger.WarnContext(ctx, "clean-up of sessions ended", "error", err)
 	}
 }

@@ -56,11 +56,11 @@ type Listener struct {
 }
 
 // Listen opens addr for workers. An empty secret is refused: anybody could then run programs on every worker.
-func Listen(addr string, cfg Config, logger *slog.Logger) (*Listener, error) {
+func Listen(ctx context.Context, addr string, cfg Config, logger *slog.Logger) (*Listener, error) {
 	if len(cfg.Secret) == 0 {
 		return nil, errors.New("rpc: the cluster secret is empty; set cluster.secret to the same text on masters and workers")
 	}
-	inner, err := net.Listen("tcp", addr)
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for workers on %s: %w", addr, err)
 	}
