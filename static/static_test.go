@@ -105,7 +105,7 @@ func TestVendoredFilesAreTheRecordedOnes(t *testing.T) {
 		require.Equalf(t, r.SHA256, hex.EncodeToString(sum[:]), "%s was changed by hand", r.File)
 		require.NotEmptyf(t, r.Source, "%s", r.File)
 		for _, p := range r.Packages {
-			require.Regexpf(t, regexp.MustCompile(`^@?[\w./-]+@\d+\.\d+\.\d+$`), p, "%s", r.File)
+			require.Regexpf(t, `^@?[\w./-]+@\d+\.\d+\.\d+$`, p, "%s", r.File)
 			name := p[:strings.LastIndex(p, "@")]
 			text := strings.ReplaceAll(strings.TrimPrefix(name, "@"), "/", "-") + ".txt"
 			require.FileExistsf(t, filepath.Join("vendor", "licences", text), "licence text of %s", p)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -90,9 +91,7 @@ func (s *settings) load(cmd *cobra.Command, extra map[string]string) (config.Con
 			set[key] = *value
 		}
 	}
-	for key, value := range extra {
-		set[key] = value
-	}
+	maps.Copy(set, extra)
 	for _, entry := range s.set {
 		key, value, ok := strings.Cut(entry, "=")
 		if !ok {

@@ -35,9 +35,7 @@ func hiddenQuery(q url.Values, without ...string) []pair {
 
 func withQuery(path string, q url.Values, set map[string]string) string {
 	next := url.Values{}
-	for k, v := range q {
-		next[k] = v
-	}
+	maps.Copy(next, q)
 	for k, v := range set {
 		next.Set(k, v)
 	}

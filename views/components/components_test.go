@@ -63,7 +63,9 @@ func TestComponentsLookAsReviewed(t *testing.T) {
 		"button-icon":     {component: components.IconButton(components.ButtonProps{Label: "Run etl", Icon: "play", Small: true})},
 		"post":            {component: components.PostButton(components.PostProps{URL: "/online", Fields: map[string]string{"b": "2", "a": "1"}, Target: "list", Button: components.ButtonProps{Text: "Online"}})},
 		"menu": {component: components.Menu(components.MenuProps{ID: "m", Label: "More", Items: []components.MenuItem{
-			{Label: "Edit", Icon: "edit", URL: "/edit", Dialog: true}, {Label: "Copy", URL: "/copy", Disabled: "not now"}, {Separator: true},
+			{Label: "Edit", Icon: "edit", URL: "/edit", Dialog: true},
+			{Label: "Copy", URL: "/copy", Disabled: "not now"},
+			{Separator: true},
 			{Label: "Delete", URL: "/delete", Post: true, Danger: true},
 		}})},
 		"input":    {component: components.TextInput(components.FieldProps{Name: "code", Label: "Code", Value: `a"b<c`, Hint: "Letters", Required: true, MaxLength: 64})},
