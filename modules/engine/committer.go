@@ -185,14 +185,14 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 			}
 			return nil
 		case !db.Unavailable(err):
-			c.logger.Error("a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
+			c.logger.ErrorContext(ctx, "a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
 			if changes[0].lost != nil {
 				changes[0].lost()
 			}
 			return nil
 		}
 		doubt = true
-		c.logger.Warn("database unavailable; the save is tried again", "changes", len(changes), "error", err)
+		c.logger.WarnContext(ctx, "database unavailable; the save is tried again", "changes", len(changes), "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -130,7 +130,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	})
 	for _, s := range e.shards {
-		loops.Go(func() { _ = s.loop(work) })
+		loops.Go(func() { s.loop(work) })
 	}
 	loops.Go(func() { _ = e.timers.run(work) })
 	loops.Go(func() { e.publishLoop(work) })
@@ -139,7 +139,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	} else {
 		close(e.adopted)
 		if err := e.db.Listen(work, CommandChannel, func(string) { e.intake.nudge() }); err != nil {
-			e.logger.Warn("no notifications; commands are found by polling", "error", err)
+			e.logger.WarnContext(work, "no notifications; commands are found by polling", "error", err)
 		}
 		loops.Go(func() { _ = e.intake.run(work) })
 	}
@@ -179,7 +179,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 		switch {
 		case err == nil:
 		case permanent(err):
-			e.logger.Error("a workflow instance cannot be carried on", "workflow_instance_id", row.ID, "error", err)
+			e.logger.ErrorContext(ctx, "a workflow instance cannot be carried on", "workflow_instance_id", row.ID, "error", err)
 			if err := e.store.fail(ctx, row.ID, err); err != nil {
 				return err
 			}
@@ -201,7 +201,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 		e.expect(worker, attempts)
 	}
 	if len(rows) > 0 {
-		e.logger.Info("carrying on what was unfinished", "workflow_instances", len(rows))
+		e.logger.InfoContext(ctx, "carrying on what was unfinished", "workflow_instances", len(rows))
 	}
 	return nil
 }
@@ -270,7 +270,7 @@ func (e *Engine) publishLoop(ctx context.Context) {
 		clear(e.unpublished)
 		e.publishMu.Unlock()
 		if err := e.db.Notify(ctx, ChangeChannel, payload.String()); err != nil && !errors.Is(err, context.Canceled) {
-			e.logger.Debug("tell pages of changes", "error", err)
+			e.logger.DebugContext(ctx, "tell pages of changes", "error", err)
 		}
 		select {
 		case <-time.After(publishEvery):

@@ -169,8 +169,10 @@ func (w *worker) serve() {
 		}
 		for _, id := range frame.GetKill().GetIds() {
 			w.killed[id] = true
-			reports = append(reports, &doradov1.Report{Id: id, Seq: 1, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_KILLED,
-				WorkflowInstanceId: w.runOf(id), EndMs: time.Now().UnixMilli()})
+			reports = append(reports, &doradov1.Report{
+				Id: id, Seq: 1, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_KILLED,
+				WorkflowInstanceId: w.runOf(id), EndMs: time.Now().UnixMilli(),
+			})
 		}
 		for _, a := range frame.GetAck().GetItems() {
 			w.acked[a.GetId()] = true

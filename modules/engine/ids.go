@@ -72,7 +72,7 @@ func (b *idBlock) refill() {
 	size := b.size
 	go func() {
 		for {
-			ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+			ctx, cancel := context.WithTimeout(context.Background(), saveTimeout) //nolint:forbidigo // a run that waits for an id gets it even while the engine stops
 			first, err := b.fetch(ctx, size)
 			cancel()
 			if err == nil {

@@ -61,7 +61,7 @@ func (i *intake) run(ctx context.Context) error {
 	defer poll.Stop()
 	for {
 		if err := i.takeAll(ctx); err != nil && ctx.Err() == nil {
-			i.logger.Warn("read commands; tried again soon", "error", err)
+			i.logger.WarnContext(ctx, "read commands; tried again soon", "error", err)
 			select {
 			case <-time.After(200 * time.Millisecond):
 				continue
@@ -133,7 +133,7 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 		if !permanent(err) {
 			return err
 		}
-		i.logger.Error("a command cannot be carried out", "workflow_instance_id", row.ID, "command", row.Type, "error", err)
+		i.logger.ErrorContext(ctx, "a command cannot be carried out", "workflow_instance_id", row.ID, "command", row.Type, "error", err)
 		return i.reject(ctx, row, err)
 	case flow.CommandTakeOver, flow.CommandSerialWait, flow.CommandExecuteTask, flow.CommandDynamicChild:
 	}

@@ -32,20 +32,44 @@ type pgColumn struct{ name, kind string }
 
 var (
 	pgAttemptIdentity = []pgColumn{
-		{"id", "bigint"}, {"workflow_instance_id", "bigint"}, {"project_code", "bigint"}, {"task_code", "bigint"},
-		{"task_version", "int"}, {"name", "text"}, {"task_type", "text"}, {"attempt", "int"}, {"max_retry_times", "int"},
-		{"worker_group", "text"}, {"priority", "text"}, {"first_submit_time", "instant"},
+		{"id", "bigint"},
+		{"workflow_instance_id", "bigint"},
+		{"project_code", "bigint"},
+		{"task_code", "bigint"},
+		{"task_version", "int"},
+		{"name", "text"},
+		{"task_type", "text"},
+		{"attempt", "int"},
+		{"max_retry_times", "int"},
+		{"worker_group", "text"},
+		{"priority", "text"},
+		{"first_submit_time", "instant"},
 	}
 	pgAttemptState = []pgColumn{
-		{"host", "text"}, {"state", "text"}, {"valid", "bool"}, {"pid", "int"}, {"exit_code", "int"}, {"log_path", "text"},
-		{"execute_path", "text"}, {"app_link", "text"}, {"var_pool", "text"}, {"message", "text"}, {"submit_time", "instant"},
-		{"due_time", "instant"}, {"start_time", "instant"}, {"end_time", "instant"},
+		{"host", "text"},
+		{"state", "text"},
+		{"valid", "bool"},
+		{"pid", "int"},
+		{"exit_code", "int"},
+		{"log_path", "text"},
+		{"execute_path", "text"},
+		{"app_link", "text"},
+		{"var_pool", "text"},
+		{"message", "text"},
+		{"submit_time", "instant"},
+		{"due_time", "instant"},
+		{"start_time", "instant"},
+		{"end_time", "instant"},
 	}
 	pgRun = []pgColumn{
-		{"id", "bigint"}, {"state", "text"}, {"state_history", "text"}, {"message", "text"}, {"var_pool", "text"},
-		{"end_time", "instant"}, {"finished", "bool"},
+		{"id", "bigint"},
+		{"state", "text"},
+		{"state_history", "text"},
+		{"message", "text"},
+		{"var_pool", "text"},
+		{"end_time", "instant"},
+		{"finished", "bool"},
 	}
-	pgCommand = pgColumn{"command", "bigint"} // the row counts only if this command was taken; 0 = always
 )
 
 // pgShape says which parts a group has. What is not there is left out of the statement: to a lone hop of a chain, the end
@@ -72,7 +96,7 @@ func pgStatement(shape pgShape) string {
 	}
 	rows := func(columns []pgColumn) string {
 		if shape.commands {
-			columns = append(slices.Clone(columns), pgCommand)
+			columns = append(slices.Clone(columns), pgColumn{"command", "bigint"}) // a row counts only if its command was taken; 0 = always
 		}
 		arrays, names := make([]string, len(columns)), make([]string, len(columns))
 		for i, c := range columns {

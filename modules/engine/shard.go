@@ -81,12 +81,12 @@ func (s *shard) postAll(all []message) {
 }
 
 // loop handles messages until ctx ends.
-func (s *shard) loop(ctx context.Context) error {
+func (s *shard) loop(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		s.mu.Lock()
 		batch := s.inbox

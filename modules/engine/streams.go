@@ -31,7 +31,7 @@ func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
 	}
 	hello := frame.GetHello()
 	if why := e.objection(hello); why != "" {
-		e.logger.Warn("a worker is turned away", "worker", hello.GetWorker(), "reason", why)
+		e.logger.WarnContext(ctx, "a worker is turned away", "worker", hello.GetWorker(), "reason", why)
 		_ = stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Refused{Refused: &doradov1.Refused{Reason: why}}})
 		stream.Close()
 		return
@@ -68,7 +68,7 @@ func (e *Engine) serveControl(ctx context.Context, hello *doradov1.Hello, stream
 	defer cancel()
 	out := newOutbox(stream)
 	w := e.fleet.join(hello, out)
-	e.logger.Info("worker connected", "worker", w.name, "slots", w.slots, "groups", w.groups)
+	e.logger.InfoContext(ctx, "worker connected", "worker", w.name, "slots", w.slots, "groups", w.groups)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -88,14 +88,14 @@ func (e *Engine) serveControl(ctx context.Context, hello *doradov1.Hello, stream
 		case *doradov1.WorkerFrame_Heartbeat:
 			e.fleet.heartbeat(w, body.Heartbeat)
 		default:
-			e.logger.Debug("a frame that does not belong on a control stream", "worker", w.name)
+			e.logger.DebugContext(ctx, "a frame that does not belong on a control stream", "worker", w.name)
 		}
 	}
 	cancel()
 	out.close()
 	<-done
 	if held, gone := e.fleet.leave(w); gone {
-		e.logger.Warn("worker disconnected", "worker", w.name, "held", len(held))
+		e.logger.WarnContext(ctx, "worker disconnected", "worker", w.name, "held", len(held))
 		e.expect(w.name, held)
 	}
 }

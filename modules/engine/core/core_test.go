@@ -237,8 +237,10 @@ func TestLateAndRepeatedReportsChangeNothing(t *testing.T) {
 	for _, ev := range []core.Event{
 		core.Started{Node: a.Node, ID: a.ID, At: w.now},
 		core.Finished{Started: core.Started{Node: a.Node, ID: a.ID}, Outcome: flow.TaskFailure},
-		core.Lost{Node: a.Node, ID: a.ID}, core.Refused{Node: a.Node, ID: a.ID},
-		core.Finished{Started: core.Started{Node: 99, ID: 1}}, core.Alarm{Node: -1},
+		core.Lost{Node: a.Node, ID: a.ID},
+		core.Refused{Node: a.Node, ID: a.ID},
+		core.Finished{Started: core.Started{Node: 99, ID: 1}},
+		core.Alarm{Node: -1},
 	} {
 		out := w.run.Advance(ev, w.now)
 		require.Empty(t, out.Changed)
