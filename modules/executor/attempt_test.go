@@ -100,8 +100,10 @@ func TestOutParametersComeFromTheChildsPartOfTheLog(t *testing.T) {
 	params := map[string]any{
 		"rawScript": "echo '${setValue(rows=7)} #{setValue(hidden=1)}'; printf '#{setValue(text=a\nb)}'",
 		"localParams": []map[string]string{
-			{"prop": "rows", "direct": "OUT", "type": "INTEGER"}, {"prop": "text", "direct": "OUT", "type": "VARCHAR"},
-			{"prop": "silent", "direct": "OUT", "type": "VARCHAR", "value": "standard"}, {"prop": "in", "direct": "IN", "type": "VARCHAR"},
+			{"prop": "rows", "direct": "OUT", "type": "INTEGER"},
+			{"prop": "text", "direct": "OUT", "type": "VARCHAR"},
+			{"prop": "silent", "direct": "OUT", "type": "VARCHAR", "value": "standard"},
+			{"prop": "in", "direct": "IN", "type": "VARCHAR"},
 		},
 	}
 	ok := newTask("SHELL", params)

@@ -265,7 +265,7 @@ func startWith(t testing.TB, cfg Config, c Catalog, masters ...*scripted) *worke
 // self is the tenant that needs no switch.
 const self = "root"
 
-var lastID atomic.Int64 //nolint:gochecknoglobals // numbers that differ between tests that run side by side
+var lastID atomic.Int64 // numbers that differ between tests that run side by side
 
 func shellTask(script string) *doradov1.Task {
 	return newTask("SHELL", map[string]any{"rawScript": script})
@@ -297,7 +297,7 @@ func osUser(t testing.TB) string {
 	name := "dorado" + strconv.Itoa(os.Getpid()) + "x" + strconv.FormatInt(lastID.Add(1), 10)
 	out, err := exec.CommandContext(t.Context(), "useradd", "-m", name).CombinedOutput()
 	require.NoError(t, err, string(out))
-	t.Cleanup(func() { _ = exec.Command("userdel", "-r", name).Run() }) //nolint:noctx // the test's context is over
+	t.Cleanup(func() { _ = exec.Command("userdel", "-r", name).Run() }) // the test's context is over
 	return name
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -230,14 +231,14 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 			return command{}, nil, err
 		}
 		if memory = shell; shell == "" {
-			c.argv = append(program, file)
+			c.argv = slices.Concat(program, []string{file})
 			return c, func() {}, nil
 		}
 	}
 	if c.script, err = sealedFile(memory); err != nil {
 		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
 	}
-	c.argv = append(program, "/dev/fd/3")
+	c.argv = slices.Concat(program, []string{"/dev/fd/3"})
 	return c, func() { _ = unix.Close(c.script) }, nil
 }
 
@@ -333,8 +334,8 @@ func noNUL(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 // envValue returns the value of name, the last one set.
 func envValue(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if k, v, ok := strings.Cut(env[i], "="); ok && k == name {
+	for _, entry := range slices.Backward(env) {
+		if k, v, ok := strings.Cut(entry, "="); ok && k == name {
 			return v
 		}
 	}

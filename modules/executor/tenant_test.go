@@ -21,7 +21,7 @@ func TestAnAttemptIsItsTenant(t *testing.T) {
 	name := osUser(t)
 	group := name + "g"
 	require.NoError(t, exec.CommandContext(t.Context(), "groupadd", "-U", name, group).Run())
-	t.Cleanup(func() { _ = exec.Command("groupdel", group).Run() }) //nolint:noctx // the test's context is over
+	t.Cleanup(func() { _ = exec.Command("groupdel", group).Run() }) // the test's context is over
 	m := newScripted(t, "m")
 	w := startWorker(t, testConfig(t), m)
 	job := shellTask("id -un; id -Gn; echo $HOME $USER $LOGNAME; touch mine && stat -c '%U %a' . mine; cat /etc/shadow")
@@ -90,7 +90,7 @@ func TestAMissingTenantIsCreatedOnlyWhenThatIsAllowed(t *testing.T) {
 		t.Skip("needs root")
 	}
 	name := fmt.Sprintf("dorado%dnew", os.Getpid())
-	t.Cleanup(func() { _ = exec.Command("userdel", "-r", name).Run() }) //nolint:noctx // the test's context is over
+	t.Cleanup(func() { _ = exec.Command("userdel", "-r", name).Run() }) // the test's context is over
 	cfg := testConfig(t)
 	_, _, err := newUsers(cfg).resolve(t.Context(), name)
 	require.ErrorContains(t, err, "no such operating-system user")
@@ -138,7 +138,7 @@ func TestUnderSudoTheTenantOwnsEverythingAndCanBeKilled(t *testing.T) {
 	m := newScripted(t, "m")
 	cfg := testConfig(t)
 	// The tenant must be able to reach the directory by its path.
-	base, err := os.MkdirTemp("", "dorado-sudo")
+	base, err := os.MkdirTemp("", "dorado-sudo") //nolint:usetesting // others may not enter what lies around t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	require.NoError(t, os.Chmod(base, 0o755))
@@ -226,7 +226,7 @@ func TestAnOrdinaryWorkerBecomesItsTenantsThroughSudo(t *testing.T) {
 	rule := "/etc/sudoers.d/" + me
 	require.NoError(t, os.WriteFile(rule, []byte(me+" ALL=("+tenant+") NOPASSWD: ALL\n"), 0o440))
 	t.Cleanup(func() { _ = os.Remove(rule); _ = os.Remove("/tmp/" + tenant + ".pid") })
-	dir, err := os.MkdirTemp("", "dorado-sudo")
+	dir, err := os.MkdirTemp("", "dorado-sudo") //nolint:usetesting // others may not enter what lies around t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o755))

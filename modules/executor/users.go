@@ -197,7 +197,7 @@ func (u *users) groups(name string, primary uint32) ([]uint32, error) {
 		if len(fields) < 4 || !slices.Contains(strings.Split(fields[3], ","), name) {
 			continue
 		}
-		if gid, err := strconv.ParseUint(fields[2], 10, 32); err == nil && uint32(gid) != primary {
+		if gid, err := strconv.ParseUint(fields[2], 10, 32); err == nil && gid != uint64(primary) {
 			groups = append(groups, uint32(gid))
 		}
 	}
@@ -227,7 +227,7 @@ func getent(ctx context.Context, name string) (account, error) {
 	a.groups = []uint32{a.gid}
 	if out, err := exec.CommandContext(ctx, "getent", "initgroups", name).Output(); err == nil {
 		for _, g := range strings.Fields(string(out))[1:] {
-			if gid, err := strconv.ParseUint(g, 10, 32); err == nil && uint32(gid) != a.gid {
+			if gid, err := strconv.ParseUint(g, 10, 32); err == nil && gid != uint64(a.gid) {
 				a.groups = append(a.groups, uint32(gid))
 			}
 		}
