@@ -233,8 +233,8 @@ func (g *Graph) Scope(start []int64, d TaskDependType) ([]bool, error) {
 
 // growBack adds all ancestors of the nodes in the set.
 func (g *Graph) growBack(in []bool) {
-	for i := len(in) - 1; i >= 0; i-- {
-		if in[i] {
+	for i, found := range slices.Backward(in) { // reads each when it gets there
+		if found {
 			for _, p := range g.Pred[i] {
 				in[p] = true
 			}

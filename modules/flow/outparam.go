@@ -78,7 +78,7 @@ func (s *OutScanner) Write(chunk []byte) (int, error) {
 // seek looks for the next marker and returns what follows it.
 func (s *OutScanner) seek(chunk []byte) []byte {
 	if len(s.tail) > 0 {
-		joined := append(s.tail, chunk[:min(len(chunk), outMarkerLen-1)]...)
+		joined := append(s.tail, chunk[:min(len(chunk), outMarkerLen-1)]...) //nolint:gocritic // it borrows the spare room of the tail, which is written anew below
 		if at := marker(joined); at >= 0 {
 			used := at + outMarkerLen - len(s.tail)
 			s.open()

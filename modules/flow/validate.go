@@ -100,7 +100,6 @@ func HasErrors(problems []Problem) bool {
 type validator struct {
 	def      *Definition
 	byCode   map[int64]*Task
-	unique   bool // task codes
 	problems []Problem
 }
 

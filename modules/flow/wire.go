@@ -181,8 +181,7 @@ func unwrap(path, text string) (json.RawMessage, error) {
 }
 
 func syntax(err error) string {
-	var bad *json.SyntaxError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("is not JSON: %s (at byte %d)", bad.Error(), bad.Offset)
 	}
 	return "is not JSON: " + err.Error()
@@ -269,8 +268,7 @@ func (o *object) params(field string) json.RawMessage {
 	}
 	raw, err := unwrap(o.path+"."+field, string(raw))
 	if err != nil {
-		var wire *WireError
-		if errors.As(err, &wire) {
+		if wire, ok := errors.AsType[*WireError](err); ok {
 			o.fail(field, wire.Reason)
 		}
 		return nil

@@ -200,8 +200,8 @@ func (l *layered) join(a, b int32) {
 func (l *layered) firstOrder() {
 	seen := make([]bool, len(l.v))
 	var stack []int32
-	for i := len(l.v) - 1; i >= 0; i-- {
-		if len(l.v[i].in) == 0 {
+	for i, v := range slices.Backward(l.v) {
+		if len(v.in) == 0 {
 			stack = append(stack, int32(i))
 		}
 	}
@@ -213,8 +213,8 @@ func (l *layered) firstOrder() {
 		}
 		seen[i] = true
 		l.ranks[l.v[i].rank] = append(l.ranks[l.v[i].rank], i)
-		for k := len(l.v[i].out) - 1; k >= 0; k-- {
-			stack = append(stack, l.v[i].out[k])
+		for _, next := range slices.Backward(l.v[i].out) {
+			stack = append(stack, next)
 		}
 	}
 	l.number()
