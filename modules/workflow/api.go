@@ -400,7 +400,7 @@ func (a api) variables(r *http.Request, p *dsapi.Params) (any, error) {
 func (a api) versions(r *http.Request, p *dsapi.Params) (any, error) {
 	projectCode, code, err := where(p)
 	no, size := p.Paging()
-	if err = errors.Join(err, p.Err()); err != nil {
+	if err := errors.Join(err, p.Err()); err != nil {
 		return nil, err
 	}
 	w, err := a.svc.In(r.Context(), projectCode, code)
@@ -428,7 +428,7 @@ func (a api) versions(r *http.Request, p *dsapi.Params) (any, error) {
 func (a api) switchTo(r *http.Request, p *dsapi.Params) (any, error) {
 	projectCode, code, err := where(p)
 	version := p.Path("version")
-	if err = errors.Join(err, p.Err()); err != nil {
+	if err := errors.Join(err, p.Err()); err != nil {
 		return nil, err
 	}
 	if _, err := a.svc.In(r.Context(), projectCode, code); err != nil {
@@ -441,7 +441,7 @@ func (a api) switchTo(r *http.Request, p *dsapi.Params) (any, error) {
 func (a api) removeVersion(r *http.Request, p *dsapi.Params) (any, error) {
 	projectCode, code, err := where(p)
 	version := p.Path("version")
-	if err = errors.Join(err, p.Err()); err != nil {
+	if err := errors.Join(err, p.Err()); err != nil {
 		return nil, err
 	}
 	if _, err := a.svc.In(r.Context(), projectCode, code); err != nil {

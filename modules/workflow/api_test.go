@@ -162,7 +162,7 @@ func TestTheWireFormIsThatOfTheSpecification(t *testing.T) {
 		page := s.call(t, "GET", s.base, "pageNo", "1", "pageSize", "10", "searchVal", "DAI", "userId", "0")
 		require.Equal(t, `{"totalList":[`+workflow+`],"total":1,"totalPage":1,"pageSize":10,"currentPage":1,"pageNo":0}`, masked(page.Data, tasks[0], tasks[1], code, s.project))
 		simple := s.call(t, "GET", s.base+"/simple-list")
-		require.Equal(t, fmt.Sprintf(`[{"id":1,"code":%d,"name":"daily","projectCode":%d}]`, code, s.project), string(simple.Data))
+		require.Equal(t, fmt.Sprintf(`[{"id":1,"code":%d,"name":"daily","projectCode":%d}]`, code, s.project), string(simple.Data)) //nolint:testifylint // order and spaces count
 		task := s.call(t, "GET", fmt.Sprintf("/projects/%d/task-definition/%d", s.project, tasks[0]))
 		require.Contains(t, string(task.Data), `"workflowTaskRelationList":[{`)
 		named := s.call(t, "GET", s.base+"/query-by-name", "name", "daily")
@@ -172,7 +172,7 @@ func TestTheWireFormIsThatOfTheSpecification(t *testing.T) {
 		versions := s.call(t, "GET", fmt.Sprintf("%s/%d/versions", s.base, code), "pageNo", "1", "pageSize", "5")
 		require.Contains(t, string(versions.Data), `"operateTime":`)
 		own := s.call(t, "GET", fmt.Sprintf("/projects/%d", s.project))
-		require.Equal(t, `{"id":1,"userId":2,"userName":"gwen","code":<A>,"name":"etl","description":"","createTime":"<time>","updateTime":"<time>","perm":7,"defCount":1}`, masked(own.Data, s.project))
+		require.Equal(t, `{"id":1,"userId":2,"userName":"gwen","code":<A>,"name":"etl","description":"","createTime":"<time>","updateTime":"<time>","perm":7,"defCount":1}`, masked(own.Data, s.project)) //nolint:testifylint // order and spaces count
 	})
 }
 
@@ -277,8 +277,16 @@ func TestRESTChecksWhoAsks(t *testing.T) {
 	at := fmt.Sprintf("%s/%d", s.base, code)
 	body := []string{"name", "x", "taskDefinitionJson", "[]", "taskRelationJson", "[]", "releaseState", "ONLINE", "codes", fmt.Sprint(code), "projectName", "x", "targetProjectCode", fmt.Sprint(s.project)}
 	for _, c := range []struct{ method, path string }{
-		{"POST", s.base}, {"PUT", at}, {"DELETE", at}, {"POST", at + "/release"}, {"GET", at + "/versions/1"}, {"DELETE", at + "/versions/1"},
-		{"POST", s.base + "/batch-delete"}, {"POST", s.base + "/batch-copy"}, {"PUT", fmt.Sprintf("/projects/%d", s.project)}, {"DELETE", fmt.Sprintf("/projects/%d", s.project)},
+		{"POST", s.base},
+		{"PUT", at},
+		{"DELETE", at},
+		{"POST", at + "/release"},
+		{"GET", at + "/versions/1"},
+		{"DELETE", at + "/versions/1"},
+		{"POST", s.base + "/batch-delete"},
+		{"POST", s.base + "/batch-copy"},
+		{"PUT", fmt.Sprintf("/projects/%d", s.project)},
+		{"DELETE", fmt.Sprintf("/projects/%d", s.project)},
 	} {
 		status, _ := s.as(t, access.Principal{}, c.method, c.path, body...)
 		require.Equal(t, http.StatusUnauthorized, status, c.path)

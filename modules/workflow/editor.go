@@ -116,7 +116,7 @@ func (p *pages) editor(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	if r.URL.Query().Get("view") == "static" {
-		return p.static(p.editorShell(r, in, w), in, def)
+		return p.static(p.editorShell(r, in, w), def)
 	}
 	return p.canvas(r, in, w.Code, w, def)
 }
@@ -131,7 +131,7 @@ func (p *pages) canvas(r *http.Request, in project.Project, code int64, w Workfl
 	p.addresses(ctx, &doc, in, code, w.Code == 0)
 	if doc.Mode != "edit" {
 		doc.ReadReason = i18n.T(ctx, "workflow.read_only", "owner", in.OwnerName)
-		return p.editorPage(r, p.editorShell(r, in, w), doc, in, def)
+		return p.editorPage(r, p.editorShell(r, in, w), doc, def)
 	}
 	draft, err := p.svc.Draft(ctx, in.Code, code)
 	switch {
@@ -143,7 +143,7 @@ func (p *pages) canvas(r *http.Request, in project.Project, code int64, w Workfl
 	case !errors.Is(err, ErrNoDraft):
 		return nil, err
 	}
-	return p.editorPage(r, p.editorShell(r, in, w), doc, in, def)
+	return p.editorPage(r, p.editorShell(r, in, w), doc, def)
 }
 
 func (p *pages) editorShell(r *http.Request, in project.Project, w Workflow) layout.ShellProps {
@@ -211,11 +211,11 @@ func draftDefinition(d Draft, w Workflow) (any, error) {
 // staticLimit is up to how many tasks the page itself carries the picture for readers without scripts.
 const staticLimit = 200
 
-func (p *pages) editorPage(r *http.Request, shell layout.ShellProps, doc document, in project.Project, def *flow.Definition) (web.Response, error) {
+func (p *pages) editorPage(r *http.Request, shell layout.ShellProps, doc document, def *flow.Definition) (web.Response, error) {
 	shell.Scripts = append(shell.Scripts, "js/dag/editor.js")
 	v := view.EditorPage{Shell: shell, Data: doc, StaticURL: r.URL.Path + "?view=static"}
 	if len(def.Tasks) <= staticLimit {
-		picture, err := p.picture(in, def)
+		picture, err := p.picture(def)
 		if err != nil {
 			return nil, err
 		}
@@ -225,8 +225,8 @@ func (p *pages) editorPage(r *http.Request, shell layout.ShellProps, doc documen
 }
 
 // static shows a definition without scripts: the picture and the table of tasks.
-func (p *pages) static(shell layout.ShellProps, in project.Project, def *flow.Definition) (web.Response, error) {
-	picture, err := p.picture(in, def)
+func (p *pages) static(shell layout.ShellProps, def *flow.Definition) (web.Response, error) {
+	picture, err := p.picture(def)
 	if err != nil {
 		return nil, err
 	}

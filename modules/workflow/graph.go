@@ -7,7 +7,6 @@ import (
 	"dorado/app/kit/web"
 	"dorado/modules/flow"
 	"dorado/modules/flow/layout"
-	"dorado/modules/project"
 	view "dorado/views/workflow"
 )
 
@@ -59,7 +58,7 @@ func arranged(def *flow.Definition) (layout.Graph, []layout.Point) {
 }
 
 // picture is a definition as readers without scripts see it.
-func (p *pages) picture(in project.Project, def *flow.Definition) (view.Graph, error) {
+func (p *pages) picture(def *flow.Definition) (view.Graph, error) {
 	g, points := arranged(def)
 	d := layout.Drawing{Graph: g, Points: points, Labels: make([]layout.Label, len(def.Tasks)), Title: def.Name}
 	out := view.Graph{Name: def.Name, Description: def.Description}

@@ -84,7 +84,7 @@ func (p *pages) version(r *http.Request) (web.Response, error) {
 	title := i18n.T(ctx, "workflow.version", "version", n)
 	shell := p.shell(r, in, w, title, components.Crumb{Label: i18n.T(ctx, "workflow.versions"), URL: address(in.Code, w.Code) + "/versions"})
 	if r.URL.Query().Get("view") == "static" {
-		return p.static(shell, in, def)
+		return p.static(shell, def)
 	}
 	doc, err := p.document(ctx, in, w, def)
 	if err != nil {
@@ -94,7 +94,7 @@ func (p *pages) version(r *http.Request) (web.Response, error) {
 	doc.ReadReason = i18n.T(ctx, "workflow.version.read_only", "version", n, "user", v.OperatorName, "time", i18n.DateTime(ctx, v.CreatedAt))
 	at := address(in.Code, w.Code)
 	doc.URLs = map[string]string{"layout": at + "/layout", "versions": at + "/versions", "close": at + "/versions"}
-	return p.editorPage(r, shell, doc, in, def)
+	return p.editorPage(r, shell, doc, def)
 }
 
 func (p *pages) restore(r *http.Request) (web.Response, error) {
