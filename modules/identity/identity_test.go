@@ -275,7 +275,7 @@ func TestThereIsAlwaysAnEnabledAdministrator(t *testing.T) {
 		go func() { errs <- w.Delete(rootCtx, second.ID) }()
 		go func() { errs <- w.Delete(secondCtx, root.ID) }()
 		a, b := <-errs, <-errs
-		require.True(t, (a == nil) != (b == nil), "two who remove each other at once: %v, %v", a, b)
+		require.NotEqual(t, a == nil, b == nil, "two who remove each other at once: %v, %v", a, b)
 	})
 }
 

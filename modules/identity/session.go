@@ -24,7 +24,7 @@ type Session struct {
 // Authenticate returns who holds the secret of a session. It returns access.ErrUnauthenticated for one that is unknown,
 // ended or of a disabled user. Changes by other processes show within 5 seconds.
 func (s *Service) Authenticate(ctx context.Context, sessionSecret string) (access.Principal, error) {
-	return s.authenticate(ctx, "session", sessionSecret, func(id string, now time.Time) (access.Principal, error) {
+	return s.authenticate("session", sessionSecret, func(id string, now time.Time) (access.Principal, error) {
 		u, seen, err := s.store.sessionUser(ctx, id, now, now.Add(-idleLife))
 		if err != nil {
 			return access.Principal{}, err
@@ -40,7 +40,7 @@ func (s *Service) Authenticate(ctx context.Context, sessionSecret string) (acces
 
 // AuthenticateToken returns who holds an access token, like Authenticate.
 func (s *Service) AuthenticateToken(ctx context.Context, token string) (access.Principal, error) {
-	return s.authenticate(ctx, "token", token, func(hash string, now time.Time) (access.Principal, error) {
+	return s.authenticate("token", token, func(hash string, now time.Time) (access.Principal, error) {
 		u, t, err := s.store.tokenUser(ctx, hash, now)
 		if err != nil {
 			return access.Principal{}, err
@@ -55,7 +55,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, token string) (access.P
 	})
 }
 
-func (s *Service) authenticate(ctx context.Context, kind, text string, read func(hash string, now time.Time) (access.Principal, error)) (access.Principal, error) {
+func (s *Service) authenticate(kind, text string, read func(hash string, now time.Time) (access.Principal, error)) (access.Principal, error) {
 	if text == "" || len(text) > 512 {
 		return access.Principal{}, access.ErrUnauthenticated
 	}

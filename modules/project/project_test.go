@@ -65,6 +65,7 @@ func (f full) ProjectUses(_ context.Context, _ int64, limit int) ([]project.Use,
 	}
 	return uses, f.count, nil
 }
+
 func (full) RecentWorkflows(context.Context, int64, int) ([]project.Recent, error) { return nil, nil }
 func (full) MayCreate(context.Context, int64) bool                                 { return true }
 

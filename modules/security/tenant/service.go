@@ -114,13 +114,13 @@ func (s *Service) Update(ctx context.Context, id int64, d Draft, seen time.Time)
 		if d.Code == "" {
 			d.Code = t.Code
 		}
-		if err = d.Validate(); err != nil {
+		if err := d.Validate(); err != nil {
 			return err
 		}
 		if d.Code != t.Code {
 			return ErrCodeFixed.OnField("code", ErrCodeFixed.Key)
 		}
-		if err = s.store.update(ctx, id, d, seen, s.now()); err != nil {
+		if err := s.store.update(ctx, id, d, seen, s.now()); err != nil {
 			return err
 		}
 		if t, err = s.store.byID(ctx, id); err != nil {
