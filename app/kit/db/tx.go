@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -83,6 +84,9 @@ func (d *DB) run(ctx context.Context, fn func(ctx context.Context) error) (*unit
 	}
 	u.ended = true
 	if err := tx.Commit(); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil { // the end of ctx rolled it back a moment before
+			err = ctx.Err()
+		}
 		return nil, fmt.Errorf("commit: %w", err)
 	}
 	return u, nil
