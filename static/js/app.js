@@ -9,6 +9,7 @@ import { menu } from './behaviors/menu.js';
 import { password } from './behaviors/password.js';
 import { selection } from './behaviors/selection.js';
 import { shortcuts, watchKeys } from './behaviors/shortcuts.js';
+import { watchSession } from './behaviors/signin.js';
 import { submitGuard } from './behaviors/submit.js';
 import { theme } from './behaviors/theme.js';
 import { defineTime } from './behaviors/time.js';
@@ -63,5 +64,6 @@ attachAll(document.documentElement);
 
 defineTime();
 watchRequests();
+watchSession();
 watchKeys();
 busy();

@@ -37,9 +37,6 @@ export function dialog(el) {
     const ctx = /** @type {CustomEvent} */ (e).detail?.ctx;
     if (box.open && ctx?.hx?.location && box.contains(ctx.sourceElement)) box.close();
   });
-  document.addEventListener('sign-in', (e) => {
-    location.assign(/** @type {CustomEvent} */ (e).detail.url);
-  });
 }
 
 /** @param {HTMLElement} body the first bad field, else the first field */

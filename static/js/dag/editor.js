@@ -166,6 +166,10 @@ export class DagEditor extends HTMLElement {
     document.addEventListener('copy', (e) => this.#clipboard(e), { signal });
     document.addEventListener('cut', (e) => this.#clipboard(e), { signal });
     document.addEventListener('paste', (e) => this.#clipboard(e), { signal });
+    document.addEventListener('signed-in', () => {
+      this.banner('signedOut', null);
+      if (this.draft.pending) void this.draft.flush();
+    }, { signal });
     document.addEventListener('dag-states', (e) => this.setStates(/** @type {CustomEvent} */ (e).detail), { signal });
     addEventListener('pagehide', () => this.draft.leave(), { signal });
     addEventListener('beforeunload', (e) => this.draft.pending && e.preventDefault(), { signal });
@@ -250,7 +254,9 @@ export class DagEditor extends HTMLElement {
     const [code] = this.view.selected;
     if (this.view.selected.size === 1) {
       if (this.panel.open || this.data.instance) this.panel.show(code);
-      this.view.stage.setAttribute('aria-activedescendant', `dag-task-${code}`);
+      // A card out of sight, or drawn as a spot, has no element to point to.
+      if (this.view.cards.has(code)) this.view.stage.setAttribute('aria-activedescendant', `dag-task-${code}`);
+      else this.view.stage.removeAttribute('aria-activedescendant');
     } else {
       this.view.stage.removeAttribute('aria-activedescendant');
       if (this.panel.open && (this.view.selected.size === 0 || this.view.selected.size > 1)) this.panel.show(null);
@@ -457,6 +463,7 @@ export class DagEditor extends HTMLElement {
   /** @param {KeyboardEvent} e */
   #key(e) {
     if (e.defaultPrevented || e.isComposing) return;
+    this.view.stage.removeAttribute('data-pointer');
     if (e.key === ' ') {
       e.preventDefault();
       return this.#space(true);
@@ -567,7 +574,10 @@ export class DagEditor extends HTMLElement {
     else if (s === 'conflict') void draftConflict(this);
   }
   #signIn() {
-    this.banner('signedOut', t('js.editor.banner.signedOut'), h('a.btn.sm', { href: this.data.urls.login ?? '/login', target: '_blank', rel: 'noopener', 'data-test': 'editor.signIn' }, t('js.editor.banner.signIn')));
+    this.banner('signedOut', t('js.editor.banner.signedOut'), h('a.btn.sm', { href: this.data.urls.login ?? '/login', target: '_blank', rel: 'noopener', 'data-test': 'editor.signIn', onclick: (/** @type {Event} */ e) => {
+      e.preventDefault();
+      document.dispatchEvent(new CustomEvent('sign-in', { detail: { url: this.data.urls.login, asked: true } }));
+    } }, t('js.editor.banner.signIn')));
   }
   /** A line above the canvas; without text it goes away. @param {string} key @param {string | null} text @param {...Node} actions */
   banner(key, text, ...actions) {

@@ -103,6 +103,7 @@ export class Pointers {
   #down(e) {
     const { view } = this;
     view.forgetBox();
+    view.stage.toggleAttribute('data-pointer', true); // no focus ring for a press; the first key brings it back
     view.stage.focus({ preventScroll: true });
     if (e.pointerType === 'touch') {
       this.#fingers.set(e.pointerId, e);

@@ -43,10 +43,11 @@ export const KIND_LOOK = {
 export const look = (state) => (state && LOOKS[state]) || NONE;
 
 /**
- * Length of a time in the short form of the product: 41s, 6m 41s, 1h 03m.
+ * Length of a time in the short form of the product: 7ms, 41s, 6m 41s, 1h 03m.
  * @param {number} ms
  */
 export function duration(ms) {
+  if (ms > 0 && ms < 1000) return `${Math.round(ms)}ms`;
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 60) return `${s}s`;
   if (s < 3600) return `${Math.floor(s / 60)}m ${String(s % 60).padStart(2, '0')}s`;

@@ -23,6 +23,7 @@ export class Toolbar {
   constructor(editor) {
     this.editor = editor;
     const ro = editor.readOnly;
+    const picture = !!editor.data.instance; // the page around it says which run, how it is, and what can be done
     const run = (/** @type {string} */ c) => () => void editor.run(c);
     this.name = h('input.dag-name', { type: 'text', 'aria-label': t('js.editor.save.name'), placeholder: t('js.editor.newWorkflow'), 'data-test': 'editor.name', readonly: ro,
       oninput: () => editor.model.setMeta({ name: this.name.value }, { origin: 'toolbar', merge: 'meta:name' }),
@@ -45,19 +46,19 @@ export class Toolbar {
     this.versions = h('a.btn.sm', { 'data-test': 'editor.versions' }, icon('history'), h('span.dag-word', null, t('js.editor.versions')));
     this.more = iconButton(t('js.editor.more'), 'more', () => this.#more(), { 'data-test': 'editor.more', 'aria-haspopup': 'menu' });
     this.el = h('div.dag-bar', { role: 'toolbar', 'aria-label': t('js.editor.toolbar'), 'data-test': 'editor.toolbar' },
-      this.name, this.tags, h('span.grow'),
+      ...(picture ? [] : [this.name, this.tags]), h('span.grow'),
       ...(ro ? [] : [h('span.group', null, this.undo, this.redo)]),
       this.views,
       ro ? null : iconButton(t('js.editor.add'), 'plus', run('quickAddCentre'), { 'data-test': 'editor.add' }),
       iconButton(t('js.editor.search'), 'search', run('search'), { 'data-test': 'editor.search' }),
       iconButton(t('js.editor.variables'), 'variable', run('variables'), { 'data-test': 'editor.variables' }),
-      this.problems,
+      ro ? null : this.problems,
       this.versions, this.release, this.runButton,
       ro ? null : h('span.split', null,
         h('button.btn.sm.primary', { type: 'button', 'data-test': 'editor.save', onclick: run('save') }, t('js.editor.save')),
         h('button.btn.sm.primary', { type: 'button', 'aria-label': t('js.editor.save.more'), 'aria-haspopup': 'menu', 'data-test': 'editor.save.more', onclick: () => this.#saveMenu() }, icon('down'))),
       this.more,
-      editor.closeUrl() ? h('a.btn.ghost.icon.sm', { href: editor.closeUrl(), 'aria-label': t('js.editor.close'), title: t('js.editor.close'), 'data-test': 'editor.close' }, icon('x')) : null);
+      editor.closeUrl() && !picture ? h('a.btn.ghost.icon.sm', { href: editor.closeUrl(), 'aria-label': t('js.editor.close'), title: t('js.editor.close'), 'data-test': 'editor.close' }, icon('x')) : null);
     this.zoom = h('button.btn.ghost.sm.num.dag-zoom', { type: 'button', 'data-test': 'editor.zoom', title: t('js.editor.zoomOne'), onclick: run('zoomOne') }, '100%');
     this.float = h('div.float.dag-tools', { role: 'toolbar', 'aria-label': t('js.editor.tools') },
       iconButton(t('js.editor.zoomOut'), 'minus', run('zoomOut'), { 'data-test': 'editor.zoomOut' }), this.zoom,
@@ -74,7 +75,7 @@ export class Toolbar {
     const r = this.more.getBoundingClientRect();
     menu(editor.overlay, r.left - 120, r.bottom + 4, [
       { text: t('js.editor.export'), icon: 'download', test: 'editor.export', run: () => exportJson(editor) },
-      { text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() },
+      ...(editor.readOnly ? [] : [{ text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() }]),
       ...(editor.readOnly ? [] : [null,
         { text: t('js.editor.saveDraft'), icon: 'save', key: 'Ctrl S', test: 'editor.saveDraft', run: () => void editor.run('saveDraft') },
         { text: t('js.editor.discard'), icon: 'trash', test: 'editor.discard', disabled: editor.draft.exists || editor.draft.pending ? '' : t('js.editor.discard.none'), run: () => void discardDraft(editor) }]),
@@ -112,6 +113,7 @@ export class Toolbar {
     // A new workflow gets these addresses with its first save.
     const { urls, instance } = editor.data;
     this.versions.hidden = !urls.versions;
+    if (instance) this.versions.hidden = true;
     if (urls.versions) this.versions.href = urls.versions;
     this.release.hidden = !urls.online || !urls.offline || !!instance;
     this.runButton.hidden = !urls.run || !!instance;

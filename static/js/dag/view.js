@@ -125,6 +125,7 @@ export class View extends EventTarget {
     this.forgetBox();
     const b = this.bounds();
     const r = this.rect();
+    pad = Math.min(pad, r.width / 16, r.height / 8); // a small screen has no room for a margin
     this.k = clamp(Math.min((r.width - 2 * pad) / b.w, (r.height - 2 * pad) / b.h), ZOOM_MIN, 1);
     this.tx = r.width / 2 - (b.x + b.w / 2) * this.k;
     this.ty = r.height / 2 - (b.y + b.h / 2) * this.k;
