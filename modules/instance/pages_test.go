@@ -314,6 +314,38 @@ func TestTheStreamOfARunSendsDifferencesAndEnds(t *testing.T) {
 	require.Contains(t, over, "event: end")
 }
 
+func TestTheStreamOfAListSendsOnlyRowsThatChanged(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	require.NoError(t, w.Listen(t.Context()))
+	a, _ := w.run(t, flow.WorkflowRunning)
+	c, _ := w.run(t, flow.WorkflowRunning)
+	page := w.browser(t, w.General).Get(w.at("/instances"))
+	stream := page.Attr("[hx-sse\\:connect]", "hx-sse:connect")
+	require.True(t, strings.HasPrefix(stream, w.at("/instances/events?ids=")), stream)
+	w.browser(t, w.General).Get(w.at("/instances/events?ids=x")).Require(http.StatusUnprocessableEntity)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	b := w.App.Browser(t, func(r chi.Router) { w.Routes(r) }).As(func(in context.Context) context.Context {
+		in, stop := context.WithCancel(crudtest.As(w.General)(in))
+		context.AfterFunc(ctx, stop)
+		return in
+	})
+	go func() {
+		defer cancel()
+		time.Sleep(time.Second)
+		bg := context.Background()
+		_, _ = w.DB.Exec(bg, `UPDATE workflow_instance SET state = 'SUCCESS', end_time = ? WHERE id = ?`, time.Now(), a)
+		_ = w.DB.Notify(bg, "dorado_change", strconv.FormatInt(a, 10))
+		time.Sleep(1500 * time.Millisecond)
+	}()
+	body := b.Get(stream).Body
+	row := func(id int64) int { return strings.Count(body, `hx-target="#run-`+strconv.FormatInt(id, 10)+`"`) }
+	require.Equal(t, 2, row(a))
+	require.Equal(t, 1, row(c), "a row that did not change is not sent again")
+	require.Contains(t, body, `data-state="SUCCESS"`)
+}
+
 func TestTaskInstancesHaveAListAndAPage(t *testing.T) {
 	t.Parallel()
 	w := open(t, dbtest.SQLite(t))
