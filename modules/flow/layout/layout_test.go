@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -124,17 +123,12 @@ func layers(ranks, width, edges int, seed uint64) Graph {
 	return g
 }
 
-// Not parallel: the other tests would be measured with it.
-func TestFiveThousandNodesTakeAMoment(t *testing.T) { //nolint:paralleltest // see above
+// BenchmarkFiveThousandNodes has a goal of 300 ms.
+func BenchmarkFiveThousandNodes(b *testing.B) {
 	g := layers(50, 100, 10_000, 4)
-	const limit = 300 * time.Millisecond
-	best := time.Hour
-	for try := 0; try < 10 && best > limit; try++ { // the best of some, since tests share the machine
-		start := time.Now()
+	for b.Loop() {
 		Layout(g, Options{})
-		best = min(best, time.Since(start))
 	}
-	require.Less(t, best, limit)
 }
 
 func TestADiamondIsSymmetric(t *testing.T) {
@@ -181,15 +175,13 @@ func TestBrokenGraphsAreStillDrawn(t *testing.T) {
 	require.Empty(t, Layout(Graph{}, Options{}))
 }
 
-func TestALongChainWithManyLongEdgesStaysWithinItsBudget(t *testing.T) {
+func TestALongChainWithManyLongEdgesIsStraight(t *testing.T) {
 	t.Parallel()
 	g := Graph{Nodes: make([]Size, 2000)}
 	for i := 1; i < 2000; i++ {
 		g.Edges = append(g.Edges, [2]int{i - 1, i}, [2]int{0, i})
 	}
-	start := time.Now()
 	p := Layout(g, Options{})
-	require.Less(t, time.Since(start), 5*time.Second)
 	require.InDelta(t, 1999*264, p[1999].X, 0)
 }
 
