@@ -63,7 +63,7 @@ func (p TasksPage) columns(ctx context.Context) []components.Column {
 	actions := plain("actions", 0)
 	actions.Hidden = true
 	return []components.Column{
-		sorted("name", "task", 0), plain("instance", 1), sorted("state", "state", 0), plain("attempt", 2), plain("executor", 3), plain("host", 3),
+		sorted("name", "task", 0), plain("instance", 1), sorted("state", "state", 0), plain("attempt", 2), plain("executor", 3),
 		sorted("submit", "submit", 3), sorted("start", "start", 2), duration, actions,
 	}
 }
