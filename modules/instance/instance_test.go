@@ -124,7 +124,6 @@ type world struct {
 	gwen      context.Context
 	admin     context.Context
 	flow      workflow.Saved
-	now       time.Time
 }
 
 func open(t testing.TB, d *db.DB) *world {

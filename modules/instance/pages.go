@@ -59,7 +59,7 @@ func dateRange(r *http.Request) (rng Range, from, to string) {
 }
 
 // listed makes the view's listing, with the dates as filters like the others.
-func listed[T any](ctx context.Context, path string, q listing.Query, page listing.Page[T], from, to string) components.Listing {
+func listed[T any](path string, q listing.Query, page listing.Page[T], from, to string) components.Listing {
 	l := frame.Listed(path, q, page)
 	for name, value := range map[string]string{"from": from, "to": to} {
 		if value != "" {
@@ -113,7 +113,7 @@ func (p pages) listPage(r *http.Request, owner project.Project, results []view.R
 	}
 	path := listAddress(owner.Code)
 	v := view.ListPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.title")), List: listed(ctx, path, q, found, from, to), Results: results,
+		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.title")), List: listed(path, q, found, from, to), Results: results,
 		State: first(q, "state"), Workflow: first(q, "workflow"), Executor: first(q, "executor"), From: from, To: to,
 		Zone: i18n.Zone(ctx).String(), StartURL: "/projects/" + strconv.FormatInt(owner.Code, 10) + "/workflows",
 		Labels: labels(ctx, "state", "workflow", "executor", "from", "to", "type"), Names: map[string]string{},

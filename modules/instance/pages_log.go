@@ -249,7 +249,7 @@ func (p pages) logSearch(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	for _, h := range hits {
-		out.Hits = append(out.Hits, logHitJSON{Line: h.Line, Text: h.Text})
+		out.Hits = append(out.Hits, logHitJSON(h))
 	}
 	if out.More = more; !more {
 		n := len(hits)
@@ -291,7 +291,7 @@ func (p pages) logStream(r *http.Request) (web.Response, error) {
 func (p pages) endStream(ctx context.Context, out *web.Stream, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // the reader has left; nobody is to be told
 	case err == nil:
 		return out.Send("", "end", []byte("{}"))
 	case errors.Is(err, ErrNoLog):

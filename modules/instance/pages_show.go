@@ -58,9 +58,7 @@ func (p pages) show(r *http.Request) (web.Response, error) {
 		page.Shell.Events = here + "/events?tab=" + tab
 	}
 	if tab == "graph" {
-		if page.Graph, err = p.graph(r, d); err != nil {
-			return nil, err
-		}
+		page.Graph = p.graph(r, d)
 		page.Shell.Scripts = []string{"js/dag/editor.js", "js/elements/run-live.js"}
 	}
 	return web.Page(view.Show(page)), nil
@@ -114,8 +112,7 @@ func (p pages) headOf(ctx context.Context, owner project.Project, d *Detail, tab
 	h.Facts = append(h.Facts, components.Datum{
 		Label: i18n.T(ctx, "instance.field.workflow"), Value: d.WorkflowName + " " + i18n.T(ctx, "instance.version", "version", d.WorkflowVersion),
 		URL: workflowAddress(owner.Code, d.WorkflowCode) + "/versions/" + strconv.Itoa(d.WorkflowVersion),
-	})
-	h.Facts = append(h.Facts, components.Datum{Label: i18n.T(ctx, "instance.field.start"), Body: components.Time(components.TimeProps{At: d.Began()})})
+	}, components.Datum{Label: i18n.T(ctx, "instance.field.start"), Body: components.Time(components.TimeProps{At: d.Began()})})
 	if d.EndTime != nil {
 		h.Facts = append(h.Facts, components.Datum{Label: i18n.T(ctx, "instance.field.end"), Body: components.Time(components.TimeProps{At: *d.EndTime})})
 	}
@@ -183,19 +180,19 @@ func (p pages) failures(ctx context.Context, h *view.Head, d *Detail, lines map[
 }
 
 // graph makes the tab with the canvas.
-func (p pages) graph(r *http.Request, d *Detail) (view.Graph, error) {
+func (p pages) graph(r *http.Request, d *Detail) view.Graph {
 	ctx := r.Context()
 	here := address(d.ProjectCode, d.ID)
 	g := view.Graph{Data: p.canvas(ctx, d), Fallback: drawing(ctx, d), PanelURL: here + "/task"}
 	code, err := strconv.ParseInt(r.URL.Query().Get("task"), 10, 64)
 	if err != nil {
-		return g, nil //nolint:nilerr // no task is chosen
+		return g // no task is chosen
 	}
 	if node := d.Node(code); node != nil {
 		panel := p.panelOf(ctx, d, node)
 		g.Panel = &panel
 	}
-	return g, nil
+	return g
 }
 
 // panel is what the side panel says of one task.

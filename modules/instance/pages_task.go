@@ -31,7 +31,7 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	v := view.TasksPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(ctx, tasksAddress(owner.Code), q, found, from, to),
+		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(tasksAddress(owner.Code), q, found, from, to),
 		State: first(q, "state"), Type: first(q, "type"), Executor: first(q, "executor"), Host: first(q, "host"), From: from, To: to,
 		Zone: i18n.Zone(ctx).String(), Labels: labels(ctx, "state", "type", "executor", "host", "instance", "task", "from", "to"), Names: map[string]string{},
 		StartURL: "/projects/" + strconv.FormatInt(owner.Code, 10) + "/workflows",

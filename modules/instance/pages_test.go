@@ -46,8 +46,10 @@ func TestTheRunDialogStartsAndLeadsToTheInstance(t *testing.T) {
 		page := b.Get(form).Require(http.StatusOK)
 		require.Equal(t, "dt", page.Value("param_name"), "prefilled from the global parameters")
 		require.Contains(t, page.Text(`[data-test="run.group"]`), "default · 1 worker")
-		fields := []string{"key", page.Value("key"), "failure", "END", "priority", "HIGH", "group", "default", "tenant", "default",
-			"param_name", "dt", "param_type", "VARCHAR", "param_value", "20200101", "param_name", "", "param_type", "VARCHAR", "param_value", ""}
+		fields := []string{
+			"key", page.Value("key"), "failure", "END", "priority", "HIGH", "group", "default", "tenant", "default",
+			"param_name", "dt", "param_type", "VARCHAR", "param_value", "20200101", "param_name", "", "param_type", "VARCHAR", "param_value", "",
+		}
 		first := b.Post(form, fields...).Require(http.StatusSeeOther).Header.Get("Location")
 		require.Equal(t, first, b.Post(form, fields...).Require(http.StatusSeeOther).Header.Get("Location"), "a double click starts once")
 		i, err := w.Get(w.gwen, 1)
@@ -294,7 +296,7 @@ func TestTheStreamOfARunSendsDifferencesAndEnds(t *testing.T) {
 	}()
 	body := w.browser(t, w.General).Get(at + "/events?tab=tasks").Require(http.StatusOK).Body
 	var messages []stateMessage
-	for _, event := range strings.Split(body, "\n\n") {
+	for event := range strings.SplitSeq(body, "\n\n") {
 		if data, ok := strings.CutPrefix(event, "event: dag-states\ndata: "); ok {
 			var m stateMessage
 			require.NoError(t, json.Unmarshal([]byte(data), &m))

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,11 +118,11 @@ func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, err
 	if err != nil {
 		return out, err
 	}
-	where, narrowed := r.narrow("w.start_time", `w.`+within+` AND w.is_sub_workflow = ?`, append(args[:len(args):len(args)], false))
+	where, narrowed := r.narrow("w.start_time", `w.`+within+` AND w.is_sub_workflow = ?`, append(slices.Clip(args), false))
 	if out.Workflows, err = s.store.countStates(ctx, `workflow_instance w`, `w.state`, where, narrowed); err != nil {
 		return out, err
 	}
-	taskWhere, taskArgs := r.narrow("t.submit_time", `t.`+within, args[:len(args):len(args)])
+	taskWhere, taskArgs := r.narrow("t.submit_time", `t.`+within, slices.Clip(args))
 	if out.Tasks, err = s.store.countStates(ctx, `task_instance t`, `t.state`, taskWhere, taskArgs); err != nil {
 		return out, err
 	}
@@ -159,17 +160,17 @@ func (s *store) countStates(ctx context.Context, from, column, where string, arg
 
 func (s *store) some(ctx context.Context, where string, args []any, limit int) ([]Instance, error) {
 	return db.Select[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE `+where+` ORDER BY w.start_time DESC, w.id DESC LIMIT ?`,
-		append(args[:len(args):len(args)], limit)...)
+		append(slices.Clip(args), limit)...)
 }
 
 func (s *store) projectCounts(ctx context.Context, within string, args []any, r Range) ([]ProjectCount, error) {
-	recent, narrowed := r.narrow("w.start_time", `w.`+within, args[:len(args):len(args)])
+	recent, narrowed := r.narrow("w.start_time", `w.`+within, slices.Clip(args))
 	query := `SELECT project_code, sum(running) AS running, sum(failed) AS failed FROM (
 		SELECT w.project_code, count(*) AS running, 0 AS failed FROM workflow_instance w WHERE w.` + within + ` AND ` + active + ` GROUP BY w.project_code
 		UNION ALL
 		SELECT w.project_code, 0 AS running, count(*) AS failed FROM workflow_instance w WHERE ` + recent + ` AND w.state = 'FAILURE' GROUP BY w.project_code
 		) c GROUP BY project_code`
-	return db.Select[ProjectCount](ctx, s.db, query, append(args[:len(args):len(args)], narrowed...)...)
+	return db.Select[ProjectCount](ctx, s.db, query, append(slices.Clip(args), narrowed...)...)
 }
 
 // history reads the last runs of workflows, newest first within each. The latest run of an instance is what counts.
