@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -125,8 +126,15 @@ func (m *modules) health(c *core) http.HandlerFunc {
 		defer cancel()
 		name := map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}[c.db.Dialect().Name()]
 		status, code := "UP", http.StatusOK
-		if err := c.db.SQLX().PingContext(ctx); err != nil {
+		details := map[string]string{"database": name, "validationQuery": "isValid()"}
+		durability, err := c.db.Durability(ctx) // the question is the probe
+		if err != nil {
 			status, code = "DOWN", http.StatusServiceUnavailable
+		}
+		for setting := range strings.FieldsSeq(durability) {
+			if key, value, ok := strings.Cut(setting, "="); ok {
+				details[key] = value
+			}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
@@ -134,7 +142,7 @@ func (m *modules) health(c *core) http.HandlerFunc {
 			"status": status,
 			"components": map[string]any{
 				"api": map[string]any{"status": "UP"},
-				"db":  map[string]any{"status": status, "details": map[string]string{"database": name, "validationQuery": "isValid()"}},
+				"db":  map[string]any{"status": status, "details": details},
 			},
 		})
 	}
