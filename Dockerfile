@@ -6,7 +6,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /dorado ./app
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X dorado/app/boot.Version=${VERSION}" -o /dorado ./app
 
 FROM debian:bookworm-slim
 # Tasks are shell and Python scripts, so the image has what scripts expect. There is no sudo: the worker runs tasks as
