@@ -148,7 +148,7 @@ export class Toolbar {
     const text = `${Math.round(k * 100)}%`;
     if (this.zoom.textContent === text) return;
     this.zoom.textContent = text;
-    this.zoom.setAttribute('aria-label', `${t('js.editor.zoomOne')} (${text})`);
+    this.zoom.setAttribute('aria-label', `${text} ${t('js.editor.zoomOne')}`); // begins with what is seen
   }
   /** Counters of the run; a press jumps to the next task of that state. */
   updateLegend() {
@@ -162,8 +162,8 @@ export class Toolbar {
       count[k] = (count[k] ?? 0) + 1;
     }
     this.legend.replaceChildren(...KINDS.filter((k) => count[k]).map((k) =>
-      h('button.state', { type: 'button', 'data-state': k, 'data-test': `editor.legend.${k}`, title: t('js.editor.legend.next', { state: t(KIND_LOOK[k].label) }), 'aria-label': `${t(KIND_LOOK[k].label)}: ${count[k]}`, onclick: () => editor.jump(k) },
-        icon(KIND_LOOK[k].icon, k === 'running' ? 'spin' : ''), h('span.num', null, String(count[k])), h('span', { 'aria-hidden': 'true' }, t(KIND_LOOK[k].label)))));
+      h('button.state', { type: 'button', 'data-state': k, 'data-test': `editor.legend.${k}`, title: t('js.editor.legend.next', { state: t(KIND_LOOK[k].label) }), onclick: () => editor.jump(k) },
+        icon(KIND_LOOK[k].icon, k === 'running' ? 'spin' : ''), h('span.num', null, String(count[k])), ' ', h('span', null, t(KIND_LOOK[k].label)))));
   }
 }
 
