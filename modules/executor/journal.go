@@ -95,7 +95,7 @@ func openJournal(dir string, log *slog.Logger) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lockPatiently(int(lock.Fd())); err != nil {
 		return nil, errors.Join(fmt.Errorf("another worker uses %s", dir), lock.Close())
 	}
 	j := &journal{dir: dir, log: log, lock: lock, wake: make(chan struct{}, 1), boot: bootID(), live: func() []entry { return nil }}
@@ -252,6 +252,20 @@ func (j *journal) restart() {
 	defer j.mu.Unlock()
 	j.replayed = nil
 	j.compact()
+}
+
+// lockPatience is how long a lock may be held by what a killed worker left behind.
+const lockPatience = 3 * time.Second
+
+// lockPatiently takes the lock. A worker that was killed while it started a process leaves a child that holds the
+// descriptor until its exec, which closes it: so a lock that is taken is asked for again for a while.
+func lockPatiently(fd int) error {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func (j *journal) close() error {
