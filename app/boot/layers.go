@@ -24,7 +24,7 @@ func Layers() []Layer {
 		{1, []string{"plugins/task", "views"}},
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.
@@ -32,14 +32,16 @@ func Layers() []Layer {
 
 		// 3: the modules; one imports only those to its left.
 		{3, []string{"modules/frame"}},
-		{3, []string{"modules/frame"}},
 		{3, []string{"modules/audit"}},
 		{3, []string{"modules/access"}},
 		{3, []string{"modules/identity"}},
 		{3, []string{"modules/security"}},
 		{3, []string{"modules/project"}},
+		{3, []string{"modules/taskgroup"}},
 		{3, []string{"modules/workflow"}},
 		{3, []string{"modules/instance"}},
+		{3, []string{"modules/backfill"}},
+		{3, []string{"modules/schedule"}},
 		{3, []string{"modules/home"}},
 
 		// 4: the two halves that run workflows; they meet in modules/rpc and modules/flow.
@@ -67,7 +69,8 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/project", "modules/workflow", "modules/instance", "modules/home",
+		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule",
+		"modules/home",
 	}
 	return []Prohibition{
 		{
