@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,10 +30,11 @@ func openPostgres(c Config, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := sqlx.Open("postgres", dsn)
+	connector, err := pq.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open the PostgreSQL database: %w", err)
 	}
+	x := sqlx.NewDb(sql.OpenDB(preparing{connector}), "postgres")
 	d := &DB{x: x, dialect: postgresDialect{}, log: log}
 	d.hub = newHub(&pgListener{dsn: dsn, log: log})
 	if c.MaxOpen <= 0 {

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/jmoiron/sqlx"
-	"modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -44,10 +45,11 @@ func openSQLite(c Config, log *slog.Logger) (*DB, error) {
 		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
-	x, err := sqlx.Open("sqlite", "file:"+escaped+sqliteOptions)
+	connector, err := sqlite.NewConnector("file:" + escaped + sqliteOptions)
 	if err != nil {
 		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
+	x := sqlx.NewDb(sql.OpenDB(preparing{connector}), "sqlite")
 	d := &DB{x: x, dialect: sqliteDialect{}, writers: &fifo{}, hub: newHub(nil), log: log}
 	if c.MaxOpen <= 0 {
 		c.MaxOpen = 8
