@@ -300,7 +300,10 @@ ALTER TABLE task_instance ADD COLUMN environment_code BIGINT NOT NULL DEFAULT -1
 CREATE INDEX ix_task_instance_cache ON task_instance (cache_key) WHERE cache_key <> '';
 CREATE INDEX ix_task_instance_group ON task_instance (task_group_id) WHERE task_group_id <> 0 AND end_time IS NULL;
 
+ALTER TABLE workflow_version ADD COLUMN source TEXT NOT NULL DEFAULT ''; -- the YAML its author typed, comments and all; empty = drawn
+
 -- +goose Down
+ALTER TABLE workflow_version DROP COLUMN source;
 DROP INDEX ix_task_instance_group;
 DROP INDEX ix_task_instance_cache;
 ALTER TABLE task_instance DROP COLUMN environment_code;
