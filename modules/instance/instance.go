@@ -44,10 +44,13 @@ type Instance struct {
 	Message         string               `db:"message"`
 	Host            string               `db:"host"`
 	ScheduleTime    *time.Time           `db:"schedule_time"`
+	Deadline        *time.Time           `db:"deadline"`
 	StartTime       time.Time            `db:"start_time"`
 	RestartTime     *time.Time           `db:"restart_time"`
 	EndTime         *time.Time           `db:"end_time"`
 	UpdatedAt       time.Time            `db:"updated_at"`
+
+	execution flow.ExecutionType // of a new instance: how it meets others of its workflow
 }
 
 // Began is when the latest run of the instance began.

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ func (s *Service) Operate(ctx context.Context, id int64, op flow.Operation) erro
 		if !done {
 			return ErrChangedState
 		}
-		if err := s.store.command(ctx, kind, id, i.Priority, who.UserID, now); err != nil {
+		if err := s.store.command(ctx, kind, id, i.Priority, who.UserID, "{}", now); err != nil {
 			return fmt.Errorf("insert command: %w", err)
 		}
 		if err := s.record(ctx, i, strings.ToLower(string(op))); err != nil {
@@ -86,9 +85,9 @@ func (s *Service) cureAgain(ctx context.Context, i *Instance, now time.Time) (st
 	if err != nil {
 		return "", err
 	}
-	var param flow.CommandParam
-	if err := json.Unmarshal([]byte(i.CommandParam), &param); err != nil {
-		return "", fmt.Errorf("workflow instance %d: command_param: %w", i.ID, err)
+	param, err := commandParam(i)
+	if err != nil {
+		return "", err
 	}
 	zone, err := location(i.TimeZone)
 	if err != nil {

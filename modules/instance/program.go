@@ -16,13 +16,35 @@ type versionKey struct {
 
 // startable is what a trigger needs to know of a version.
 type startable struct {
-	globals []flow.Property
-	timeout int
-	tasks   map[int64]bool
+	globals   []flow.Property
+	timeout   int
+	execution flow.ExecutionType
+	tasks     map[int64]bool
 }
 
-// startableLimit bounds the versions that are remembered.
-const startableLimit = 1000
+// startableLimit bounds what is remembered of versions, in tasks.
+const startableLimit = 500_000
+
+func newStartable(def *flow.Definition) *startable {
+	what := &startable{
+		globals: def.GlobalParams, timeout: def.TimeoutMinutes, execution: def.ExecutionType, tasks: make(map[int64]bool, len(def.Tasks)),
+	}
+	for i := range def.Tasks {
+		what.tasks[def.Tasks[i].Code] = true
+	}
+	return what
+}
+
+func (s *Service) keepStartable(key versionKey, what *startable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	size := 1 + len(what.tasks)
+	if s.startsHeld += size; s.startsHeld > startableLimit {
+		clear(s.starts)
+		s.startsHeld = size
+	}
+	s.starts[key] = what
+}
 
 // startable reads what starting a version needs, once.
 func (s *Service) startable(ctx context.Context, code int64, version int) (*startable, error) {
@@ -37,16 +59,8 @@ func (s *Service) startable(ctx context.Context, code int64, version int) (*star
 	if err != nil {
 		return nil, err
 	}
-	what := &startable{globals: def.GlobalParams, timeout: def.TimeoutMinutes, tasks: make(map[int64]bool, len(def.Tasks))}
-	for i := range def.Tasks {
-		what.tasks[def.Tasks[i].Code] = true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.starts) >= startableLimit {
-		clear(s.starts)
-	}
-	s.starts[key] = what
+	what := newStartable(def)
+	s.keepStartable(key, what)
 	return what, nil
 }
 

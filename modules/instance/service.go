@@ -39,11 +39,12 @@ type Service struct {
 	store   store
 	trigger trigger
 
-	mu       sync.Mutex
-	starts   map[versionKey]*startable
-	programs map[versionKey]*program
-	held     int // tasks in programs
-	watches  *watches
+	mu         sync.Mutex
+	starts     map[versionKey]*startable
+	programs   map[versionKey]*program
+	held       int // tasks in programs
+	startsHeld int // versions and tasks in starts
+	watches    *watches
 }
 
 var (

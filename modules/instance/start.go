@@ -52,7 +52,11 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 	if err := s.checkTenant(ctx, r.TenantCode); err != nil {
 		return 0, err
 	}
-	i, err := s.newInstance(ctx, w, version, what, r)
+	who, err := access.Must(ctx)
+	if err != nil {
+		return 0, err
+	}
+	i, err := newInstance(w, version, what, r, starter{command: flow.CommandStart, id: who.UserID, name: who.Name}, s.now())
 	if err != nil {
 		return 0, err
 	}
@@ -112,13 +116,16 @@ func (s *Service) checkTenant(ctx context.Context, code string) error {
 	return err
 }
 
+// starter is who starts a run, and how.
+type starter struct {
+	command  flow.CommandType
+	id       int64
+	name     string
+	schedule *time.Time
+}
+
 // newInstance fills an instance from a request.
-func (s *Service) newInstance(ctx context.Context, w workflow.Workflow, version int, what *startable, r StartRequest) (*Instance, error) {
-	who, err := access.Must(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now := s.now()
+func newInstance(w workflow.Workflow, version int, what *startable, r StartRequest, by starter, now time.Time) (*Instance, error) {
 	zone, err := location(r.TimeZone)
 	if err != nil {
 		return nil, ErrStartRequest.With("field", "timeZone", "reason", err.Error())
@@ -130,22 +137,29 @@ func (s *Service) newInstance(ctx context.Context, w workflow.Workflow, version 
 		}
 		seen[p.Prop] = true
 	}
-	globals, err := flow.Cure(what.globals, r.StartParams, now.In(zone))
+	base := now
+	if by.schedule != nil {
+		cut := db.Cut(*by.schedule)
+		base, by.schedule = cut, &cut
+	}
+	globals, err := flow.Cure(what.globals, r.StartParams, base.In(zone))
 	if err != nil {
 		return nil, ErrParamEvaluate.With("reason", err.Error())
 	}
 	i := &Instance{
 		Name:         w.Name + "-" + now.UTC().Format("20060102150405") + fmt.Sprintf("%03d", now.Nanosecond()/1e6),
 		WorkflowCode: w.Code, WorkflowVersion: version, WorkflowName: w.Name, ProjectCode: w.ProjectCode, State: flow.WorkflowSubmitted,
-		CommandType: flow.CommandStart, HistoryCmd: string(flow.CommandStart), DependType: r.Depend, FailureStrategy: r.FailureStrategy,
+		CommandType: by.command, HistoryCmd: string(by.command), DependType: r.Depend, FailureStrategy: r.FailureStrategy,
 		WarningType: r.WarningType, WarningGroupID: r.WarningGroupID, Priority: r.Priority, WorkerGroup: r.WorkerGroup,
-		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, ExecutorID: who.UserID, ExecutorName: who.Name, DryRun: r.DryRun,
-		TimeoutMinutes: what.timeout, TimeZone: zone.String(), StartTime: now, RestartTime: &now, UpdatedAt: now,
+		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, ExecutorID: by.id, ExecutorName: by.name, DryRun: r.DryRun,
+		TimeoutMinutes: what.timeout, TimeZone: zone.String(), ScheduleTime: by.schedule, StartTime: now, RestartTime: &now, UpdatedAt: now,
+		execution: what.execution,
 	}
 	defaults(i)
-	i.StateHistory = mustJSON([]map[string]string{{
-		"time": now.UTC().Format(time.DateTime), "state": string(flow.WorkflowSubmitted), "desc": string(flow.CommandStart),
-	}})
+	if i.execution != "" && i.execution != flow.Parallel {
+		i.State = flow.WorkflowSerialWait
+	}
+	i.StateHistory = history(now, i.State, string(by.command))
 	i.GlobalParams = mustJSON(globals)
 	i.CommandParam = mustJSON(flow.CommandParam{StartNodes: r.StartNodes, CommandParams: r.StartParams, TimeZone: zone.String()})
 	return i, nil

@@ -21,7 +21,7 @@ const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.wo
   w.command_type, w.command_param, w.history_cmd, w.task_depend_type, w.failure_strategy, w.warning_type, w.warning_group_id,
   w.priority, w.worker_group, w.tenant_code, w.environment_code, w.executor_id, w.executor_name, w.dry_run, w.test_flag,
   w.is_sub_workflow, w.recovery, w.run_times, w.timeout_minutes, w.time_zone, w.global_params, w.var_pool, w.message, w.host,
-  w.schedule_time, w.start_time, w.restart_time, w.end_time, w.updated_at`
+  w.schedule_time, w.deadline, w.start_time, w.restart_time, w.end_time, w.updated_at`
 
 const taskColumns = `t.id, t.workflow_instance_id, t.project_code, t.task_code, t.task_version, t.name, t.task_type, t.state, t.valid,
   t.attempt, t.max_retry_times, t.worker_group, t.priority, t.host, t.pid, t.exit_code, t.log_path, t.execute_path, t.app_link,
@@ -46,10 +46,12 @@ func (s *store) byIdempotencyKey(ctx context.Context, key string) (id int64, fou
 	return id, err == nil, err
 }
 
-// command asks a master for something; it leaves with the transaction.
-func (s *store) command(ctx context.Context, kind flow.CommandType, instance int64, priority flow.Priority, executor int64, now time.Time) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at) VALUES (?, ?, ?, ?, ?)`,
-		kind, instance, priority.Code(), executor, now)
+// command asks a master for something, with a JSON object of what it must know; it leaves with the transaction.
+func (s *store) command(
+	ctx context.Context, kind flow.CommandType, instance int64, priority flow.Priority, executor int64, param string, now time.Time,
+) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, param, created_at)
+		VALUES (?, ?, ?, ?, ?, ?)`, kind, instance, priority.Code(), executor, param, now)
 	return err
 }
 

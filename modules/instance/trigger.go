@@ -21,11 +21,17 @@ func newTrigger(d db.Dialect) trigger {
 	return triggerInSteps
 }
 
-const insertInstance = `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code,
+// serialChannel is where the coordinator is told of new places in the queue of a workflow.
+const serialChannel = "dorado_serial"
+
+const triggerColumns = `name, workflow_code, workflow_version, workflow_name, project_code,
 	state, state_history, command_type, command_param, history_cmd, task_depend_type, failure_strategy, warning_type,
-	warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, timeout_minutes,
-	time_zone, global_params, schedule_time, start_time, restart_time, idempotency_key, created_at, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
+	warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, is_sub_workflow,
+	timeout_minutes, time_zone, global_params, message, schedule_time, deadline, start_time, restart_time, end_time, idempotency_key,
+	created_at, updated_at`
+
+const insertInstance = `INSERT INTO workflow_instance (` + triggerColumns + `)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
 
 func (i *Instance) values(idempotencyKey string) []any {
 	var key any
@@ -35,12 +41,15 @@ func (i *Instance) values(idempotencyKey string) []any {
 	return []any{
 		i.Name, i.WorkflowCode, i.WorkflowVersion, i.WorkflowName, i.ProjectCode, i.State, i.StateHistory, i.CommandType, i.CommandParam,
 		i.HistoryCmd, i.DependType, i.FailureStrategy, i.WarningType, i.WarningGroupID, i.Priority, i.WorkerGroup, i.TenantCode,
-		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.TimeoutMinutes, i.TimeZone, i.GlobalParams, i.ScheduleTime,
-		i.StartTime, i.RestartTime, key, i.StartTime, i.UpdatedAt,
+		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.IsSubWorkflow, i.TimeoutMinutes, i.TimeZone, i.GlobalParams,
+		i.Message, i.ScheduleTime, i.Deadline, i.StartTime, i.RestartTime, i.EndTime, key, i.StartTime, i.UpdatedAt,
 	}
 }
 
 func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error) {
+	if i.State == flow.WorkflowSerialWait {
+		return triggerInSteps(ctx, s, i, idempotencyKey)
+	}
 	type row struct {
 		ID   int64  `db:"id"`
 		Told string `db:"told"`
@@ -49,7 +58,7 @@ func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey st
 		INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
 		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i)
 		SELECT id, CAST(pg_notify(?, CAST(id AS TEXT)) AS TEXT) AS told FROM i`,
-		append(i.values(idempotencyKey), flow.CommandStart, i.Priority.Code(), i.ExecutorID, i.StartTime, commandChannel)...)
+		append(i.values(idempotencyKey), i.CommandType, i.Priority.Code(), i.ExecutorID, i.StartTime, commandChannel)...)
 	return r.ID, err
 }
 
@@ -58,8 +67,22 @@ func triggerInSteps(ctx context.Context, s *store, i *Instance, idempotencyKey s
 	if err != nil {
 		return 0, fmt.Errorf("insert workflow instance: %w", err)
 	}
-	if err := s.command(ctx, flow.CommandStart, id, i.Priority, i.ExecutorID, i.StartTime); err != nil {
+	if i.State == flow.WorkflowSerialWait {
+		i.ID = id
+		return id, s.enqueue(ctx, i)
+	}
+	if err := s.command(ctx, i.CommandType, id, i.Priority, i.ExecutorID, "{}", i.StartTime); err != nil {
 		return 0, fmt.Errorf("insert command: %w", err)
 	}
 	return id, s.db.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+}
+
+// enqueue gives an instance a place in the queue of its workflow; the coordinator starts it when its turn has come.
+func (s *store) enqueue(ctx context.Context, i *Instance) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO serial_queue (workflow_code, workflow_instance_id, execution_type, command_type, state, created_at)
+		VALUES (?, ?, ?, ?, 'WAITING', ?)`, i.WorkflowCode, i.ID, i.execution, i.CommandType, i.StartTime)
+	if err != nil {
+		return fmt.Errorf("insert into serial queue: %w", err)
+	}
+	return s.db.Notify(ctx, serialChannel, strconv.FormatInt(i.WorkflowCode, 10))
 }
