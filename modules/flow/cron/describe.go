@@ -1,0 +1,3 @@
+package cron
+
+func describe(e *Expr, _ bool) string { return e.String() }
