@@ -135,7 +135,8 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 		}
 		i.logger.ErrorContext(ctx, "a command cannot be carried out", "workflow_instance_id", row.ID, "command", row.Type, "error", err)
 		return i.reject(ctx, row, err)
-	case flow.CommandTakeOver, flow.CommandSerialWait, flow.CommandExecuteTask, flow.CommandDynamicChild:
+	case flow.CommandTakeOver, flow.CommandSerialWait, flow.CommandExecuteTask, flow.CommandDynamicChild,
+		flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
 	}
 	return i.reject(ctx, row, unbuildable{errUnknownCommand(row.Type)})
 }

@@ -305,8 +305,11 @@ func (t *turn) advance(ev core.Event) {
 	t.finished = t.finished || out.Finished
 	t.kills = append(t.kills, out.Kill...)
 	for _, timer := range out.Timers {
-		a := timer.Attempt
-		t.e.timers.add(timer.At, message{run: t.l.run.InstanceID, event: core.Alarm{Node: a.Node, ID: a.ID, Kind: timer.Kind}})
+		alarm := core.Alarm{Node: -1, Kind: timer.Kind}
+		if a := timer.Attempt; a != nil {
+			alarm.Node, alarm.ID = a.Node, a.ID
+		}
+		t.e.timers.add(timer.At, message{run: t.l.run.InstanceID, event: alarm})
 	}
 	for _, a := range out.Ready {
 		if worker, ok := t.e.fleet.reserve(t.l.queued(a)); ok {

@@ -160,6 +160,8 @@ func FinalState(current WorkflowState, tasks []TaskEnd) WorkflowState {
 			return WorkflowFailure
 		case killed:
 			return WorkflowStop
+		case paused: // a sub-workflow that somebody paused by itself
+			return WorkflowPause
 		}
 		return WorkflowSuccess
 	case WorkflowReadyPause:

@@ -41,6 +41,8 @@ type Task struct {
 	CPUQuota          int             `json:"cpuQuota"`  // percent of one core, -1 = no limit
 	MemoryMax         int             `json:"memoryMax"` // MB, -1 = no limit
 	ExecuteType       ExecuteType     `json:"taskExecuteType"`
+	// Finally tasks run when everything else in the scope of the run is settled, whatever happened.
+	Finally bool `json:"finally,omitempty"`
 }
 
 // Edge says that Post starts only after Pre. Roots have no edge here; the wire form's "preTaskCode 0" rows are added

@@ -22,6 +22,12 @@ const (
 	CommandSerialWait    CommandType = "RECOVER_SERIAL_WAIT"             // 11
 	CommandExecuteTask   CommandType = "EXECUTE_TASK"                    // 12
 	CommandDynamicChild  CommandType = "DYNAMIC_GENERATION"              // 13
+
+	// Ours: what people ask of one task of a run under way. They carry CommandArgs.
+	CommandDecide        CommandType = "DECIDE_TASK"        // approve or reject
+	CommandForceStart    CommandType = "FORCE_START"        // do not wait for the task group
+	CommandKillTask      CommandType = "KILL_TASK"          // end one attempt
+	CommandGroupPriority CommandType = "SET_GROUP_PRIORITY" // change the place in the task group's queue
 )
 
 // TaskDependType cuts the graph at chosen start nodes (engine.md 2.4).
@@ -67,6 +73,43 @@ const (
 // ParseWarningType reads a warning type by name; "" is NONE.
 func ParseWarningType(s string) (WarningType, error) {
 	return parse(s, WarningNone, WarningNone, WarningSuccess, WarningFailure, WarningAll)
+}
+
+// AlertType says what an alert tells of.
+type AlertType string
+
+// The alert types; numeric codes of DolphinScheduler in the comments.
+const (
+	AlertFailure   AlertType = "WORKFLOW_INSTANCE_FAILURE"  // 0; also STOP and PAUSE, for those who asked for every end
+	AlertSuccess   AlertType = "WORKFLOW_INSTANCE_SUCCESS"  // 1
+	AlertTimeout   AlertType = "WORKFLOW_INSTANCE_TIMEOUT"  // 3
+	AlertTolerance AlertType = "FAULT_TOLERANCE_WARNING"    // 4: a worker was lost and the attempt begins anew
+	AlertTaskFail  AlertType = "TASK_FAILURE"               // 5: sent by tasks themselves
+	AlertTaskOK    AlertType = "TASK_SUCCESS"               // 6: sent by tasks themselves
+	AlertTaskTime  AlertType = "TASK_TIMEOUT"               // 7
+	AlertClose     AlertType = "CLOSE_ALERT"                // 8
+	AlertDeadline  AlertType = "WORKFLOW_INSTANCE_DEADLINE" // ours: not over by the time it should be
+)
+
+// AlertTypes lists all alert types in the order of their codes.
+func AlertTypes() []AlertType {
+	return []AlertType{
+		AlertFailure, AlertSuccess, AlertTimeout, AlertTolerance, AlertTaskFail, AlertTaskOK, AlertTaskTime, AlertClose, AlertDeadline,
+	}
+}
+
+// EndAlert is the alert about a run that ended in state, or "" when w asks for none (engine.md 12.1).
+func (w WarningType) EndAlert(state WorkflowState) AlertType {
+	succeeded := state == WorkflowSuccess
+	switch {
+	case !state.Finished():
+		return ""
+	case succeeded && (w == WarningAll || w == WarningSuccess):
+		return AlertSuccess
+	case w == WarningAll, w == WarningFailure && state == WorkflowFailure:
+		return AlertFailure
+	}
+	return ""
 }
 
 // Priority orders workflows and tasks that compete for workers.
@@ -153,6 +196,9 @@ const (
 
 // Kills reports whether the attempt ends when its time is over.
 func (s TimeoutStrategy) Kills() bool { return s == TimeoutFailed || s == TimeoutWarnFailed }
+
+// Warns reports whether people are told when an attempt's time is over.
+func (s TimeoutStrategy) Warns() bool { return s == TimeoutWarn || s == TimeoutWarnFailed }
 
 // ExecuteType tells batch tasks from streaming ones.
 type ExecuteType string

@@ -35,6 +35,7 @@ type Graph struct {
 	Succ  [][]int32       // by index: who waits for the task
 	Pred  [][]int32       // by index: whom the task waits for
 	Index map[int64]int32 // task code → index
+	Kinds []TaskKind      // by index
 }
 
 // Compile builds the graph of def in linear time. It fails with ErrEmpty, a *CycleError, or an error that names the
@@ -78,12 +79,13 @@ func Compile(def *Definition) (*Graph, error) {
 		return nil, findCycle(def, byCode, pred, waits)
 	}
 
-	g := &Graph{Tasks: make([]Task, n), Index: rank}
+	g := &Graph{Tasks: make([]Task, n), Index: rank, Kinds: make([]TaskKind, n)}
 	position := make([]int32, n) // rank → index
 	for i, r := range order {
 		position[r] = int32(i)
 		g.Tasks[i] = def.Tasks[byCode[r]]
 		g.Index[g.Tasks[i].Code] = int32(i)
+		g.Kinds[i] = KindOf(g.Tasks[i].Type)
 	}
 	for i := range pres {
 		pres[i], posts[i] = position[pres[i]], position[posts[i]]

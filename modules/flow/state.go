@@ -23,12 +23,13 @@ const (
 	WorkflowFailover   WorkflowState = "FAILOVER"
 )
 
-// workflowMoves is the transition table of engine.md 3.2.
+// workflowMoves is the transition table of engine.md 3.2. A running instance becomes PAUSE when only the run of one of its
+// sub-workflows was paused.
 var workflowMoves = map[WorkflowState][]WorkflowState{
 	WorkflowSubmitted:  {WorkflowRunning, WorkflowReadyPause, WorkflowReadyStop, WorkflowFailure, WorkflowFailover, WorkflowStop, WorkflowPause, WorkflowSuccess},
 	WorkflowSerialWait: {WorkflowSubmitted, WorkflowRunning, WorkflowStop, WorkflowPause, WorkflowFailure},
 	WorkflowWaitToRun:  {WorkflowRunning, WorkflowStop, WorkflowPause, WorkflowFailure},
-	WorkflowRunning:    {WorkflowReadyPause, WorkflowReadyStop, WorkflowSuccess, WorkflowFailure, WorkflowStop, WorkflowFailover},
+	WorkflowRunning:    {WorkflowReadyPause, WorkflowReadyStop, WorkflowSuccess, WorkflowFailure, WorkflowStop, WorkflowPause, WorkflowFailover},
 	WorkflowReadyPause: {WorkflowPause, WorkflowSuccess, WorkflowFailure, WorkflowReadyStop, WorkflowFailover},
 	WorkflowReadyStop:  {WorkflowStop, WorkflowFailure, WorkflowSuccess, WorkflowFailover},
 	WorkflowFailover:   {WorkflowRunning, WorkflowReadyPause, WorkflowReadyStop, WorkflowFailure},
@@ -110,14 +111,15 @@ const (
 	TaskLost          TaskState = "NEED_FAULT_TOLERANCE"
 )
 
-// taskMoves is the transition table of engine.md 3.3.
+// taskMoves is the transition table of engine.md 3.3. Only logic tasks become PAUSE while they run, and only those that
+// start other runs are submitted again in the row that failed or was killed (4.8).
 var taskMoves = map[TaskState][]TaskState{
 	TaskSubmitted:     {TaskDispatch, TaskRunning, TaskPause, TaskKill, TaskFailure, TaskSuccess, TaskDelay},
 	TaskDelay:         {TaskSubmitted, TaskDispatch, TaskPause, TaskKill, TaskFailure},
 	TaskDispatch:      {TaskRunning, TaskSubmitted, TaskSuccess, TaskFailure, TaskKill, TaskLost},
-	TaskRunning:       {TaskSuccess, TaskFailure, TaskKill, TaskLost},
-	TaskFailure:       {TaskForcedSuccess},
-	TaskKill:          {TaskForcedSuccess},
+	TaskRunning:       {TaskSuccess, TaskFailure, TaskKill, TaskLost, TaskPause},
+	TaskFailure:       {TaskForcedSuccess, TaskSubmitted},
+	TaskKill:          {TaskForcedSuccess, TaskSubmitted},
 	TaskLost:          {TaskForcedSuccess},
 	TaskPause:         {TaskSubmitted},
 	TaskSuccess:       {},

@@ -39,7 +39,7 @@ func DecodeTasks(text string) ([]Task, error) {
 			TimeoutMinutes:  o.small("timeout", 0), DelayMinutes: o.small("delayTime", 0),
 			TaskGroupID: o.integer("taskGroupId", 0), TaskGroupPriority: o.small("taskGroupPriority", 0),
 			CPUQuota: o.small("cpuQuota", -1), MemoryMax: o.small("memoryMax", -1),
-			ExecuteType: enum(o, "taskExecuteType", Batch, Batch, Stream),
+			ExecuteType: enum(o, "taskExecuteType", Batch, Batch, Stream), Finally: o.boolean("finally"),
 		}
 		if task.WorkerGroup == "" {
 			task.WorkerGroup = "default"
@@ -245,6 +245,15 @@ func (o *object) small(field string, fallback int64) int {
 		o.fail(field, fmt.Sprintf("%d is out of range", n))
 	}
 	return int(n)
+}
+
+// boolean reads true, "true", 1 and "YES" as true, everything else as false.
+func (o *object) boolean(field string) bool {
+	switch strings.ToUpper(strings.TrimSpace(o.text(field))) {
+	case "TRUE", "1", "YES":
+		return true
+	}
+	return false
 }
 
 func (o *object) float(field string) float64 {

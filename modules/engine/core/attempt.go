@@ -201,6 +201,7 @@ func (s *step) alarm(ev Alarm) {
 			a.timedOut = true
 			s.kill(a)
 		}
+	case AlarmWarn, AlarmRunTimeout, AlarmDeadline:
 	case AlarmUnconfirmed:
 		if !a.killing {
 			return

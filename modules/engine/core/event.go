@@ -21,17 +21,47 @@ type Begin struct {
 // Adopt carries on a run that another process, or this one before a restart, left in the middle (engine.md 10.3).
 type Adopt struct{}
 
+// Execute runs a part of a finished run again: Nodes, with all before or after them as Depend says (engine.md 2.9). What
+// is outside stays as it is and counts as satisfied; it counts for the final state, too.
+type Execute struct {
+	Nodes  []int64
+	Depend flow.TaskDependType
+}
+
 // Pause asks that nothing new starts.
 type Pause struct{}
 
 // Stop asks that everything ends.
 type Stop struct{}
 
-// Placed says that the shell chose a worker for a ready attempt.
-type Placed struct {
+// KillTask asks that one attempt ends.
+type KillTask struct {
 	Node int32
 	ID   int64
-	Host string
+}
+
+// Placed says that the shell chose a worker for a ready attempt. CacheKey is under which its result may be used again,
+// "" for never.
+type Placed struct {
+	Node     int32
+	ID       int64
+	Host     string
+	CacheKey string
+}
+
+// Cached says that an earlier attempt did the same: this one succeeds without a worker.
+type Cached struct {
+	Node    int32
+	ID      int64
+	VarPool []flow.Property
+	Key     string
+}
+
+// Noted is what a logic attempt must remember from now on; it replaces what it remembered before.
+type Noted struct {
+	Node    int32
+	ID      int64
+	Context string
 }
 
 // Refused says that the worker definitively did not take the attempt.
@@ -58,7 +88,8 @@ type Started struct {
 	ExecutePath string
 }
 
-// Finished is the end of an attempt as its worker saw it. Outcome is SUCCESS, FAILURE or KILL.
+// Finished is the end of an attempt as its worker saw it, or the shell, for a logic attempt. Outcome is SUCCESS, FAILURE,
+// KILL or, for logic attempts, PAUSE.
 type Finished struct {
 	Started
 	Outcome  flow.TaskState
@@ -79,14 +110,17 @@ type Lost struct {
 // AlarmKind tells timers apart.
 type AlarmKind uint8
 
-// The timers of an attempt.
+// The timers of an attempt, and of the run as a whole.
 const (
 	AlarmDue         AlarmKind = iota // its delay or retry interval is over
-	AlarmTimeout                      // it runs longer than its timeout
+	AlarmTimeout                      // it runs longer than its timeout: kill it
+	AlarmWarn                         // it runs longer than its timeout: tell people
 	AlarmUnconfirmed                  // its kill was not confirmed in KillTimeout
+	AlarmRunTimeout                   // the run takes longer than its timeout
+	AlarmDeadline                     // the run should be over by now
 )
 
-// Alarm is a timer that went off.
+// Alarm is a timer that went off. Node and ID say nothing when the timer was the run's.
 type Alarm struct {
 	Node int32
 	ID   int64
@@ -95,9 +129,13 @@ type Alarm struct {
 
 func (Begin) event()       {}
 func (Adopt) event()       {}
+func (Execute) event()     {}
 func (Pause) event()       {}
 func (Stop) event()        {}
+func (KillTask) event()    {}
 func (Placed) event()      {}
+func (Cached) event()      {}
+func (Noted) event()       {}
 func (Refused) event()     {}
 func (Unplaceable) event() {}
 func (Started) event()     {}

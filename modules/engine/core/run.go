@@ -10,12 +10,30 @@ import (
 type Settings struct {
 	InstanceID  int64
 	ProjectCode int64
+	Command     flow.CommandType // the latest one, as the row says; Adopt goes by it
 	Failure     flow.FailureStrategy
 	StartNodes  []int64 // empty: the whole graph
 	Depend      flow.TaskDependType
 	Priority    flow.Priority
 	WorkerGroup string // for tasks whose own is empty or "default"
 	DryRun      bool
+	IsSub       bool // another run started it: its end is no alert
+	// ExecuteNodes and ExecuteDepend are the cut of the last EXECUTE_TASK, which Adopt restores.
+	ExecuteNodes  []int64
+	ExecuteDepend flow.TaskDependType
+	Warning       flow.WarningType
+	Timeout       time.Duration // from Run.RestartTime; 0 = none. It only tells people
+	Deadline      time.Time     // when the run should be over; zero = none
+
+	// Choose decides a SWITCH when it is reached. It must be quick, and must depend on nothing but the rows of the run. An
+	// error fails the task. The attempts before the node are at their end when it is called.
+	Choose func(node int32) (Choice, error)
+}
+
+// Choice is what a SWITCH decided.
+type Choice struct {
+	Next []int64 // codes of the chosen successors
+	Log  string  // how it came to that, for people
 }
 
 // Attempt is one row of task_instance. The engine's shell gives it its ID after Advance and before anything is saved.
@@ -33,6 +51,8 @@ type Attempt struct {
 	ExecutePath string
 	AppLink     string
 	VarPool     []flow.Property // what the attempt put out
+	Context     string          // what a logic attempt must remember, JSON; "" = nothing
+	CacheKey    string          // under which its result may be used again
 	Message     string
 	FirstSubmit time.Time
 	Submit      time.Time
@@ -42,6 +62,7 @@ type Attempt struct {
 
 	turn     uint64 // the Advance that last changed it
 	started  bool   // a STARTED report was applied
+	warned   bool   // people were told that it takes too long
 	killing  bool   // a kill is under way
 	timedOut bool   // the kill is its timeout's
 	stored   bool   // a row exists
@@ -53,9 +74,11 @@ type Run struct {
 	Graph     *flow.Graph
 	State     flow.WorkflowState
 	StartTime time.Time
-	EndTime   time.Time
-	History   []StateChange
-	Message   string // why the run failed, when no task says it
+	// RestartTime is when the latest command began the run; the shell sets it before Adopt.
+	RestartTime time.Time
+	EndTime     time.Time
+	History     []StateChange
+	Message     string // why the run failed, when no task says it
 
 	scope  []bool
 	nodes  []node
@@ -94,12 +117,25 @@ type Effects struct {
 	RunChanged bool
 	Ready      []*Attempt // to be placed on a worker
 	Withdrawn  []*Attempt // were Ready or placed; must not be sent any more
-	Kill       []*Attempt // held by a worker: end it
-	Timers     []Timer
-	Finished   bool // the run is over: forget it after the save
+	// Logic attempts begin, or go on after Adopt: the shell carries them out and answers with Finished. Context says what
+	// was remembered. A run that Context names and that ended before the attempt's Start is to be continued by a command;
+	// one that ended later, or not yet, gives the attempt its end.
+	Logic    []*Attempt
+	Kill     []*Attempt // end it: held by a worker, or by the shell when Host is ""
+	Park     []*Attempt // logic attempts that a pause asks to stop waiting; answered with Finished PAUSE, or their end
+	Timers   []Timer
+	Alerts   []Alert
+	Finished bool // the run is over: forget it after the save
 }
 
-// Timer asks for an Alarm event at At.
+// Alert is something that people are to be told, in the change of which it is part. There is at most one a run, kind and
+// attempt; Attempt is nil for the run as a whole.
+type Alert struct {
+	Kind    flow.AlertType
+	Attempt *Attempt
+}
+
+// Timer asks for an Alarm event at At. Attempt is nil when it is the run's own.
 type Timer struct {
 	At      time.Time
 	Attempt *Attempt
@@ -128,6 +164,9 @@ func (r *Run) Attempt(n int32) *Attempt { return r.nodes[n].attempt }
 
 // Stored reports whether the attempt has a row, or is about to have one.
 func (a *Attempt) Stored() bool { return a.stored }
+
+// Logic reports whether the engine carries the attempts of a node out itself.
+func (r *Run) Logic(n int32) bool { return r.Graph.Kinds[n].Logic() }
 
 // Killing reports whether a kill of the attempt is under way.
 func (a *Attempt) Killing() bool { return a.killing }
