@@ -193,6 +193,7 @@ func TestBadTasksFailWithAReasonAndNeverPanic(t *testing.T) {
 		reason string
 	}{
 		"unknown type":       {func(t *doradov1.Task) { t.Type = "COBOL" }, `knows no task type "COBOL"`},
+		"logic type":         {func(t *doradov1.Task) { t.Type, t.Params = "APPROVAL", []byte(`{"question":"?"}`) }, "carried out by the master"},
 		"no parameters":      {func(t *doradov1.Task) { t.Params = nil }, "rawScript"},
 		"garbage":            {func(t *doradov1.Task) { t.Params = []byte("\xff{[") }, "bad parameters"},
 		"bad tenant":         {func(t *doradov1.Task) { t.Tenant = "-u root" }, "not a valid user name"},

@@ -87,6 +87,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if !ok {
 		return fmt.Errorf("this worker knows no task type %q", t.GetType())
 	}
+	if plugin.Logic {
+		return fmt.Errorf("a %s task is carried out by the master; it was sent to a worker by mistake", plugin.Type)
+	}
 	p.plugin = plugin
 	values, problems := plugin.Decode(t.GetParams())
 	if len(problems) > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
 )
@@ -20,10 +21,10 @@ type Catalog struct {
 
 // Builtin returns the plugins of this program, in the order of the palette.
 func Builtin() (*Catalog, error) {
-	return New([]task.Plugin{
+	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
-	})
+	}, logic.Plugins()))
 }
 
 // New returns a catalogue of tasks. It refuses a plugin that is incomplete or listed twice.
@@ -34,10 +35,12 @@ func New(tasks []task.Plugin) (*Catalog, error) {
 		if err := p.Validate(); err != nil {
 			problems = append(problems, err)
 		}
-		if _, twice := c.byType[p.Type]; twice {
-			problems = append(problems, fmt.Errorf("catalog: task type %q is listed twice", p.Type))
+		for _, name := range append([]string{p.Type}, p.Also...) {
+			if _, twice := c.byType[name]; twice {
+				problems = append(problems, fmt.Errorf("catalog: task type %q is listed twice", name))
+			}
+			c.byType[name] = p
 		}
-		c.byType[p.Type] = p
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ func New(tasks []task.Plugin) (*Catalog, error) {
 // Tasks returns every task plugin in the order of the palette.
 func (c *Catalog) Tasks() []task.Plugin { return slices.Clone(c.tasks) }
 
-// Task returns the plugin of a task type.
+// Task returns the plugin of a task type, also under an older name of the type.
 func (c *Catalog) Task(taskType string) (task.Plugin, bool) {
 	p, ok := c.byType[taskType]
 	return p, ok

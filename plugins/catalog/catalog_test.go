@@ -26,7 +26,9 @@ func TestEveryPluginFolderIsListedAndDocumented(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
 	for _, p := range builtin(t).Tasks() {
-		listed[strings.ToLower(p.Type)] = true
+		if !p.Logic { // those share a folder
+			listed[strings.ToLower(p.Type)] = true
+		}
 	}
 	folders, err := filepath.Glob("../task/*/plugin.go")
 	require.NoError(t, err)
@@ -72,4 +74,28 @@ func TestAnIncompleteOrRepeatedPluginIsRefused(t *testing.T) {
 	p.Schema = p.Schema[:1]
 	_, err = catalog.New([]task.Plugin{p})
 	require.ErrorContains(t, err, "localParams")
+}
+
+func TestAnOlderNameOfATypeIsStillRead(t *testing.T) {
+	t.Parallel()
+	p, ok := builtin(t).Task("SUB_PROCESS")
+	require.True(t, ok)
+	require.Equal(t, "SUB_WORKFLOW", p.Type)
+	require.Empty(t, builtin(t).CheckParams("SUB_PROCESS", json.RawMessage(`{"processDefinitionCode":12345678901234}`)))
+	twin := shell.Plugin()
+	twin.Type, twin.Also = "BASH", []string{"SHELL"}
+	_, err := catalog.New([]task.Plugin{shell.Plugin(), twin})
+	require.ErrorContains(t, err, "listed twice")
+}
+
+func TestALogicTaskHasNothingForAWorkerToDo(t *testing.T) {
+	t.Parallel()
+	for _, p := range builtin(t).Tasks() {
+		require.Equal(t, p.Logic, p.Process == nil && p.Run == nil, p.Type)
+		require.Equal(t, p.Logic, p.Category == "logic", p.Type)
+	}
+	p := shell.Plugin()
+	p.Logic = true
+	_, err := catalog.New([]task.Plugin{p})
+	require.ErrorContains(t, err, "neither Process nor Run")
 }

@@ -45,6 +45,9 @@ func Decode(s Schema, raw json.RawMessage) (Values, []Problem) {
 	failed := map[string]bool{}
 	for _, f := range s {
 		member, given := members[f.Name]
+		if !given && f.Alias != "" {
+			member, given = members[f.Alias]
+		}
 		if !given || string(member) == "null" {
 			if f.Default != nil {
 				values[f.Name] = f.Default
@@ -113,6 +116,8 @@ func read(t Type, raw json.RawMessage) (any, error) {
 			names = append(names, r.ResourceName)
 		}
 		return names, nil
+	case Workflow, Outcomes, Conditions, Cases, Dependence, Lists:
+		return readLogic(t, raw)
 	}
 	return nil, errType
 }
@@ -207,8 +212,15 @@ func check(f Field, v any) []Problem {
 		}
 	case []Param:
 		return checkParams(f.Name, x)
+	case checker:
+		return x.check(problem)
 	}
 	return nil
+}
+
+// checker is a value that knows its own rules.
+type checker interface {
+	check(problem func(key string, args ...any) []Problem) []Problem
 }
 
 func checkParams(field string, params []Param) []Problem {
@@ -261,6 +273,8 @@ func empty(v any) bool {
 		return len(x) == 0
 	case []Param:
 		return len(x) == 0
+	case interface{ empty() bool }:
+		return x.empty()
 	default:
 		return false
 	}

@@ -16,11 +16,20 @@ const (
 	KeyValues   Type = "keyvalues"   // list of {"key","value"}
 	Params      Type = "params"      // list of {"prop","direct","type","value"}
 	Resources   Type = "resources"   // list of {"resourceName"}
+	Workflow    Type = "workflow"    // code of a workflow: number, or a string that holds one
+	Outcomes    Type = "outcomes"    // {"successNode":[task],"failedNode":[task]}: who follows a good and a bad end
+	Conditions  Type = "conditions"  // {"relation","dependTaskList":[{"relation","dependItemList":[{"depTaskCode","status"}]}]}
+	Cases       Type = "cases"       // {"dependTaskList":[{"condition","nextNode"}],"nextNode":task}
+	Dependence  Type = "dependence"  // as Conditions over other workflows, with dates, an interval and a policy
+	Lists       Type = "lists"       // list of {"name","value","separator"}
 )
 
 // Types lists every kind of field.
 func Types() []Type {
-	return []Type{Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources}
+	return []Type{
+		Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources,
+		Workflow, Outcomes, Conditions, Cases, Dependence, Lists,
+	}
 }
 
 // textual reports whether values of the type are one string in which placeholders make sense.
@@ -28,7 +37,7 @@ func (t Type) textual() bool {
 	switch t {
 	case Text, TextArea, Code, Secret:
 		return true
-	case Number, Select, MultiSelect, Switch, KeyValues, Params, Resources:
+	case Number, Select, MultiSelect, Switch, KeyValues, Params, Resources, Workflow, Outcomes, Conditions, Cases, Dependence, Lists:
 		return false
 	}
 	return false
@@ -40,6 +49,7 @@ type Schema []Field
 // Field is one setting. Label, Help and Placeholder are message keys.
 type Field struct {
 	Name        string // member of the JSON object; never renamed once released
+	Alias       string // another name of the member, read where Name is missing; "" for none
 	Type        Type
 	Label       string
 	Help        string

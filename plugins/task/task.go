@@ -22,8 +22,10 @@ type Plugin struct {
 	Icon      string // name of an icon in static
 	Label     string
 	Help      string
+	Also      []string // older names of Type; definitions that hold one are read as if they held Type
 	Aliases   []string // more words under which the palette finds it
 	Retryable bool     // a failed attempt may be repeated
+	Logic     bool     // the master itself carries it out: it has neither Process nor Run, and no worker gets it
 	Schema    form.Schema
 
 	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
@@ -74,7 +76,9 @@ func (p Plugin) Validate() error {
 	switch {
 	case p.Type == "" || p.Category == "" || p.Icon == "" || p.Label == "" || p.Help == "":
 		return fmt.Errorf("task: plugin %q: type, category, icon, label and help are required", p.Type)
-	case (p.Process == nil) == (p.Run == nil):
+	case p.Logic && (p.Process != nil || p.Run != nil):
+		return fmt.Errorf("task: plugin %q: a logic task has neither Process nor Run", p.Type)
+	case !p.Logic && (p.Process == nil) == (p.Run == nil):
 		return fmt.Errorf("task: plugin %q: exactly one of Process and Run must be set", p.Type)
 	}
 	var problems []error
@@ -91,6 +95,9 @@ func (p Plugin) Validate() error {
 		}
 	}
 	for name, kind := range map[string]form.Type{LocalParams: form.Params, ResourceList: form.Resources} {
+		if p.Logic && name == ResourceList {
+			continue // there is no working directory to put files into
+		}
 		if f, ok := p.Schema.Field(name); !ok || f.Type != kind {
 			problems = append(problems, fmt.Errorf("task: plugin %q: every task type has a field %q of kind %s", p.Type, name, kind))
 		}
@@ -115,7 +122,9 @@ type Description struct {
 	Help      string             `json:"help"`
 	Icon      string             `json:"icon"`
 	Aliases   []string           `json:"aliases"`
+	Also      []string           `json:"also,omitempty"`
 	Retryable bool               `json:"retryable"`
+	Logic     bool               `json:"logic,omitempty"`
 	Fields    []form.Description `json:"fields"`
 }
 
@@ -127,7 +136,7 @@ func (p Plugin) Describe(translate func(key string) string) Description {
 	}
 	return Description{
 		Type: p.Type, Category: p.Category, Label: translate(p.Label), Help: translate(p.Help), Icon: p.Icon,
-		Aliases: aliases, Retryable: p.Retryable, Fields: p.Schema.Describe(translate),
+		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Logic: p.Logic, Fields: p.Schema.Describe(translate),
 	}
 }
 

@@ -31,9 +31,11 @@ type Case struct {
 // Suite says how to try one plugin. Run it from the plugin's folder: it reads README.md and testdata/*.json there.
 type Suite struct {
 	Plugin task.Plugin
-	Cases  []Case
-	Bad    []string // settings that must be refused, besides those every plugin refuses
-	Slow   string   // settings of work that takes minutes unless it is cancelled
+	// Definitions is the pattern of the files that hold definitions of this type; "" is testdata/*.json.
+	Definitions string
+	Cases       []Case
+	Bad         []string // settings that must be refused, besides those every plugin refuses
+	Slow        string   // settings of work that takes minutes unless it is cancelled
 }
 
 // Run tries the plugin.
@@ -43,6 +45,9 @@ func Run(t *testing.T, s Suite) {
 	t.Run("shows its parameters in the README", s.readme)
 	t.Run("loads every definition it ever loaded", s.definitions)
 	t.Run("refuses bad settings by name", s.refuses)
+	if s.Plugin.Logic {
+		return // nothing runs
+	}
 	t.Run("keeps its text out of the process list", s.discreet)
 	for _, c := range s.Cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -76,7 +81,11 @@ func (s Suite) readme(t *testing.T) {
 }
 
 func (s Suite) definitions(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.json")
+	pattern := s.Definitions
+	if pattern == "" {
+		pattern = "testdata/*.json"
+	}
+	files, err := filepath.Glob(pattern)
 	require.NoError(t, err)
 	require.NotEmpty(t, files, "testdata needs a definition that must keep loading")
 	for _, file := range files {
@@ -87,16 +96,14 @@ func (s Suite) definitions(t *testing.T) {
 			TaskParams json.RawMessage `json:"taskParams"`
 		}
 		require.NoError(t, json.Unmarshal(raw, &definition), file)
-		require.Equal(t, s.Plugin.Type, definition.TaskType, file)
+		require.Contains(t, append([]string{s.Plugin.Type}, s.Plugin.Also...), definition.TaskType, file)
 		_, problems := s.Plugin.Decode(definition.TaskParams)
 		require.Empty(t, problems, file)
 	}
 }
 
 func (s Suite) refuses(t *testing.T) {
-	bad := append([]string{
-		``, `{}`, `[]`, `"x"`, `7`, `{`, "\xff", `{"localParams":7}`, `{"localParams":[{"prop":""}]}`, `{"resourceList":[{}]}`,
-	}, s.Bad...)
+	bad := append([]string{``, `{}`, `[]`, `"x"`, `7`, `{`, "\xff", `{"localParams":7}`, `{"localParams":[{"prop":""}]}`, `{"resourceList":[{}]}`}, s.Bad...)
 	for _, raw := range bad {
 		_, problems := s.Plugin.Decode([]byte(raw))
 		require.NotEmpty(t, problems, "accepted: %s", raw)
@@ -117,7 +124,8 @@ func (s Suite) discreet(t *testing.T) {
 		switch f.Type {
 		case form.Text, form.TextArea, form.Code, form.Secret:
 			values[f.Name] = marker
-		case form.Number, form.Select, form.MultiSelect, form.Switch, form.KeyValues, form.Params, form.Resources:
+		case form.Number, form.Select, form.MultiSelect, form.Switch, form.KeyValues, form.Params, form.Resources,
+			form.Workflow, form.Outcomes, form.Conditions, form.Cases, form.Dependence, form.Lists:
 			values[f.Name] = f.Default
 		}
 	}
