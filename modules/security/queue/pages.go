@@ -1,170 +1,28 @@
 package queue
 
 import (
-	"net/http"
-	"strconv"
+	"context"
 
-	"dorado/app/kit/i18n"
+	"github.com/a-h/templ"
+
 	"dorado/app/kit/web"
-	"dorado/modules/access"
 	"dorado/modules/frame"
-	"dorado/views/components"
+	"dorado/modules/security/crud"
+	view "dorado/views/crud"
 	"dorado/views/security"
 )
 
-// shownUses is how many objects in the way of deleting are named.
-const shownUses = 20
-
-type pages struct {
-	svc    *Service
-	frame  *frame.Frame
-	access *access.Service
-}
-
-func (p pages) index(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
-	q := frame.Query(r, Spec())
-	page, err := p.svc.Page(r.Context(), q)
-	if err != nil {
-		return nil, err
-	}
-	view := security.QueuesPage{
-		Shell: p.frame.Page(r, i18n.T(r.Context(), "queue.title")), List: frame.Listed(Path, q, page), NewURL: Path + "/new",
-	}
-	for _, q := range page.Items {
-		view.Rows = append(view.Rows, security.QueueRow{
-			Name: q.Name, Value: q.Value, UpdatedAt: q.UpdatedAt, EditURL: address(q.ID, "/edit"), DeleteURL: address(q.ID, "/delete"),
-		})
-	}
-	return web.Page(security.Queues(view)), nil
-}
-
-func (p pages) new(r *http.Request) (web.Response, error) {
-	return p.form(r, 0, Draft{}, "", nil)
-}
-
-func (p pages) create(r *http.Request) (web.Response, error) {
-	f := web.ReadForm(r)
-	d := read(f)
-	q, err := web.Submit(f, func() (Queue, error) { return p.svc.Create(r.Context(), d) })
-	if f.Rejects(err) {
-		return p.form(r, 0, d, "", f)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return web.Redirect(Path).Toast("queue.created", "name", q.Name), nil
-}
-
-func (p pages) edit(r *http.Request) (web.Response, error) {
-	id, err := web.ID(r)
-	if err != nil {
-		return nil, err
-	}
-	q, err := p.svc.Get(r.Context(), id)
-	if err != nil {
-		return nil, err
-	}
-	return p.form(r, id, Draft{Name: q.Name, Value: q.Value}, web.Stamp(q.UpdatedAt), nil)
-}
-
-func (p pages) update(r *http.Request) (web.Response, error) {
-	id, err := web.ID(r)
-	if err != nil {
-		return nil, err
-	}
-	f := web.ReadForm(r)
-	d := read(f)
-	q, err := web.Submit(f, func() (Queue, error) { return p.svc.Update(r.Context(), id, d, f.Stamp()) })
-	if f.Rejects(err) {
-		return p.form(r, id, d, f.Text(web.StampField), f)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return web.Redirect(Path).Toast("queue.saved", "name", q.Name), nil
-}
-
-func (p pages) confirm(r *http.Request) (web.Response, error) {
-	if err := p.access.Require(r.Context(), Manage); err != nil {
-		return nil, err
-	}
-	return p.ask(r, http.StatusOK)
-}
-
-func (p pages) remove(r *http.Request) (web.Response, error) {
-	id, err := web.ID(r)
-	if err != nil {
-		return nil, err
-	}
-	err = p.svc.Delete(r.Context(), id)
-	if web.Conflicts(err) {
-		return p.ask(r, http.StatusConflict)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return web.Redirect(Path).Toast("queue.deleted"), nil
-}
-
-// ask shows the question before deleting, or what stands in the way.
-func (p pages) ask(r *http.Request, status int) (web.Response, error) {
-	ctx := r.Context()
-	id, err := web.ID(r)
-	if err != nil {
-		return nil, err
-	}
-	q, uses, err := p.svc.Uses(ctx, id, shownUses+1)
-	if err != nil {
-		return nil, err
-	}
-	title := i18n.T(ctx, "queue.delete.title", "name", q.Name)
-	view := security.DeletePage{
-		Shell: p.frame.Page(r, title, crumb(r)),
-		Confirm: components.ConfirmProps{
-			Title: title, Text: i18n.T(ctx, "queue.delete.text"), Action: address(id, "/delete"),
-			Submit: i18n.T(ctx, "security.delete_submit"), CancelURL: Path, Test: "queue.delete",
+func pages(s *Service, f *frame.Frame) crud.Pages[Queue, Draft] {
+	return crud.Pages[Queue, Draft]{
+		Path: Path, Keys: "queue.", Test: "queue", Icon: "queue", Spec: Spec(), Keeper: &s.Keeper, Shell: f.Page,
+		Columns: []crud.Column{{Key: "name"}, {Key: "value"}},
+		Cells: func(_ context.Context, q Queue) []view.Cell {
+			return []view.Cell{{Text: q.Name}, {Text: q.Value, Code: true}}
+		},
+		Draft: func(q Queue) Draft { return Draft{Name: q.Name, Value: q.Value} },
+		Read:  func(f *web.Form) Draft { return Draft{Name: f.Text("name"), Value: f.Text("value")} },
+		Form: func(_ context.Context, p view.Form, d Draft, _ *web.Form) (templ.Component, error) {
+			return security.QueueEdit(security.QueueForm{Form: p, Name: d.Name, Value: d.Value}), nil
 		},
 	}
-	if len(uses) > 0 {
-		view.Refused = &security.RefusedProps{
-			Title: i18n.T(ctx, "security.in_use.title", "name", q.Name), Text: i18n.T(ctx, ErrInUse.Key, "name", q.Name), BackURL: Path,
-		}
-		for i, u := range uses {
-			if i == shownUses {
-				view.Refused.More = i18n.T(ctx, "security.in_use.more")
-				break
-			}
-			view.Refused.Links = append(view.Refused.Links, security.Link{Label: u.Name, Note: i18n.T(ctx, u.Kind), URL: u.URL})
-		}
-	}
-	return web.Page(security.Delete(view)).Status(status), nil
 }
-
-// form shows the form of a new queue (id 0) or of one, again with its faults when f
-// has any.
-func (p pages) form(r *http.Request, id int64, d Draft, stamp string, f *web.Form) (web.Response, error) {
-	ctx := r.Context()
-	if err := p.access.Require(ctx, Manage); err != nil {
-		return nil, err
-	}
-	view := security.QueueForm{
-		Title: i18n.T(ctx, "queue.create"), Action: Path, CancelURL: Path,
-		Name: d.Name, Value: d.Value, Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),
-	}
-	if id != 0 {
-		view.Title, view.Action = i18n.T(ctx, "queue.edit"), address(id, "")
-	}
-	view.Shell = p.frame.Page(r, view.Title, crumb(r))
-	return f.Again(security.QueueEdit(view)), nil
-}
-
-func crumb(r *http.Request) components.Crumb {
-	return components.Crumb{Label: i18n.T(r.Context(), "queue.title"), URL: Path}
-}
-
-func read(f *web.Form) Draft { return Draft{Name: f.Text("name"), Value: f.Text("value")} }
-
-func address(id int64, action string) string { return Path + "/" + strconv.FormatInt(id, 10) + action }

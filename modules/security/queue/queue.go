@@ -8,6 +8,7 @@ import (
 
 	"dorado/app/kit/fault"
 	"dorado/app/kit/listing"
+	"dorado/modules/security/crud"
 )
 
 // Default is the name and the value of the queue that is always there.
@@ -22,6 +23,9 @@ type Queue struct {
 	UpdatedAt time.Time `db:"updated_at"`
 }
 
+// Ref is what every list shows of a queue.
+func (q Queue) Ref() crud.Ref { return crud.Ref{ID: q.ID, Name: q.Name, UpdatedAt: q.UpdatedAt} }
+
 // Draft is what a form may set.
 type Draft struct {
 	Name  string
@@ -31,7 +35,8 @@ type Draft struct {
 // maxLength is how many characters a name or value may have.
 const maxLength = 64
 
-func (d Draft) clean() Draft {
+// Clean returns the draft without surrounding white space.
+func (d Draft) Clean() Draft {
 	return Draft{Name: strings.TrimSpace(d.Name), Value: strings.TrimSpace(d.Value)}
 }
 
@@ -54,16 +59,12 @@ var (
 	ErrNotFound   = fault.New(fault.NotFound, "queue.error.not_found")
 	ErrNameTaken  = fault.New(fault.Conflict, "queue.error.name_taken")
 	ErrValueTaken = fault.New(fault.Conflict, "queue.error.value_taken")
-	ErrChanged    = fault.New(fault.Conflict, "security.changed")
+	ErrChanged    = crud.ErrChanged
 	ErrInUse      = fault.New(fault.Conflict, "queue.error.in_use")
 )
 
 // Use is one object that refers to a queue.
-type Use struct {
-	Kind string // message key of what it is
-	Name string
-	URL  string // the page that shows it, empty when there is none
-}
+type Use = crud.Use
 
 // Referrer is implemented by modules that hold queues.
 type Referrer interface {

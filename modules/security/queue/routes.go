@@ -12,6 +12,7 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/audit"
 	"dorado/modules/frame"
+	"dorado/modules/security/crud"
 )
 
 // Deps are what the module needs.
@@ -29,7 +30,7 @@ type Deps struct {
 type Module struct {
 	*Service
 	site  *web.Site
-	pages pages
+	pages crud.Pages[Queue, Draft]
 	api   api
 }
 
@@ -38,24 +39,19 @@ func New(d Deps) *Module {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	svc := &Service{db: d.DB, store: store{d.DB}, access: d.Access, audit: d.Audit, now: d.Now}
-	return &Module{
-		Service: svc, site: d.Site,
-		pages: pages{svc: svc, frame: d.Frame, access: d.Access},
-		api:   api{svc: svc, rest: d.API, access: d.Access},
+	svc := &Service{store: store{d.DB}, access: d.Access}
+	svc.Keeper = crud.Keeper[Queue, Draft]{
+		DB: d.DB, Audit: d.Audit, Now: d.Now, Noun: "queue", Store: svc.store, InUse: ErrInUse, Referring: svc.referring,
+		MayView: crud.Everywhere[Queue](d.Access, View), MayChange: crud.Everywhere[Queue](d.Access, Manage),
 	}
+	return &Module{Service: svc, site: d.Site, pages: pages(svc, d.Frame), api: api{svc: svc, rest: d.API, access: d.Access}}
 }
 
 // Path is the address of the list.
 const Path = "/security/yarn-queues"
 
 // Routes adds the pages.
-func (m *Module) Routes(r chi.Router) {
-	web.Resource{
-		Path: Path, Index: m.pages.index, New: m.pages.new, Create: m.pages.create, Edit: m.pages.edit,
-		Update: m.pages.update, Confirm: m.pages.confirm, Delete: m.pages.remove,
-	}.Mount(r, m.site)
-}
+func (m *Module) Routes(r chi.Router) { m.pages.Mount(r, m.site) }
 
 // API adds the REST endpoints.
 func (m *Module) API(r chi.Router) { m.api.routes(r) }

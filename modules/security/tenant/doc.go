@@ -7,9 +7,9 @@
 // Administrators change tenants; a tenant that something refers to cannot be
 // deleted.
 //
-// Calls: pages.go and api.go decode requests and call Service; Service checks the
-// permission, validates, and writes row and audit entry in one transaction through
-// store. Modules above that hold tenants implement Referrer and are given to the
+// Calls: pages.go and api.go decode requests and call Service; Service, most of which
+// is the Keeper of package crud, checks the permission, validates, and writes row and
+// audit entry in one transaction through store. Modules above that hold tenants implement Referrer and are given to the
 // service by boot (AddReferrer), because this package cannot know them.
 //
 // This is the module to read first: the others of the security center have its form.

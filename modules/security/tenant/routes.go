@@ -13,6 +13,7 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/audit"
 	"dorado/modules/frame"
+	"dorado/modules/security/crud"
 	"dorado/modules/security/queue"
 )
 
@@ -35,7 +36,7 @@ type Deps struct {
 type Module struct {
 	*Service
 	site  *web.Site
-	pages pages
+	pages crud.Pages[Tenant, Draft]
 	api   api
 }
 
@@ -44,22 +45,17 @@ func New(d Deps) *Module {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	svc := &Service{db: d.DB, store: store{d.DB}, access: d.Access, audit: d.Audit, queues: d.Queues, now: d.Now}
-	d.Queues.AddReferrer(svc)
-	return &Module{
-		Service: svc, site: d.Site,
-		pages: pages{svc: svc, queues: d.Queues, frame: d.Frame, access: d.Access},
-		api:   api{svc: svc, rest: d.API},
+	svc := &Service{store: store{d.DB}, access: d.Access}
+	svc.Keeper = crud.Keeper[Tenant, Draft]{
+		DB: d.DB, Audit: d.Audit, Now: d.Now, Noun: "tenant", Store: svc.store, InUse: ErrInUse, Check: fix, Referring: svc.referring,
+		MayView: crud.Everywhere[Tenant](d.Access, View), MayChange: crud.Everywhere[Tenant](d.Access, Manage),
 	}
+	d.Queues.AddReferrer(svc)
+	return &Module{Service: svc, site: d.Site, pages: pages(svc, d.Queues, d.Frame), api: api{svc: svc, rest: d.API}}
 }
 
 // Routes adds the pages.
-func (m *Module) Routes(r chi.Router) {
-	web.Resource{
-		Path: Path, Index: m.pages.index, New: m.pages.new, Create: m.pages.create, Edit: m.pages.edit,
-		Update: m.pages.update, Confirm: m.pages.confirm, Delete: m.pages.remove,
-	}.Mount(r, m.site)
-}
+func (m *Module) Routes(r chi.Router) { m.pages.Mount(r, m.site) }
 
 // API adds the REST endpoints.
 func (m *Module) API(r chi.Router) { m.api.routes(r) }

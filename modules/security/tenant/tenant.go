@@ -9,6 +9,7 @@ import (
 
 	"dorado/app/kit/fault"
 	"dorado/app/kit/listing"
+	"dorado/modules/security/crud"
 )
 
 // Default is the code of the tenant that is the worker's own account. It is not a row.
@@ -25,6 +26,9 @@ type Tenant struct {
 	UpdatedAt   time.Time `db:"updated_at"`
 }
 
+// Ref is what every list shows of a tenant.
+func (t Tenant) Ref() crud.Ref { return crud.Ref{ID: t.ID, Name: t.Code, UpdatedAt: t.UpdatedAt} }
+
 // Draft is what a form may set. Code counts when creating only.
 type Draft struct {
 	Code        string
@@ -39,7 +43,8 @@ const (
 
 var codeForm = regexp.MustCompile(`^[0-9A-Za-z_.-]+$`)
 
-func (d Draft) clean() Draft {
+// Clean returns the draft without surrounding white space.
+func (d Draft) Clean() Draft {
 	return Draft{Code: strings.TrimSpace(d.Code), QueueID: d.QueueID, Description: strings.TrimSpace(d.Description)}
 }
 
@@ -74,16 +79,12 @@ var (
 	ErrCodeFixed          = fault.New(fault.Invalid, "tenant.error.code_fixed")
 	ErrDescriptionTooLong = fault.New(fault.Invalid, "tenant.error.description_too_long")
 	ErrQueueMissing       = fault.New(fault.Invalid, "tenant.error.queue_missing")
-	ErrChanged            = fault.New(fault.Conflict, "security.changed")
+	ErrChanged            = crud.ErrChanged
 	ErrInUse              = fault.New(fault.Conflict, "tenant.error.in_use")
 )
 
 // Use is one object that refers to a tenant.
-type Use struct {
-	Kind string // message key of what it is
-	Name string
-	URL  string // the page that shows it, empty when there is none
-}
+type Use = crud.Use
 
 // Referrer is implemented by modules that hold tenants.
 type Referrer interface {
