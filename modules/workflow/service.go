@@ -35,6 +35,7 @@ type Service struct {
 	Deps
 	store     store
 	referrers []Referrer
+	scheduler Scheduler
 }
 
 // New returns the service.
@@ -211,6 +212,9 @@ func (s *Service) release(ctx context.Context, w *Workflow, state flow.ReleaseSt
 	w.ReleaseState = state
 	s.touch(ctx, w)
 	if err := s.store.update(ctx, *w); err != nil {
+		return err
+	}
+	if err := s.scheduled(ctx, *w); err != nil {
 		return err
 	}
 	action := "workflow.offline"
