@@ -72,12 +72,9 @@ func (e *Expr) Prev(before time.Time) (time.Time, bool) {
 		return ok && t.Unix() < limit
 	}
 	first := time.Date(FirstYear, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - greatestJump
-	lo, hi, step := limit, limit, int64(1)
-	for {
-		lo = max(first, limit-step)
-		if has(lo) {
-			break
-		}
+	hi, step := limit, int64(1)
+	lo := max(first, limit-step)
+	for ; !has(lo); lo = max(first, limit-step) {
 		if lo == first {
 			return time.Time{}, false
 		}
@@ -265,5 +262,3 @@ func civil(day int64) (year, month, d int) {
 func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
-
-func onesHours(hours uint32) int { return bits.OnesCount32(hours) }

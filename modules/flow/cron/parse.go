@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -30,6 +31,8 @@ func Parse(expr string) (*Expr, error) {
 		p := parser{field: f, unix: e.unix, start: words[i].start}
 		s, err := p.parse(words[i].text)
 		if err != nil {
+			err.End = min(err.End, len(expr))
+			err.Start = min(err.Start, err.End)
 			return nil, err
 		}
 		e.fields[f] = s
@@ -89,8 +92,7 @@ func (e *Expr) settle(words []word, order []Field) error {
 			e.years[n/64] |= 1 << (n % 64)
 		}
 	}
-	perHour := e.OnDay() / max(1, onesHours(e.hours))
-	e.twice = perHour > 1 || e.hours == 1<<24-1
+	e.twice = e.PerMinute()*bits.OnesCount64(e.minutes) > 1 || e.hours == 1<<24-1
 	if _, ok := e.nextWall(0); !ok {
 		f := DayOfMonth
 		if day.none() {
@@ -222,10 +224,7 @@ func (p parser) item(text string, at int) (item, *Error) {
 	i := item{kind: itemRange, from: lo, to: hi, step: 1}
 	switch {
 	case base == "*" || base == "" && stepped:
-		i.star, i.open = base == "*", true
-		if base == "" {
-			i.star = true
-		}
+		i.star, i.open = true, true
 	case strings.Contains(base, "-"):
 		a, b, _ := strings.Cut(base, "-")
 		var err *Error

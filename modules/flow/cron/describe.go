@@ -1,3 +1,0 @@
-package cron
-
-func describe(e *Expr, _ bool) string { return e.String() }
