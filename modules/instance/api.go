@@ -28,6 +28,7 @@ type api struct {
 var (
 	errExecType = fault.New(fault.Invalid, "instance.exec_type")
 	errBatch    = fault.New(fault.Conflict, "instance.batch_failed")
+	errNotEnded = fault.New(fault.Conflict, "run.not_ended")
 )
 
 // routes mounts the endpoints. The older process-* family would be mounted beside it by another call of instances with its
@@ -39,8 +40,14 @@ func (a api) routes(r chi.Router) {
 	r.Post(in+"/executors/batch-start-workflow-instance", e.OK(50014, a.startAll))
 	r.Post(in+"/executors/execute", e.OK(50015, a.execute))
 	r.Post(in+"/executors/batch-execute", e.OK(50058, a.executeAll))
+	r.Post(in+"/executors/execute-task", e.OK(50015, a.executeTask))
 	a.instances(r, e, in+"/workflow-instances")
 	r.Get(in+"/task-instances", e.OK(10082, a.tasks))
+	r.Post(in+"/task-instances/{id}/force-success", e.OK(10165, a.forceSuccess))
+	r.Post(in+"/task-instances/{id}/stop", e.OK(10197, a.killTask))
+	r.Delete(in+"/task-instances/{id}/remove-cache", e.OK(20019, a.clearCache))
+	r.Get(in+"/approvals", e.OK(10082, a.approvals))
+	r.Post(in+"/task-instances/{id}/decide", e.OK(10197, a.decide))
 	r.Get("/log/detail", e.OK(10103, a.logDetail))
 	r.Get("/log/download-log", e.OK(10104, a.logDownload))
 	r.Get("/log/{project}/detail", e.OK(10103, a.logText))
@@ -64,7 +71,8 @@ func faults() dsapi.Faults {
 	f := dsapi.Faults{
 		ErrNotFound.Key: 50001, ErrTaskNotFound.Key: 10008, ErrOffline.Key: 50004, ErrStartNode.Key: 10207, ErrTenantUnknown.Key: 10017,
 		ErrChangedState.Key: 50009, ErrNoLog.Key: 10191, workflow.ErrNotFound.Key: 50003, workflow.ErrVersionNotFound.Key: 50003,
-		errExecType.Key: dsapi.Internal, errBatch.Key: dsapi.Internal, ErrParamEvaluate.Key: dsapi.Internal,
+		ErrSubOffline.Key: 50004, ErrDecided.Key: 50009, ErrNotYours.Key: dsapi.Code(30002),
+		errNotEnded.Key: 50071, errExecType.Key: dsapi.Internal, errBatch.Key: dsapi.Internal, ErrParamEvaluate.Key: dsapi.Internal,
 	}
 	for _, op := range flow.Operations() {
 		for _, state := range flow.WorkflowStates() {
@@ -73,17 +81,19 @@ func faults() dsapi.Faults {
 			}
 		}
 	}
+	_, reason := flow.AllowedOnTask(flow.OpForceSuccess, flow.TaskSuccess, flow.WorkflowFailure)
+	f[reason] = 10166
 	return f
 }
 
-// operationOf reads executeType; what this product does not do yet is refused like what does not exist.
+// operationOf reads executeType.
 func operationOf(p *dsapi.Params) (flow.Operation, error) {
 	text := p.RequiredText("executeType")
 	if err := p.Err(); err != nil {
 		return "", err
 	}
 	op, err := flow.ParseOperation(text)
-	if err != nil || op == flow.OpExecuteTask {
+	if err != nil {
 		return "", errExecType.With("type", text)
 	}
 	return op, nil
@@ -101,6 +111,9 @@ func (a api) execute(r *http.Request, p *dsapi.Params) (any, error) {
 	if _, err := a.svc.GetIn(r.Context(), in, id); err != nil {
 		return nil, err
 	}
+	if op == flow.OpExecuteTask {
+		return nil, a.executeOne(r, p, id)
+	}
 	return nil, a.svc.Operate(r.Context(), id, op)
 }
 
@@ -116,6 +129,9 @@ func (a api) executeAll(r *http.Request, p *dsapi.Params) (any, error) {
 	op, err := operationOf(p)
 	if err != nil {
 		return nil, err
+	}
+	if op == flow.OpExecuteTask { // a task belongs to one workflow
+		return nil, errExecType.With("type", string(op))
 	}
 	return nil, a.batch(r, p, in, "workflowInstanceIds", "processInstanceIds", func(id int64) error { return a.svc.Operate(r.Context(), id, op) })
 }

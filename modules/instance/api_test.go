@@ -237,7 +237,7 @@ func TestARunIsStartedAndOperatedByREST(t *testing.T) {
 		for _, c := range []struct {
 			executeType string
 			code        int
-		}{{"PAUSE", 0}, {"STOP", 0}, {"PAUSE", 50006}, {"REPEAT_RUNNING", 50006}, {"EXECUTE_TASK", 10000}, {"NONSENSE", 10000}, {"", 10000}} {
+		}{{"PAUSE", 0}, {"STOP", 0}, {"PAUSE", 50006}, {"REPEAT_RUNNING", 50006}, {"EXECUTE_TASK", 10001}, {"NONSENSE", 10000}, {"", 10000}} {
 			require.Equal(t, c.code, w.rest(t, "POST", "/executors/execute", "workflowInstanceId", id, "executeType", c.executeType).Code, c.executeType)
 		}
 		w.become(t, ids[0], flow.WorkflowFailure)

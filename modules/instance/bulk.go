@@ -25,6 +25,9 @@ type Trigger struct {
 	ExecutorID   int64
 	ExecutorName string
 	Deadline     *time.Time // by when the run should be over; nil = whenever
+
+	BackfillID       int64
+	BackfillPosition int
 }
 
 // bulkPieces are how many rows one statement inserts. There are few sizes, so that statements come again.
@@ -140,6 +143,10 @@ func triggered(w workflow.Workflow, t *Trigger, what *startable, now time.Time) 
 		why = err
 	}
 	i.Deadline = t.Deadline
+	if param, err := commandParam(i); err == nil {
+		param.ScheduleID, param.BackfillID, param.BackfillPosition = t.ScheduleID, t.BackfillID, t.BackfillPosition
+		i.CommandParam = mustJSON(param)
+	}
 	if why != nil {
 		i.State, i.Message, i.EndTime = flow.WorkflowFailure, why.Error(), &now
 		i.StateHistory = history(now, flow.WorkflowFailure, string(t.Command))

@@ -140,6 +140,15 @@ var (
 	ErrNoLog          = fault.New(fault.NotFound, "instance.no_log")
 	ErrSelection      = fault.New(fault.Invalid, "instance.selection")
 	ErrRunningDefined = fault.New(fault.Conflict, "instance.running")
+	ErrGroupUnknown   = fault.New(fault.Invalid, "run.group_unknown")
+	ErrEnvUnknown     = fault.New(fault.Invalid, "run.environment_unknown")
+	ErrSubOffline     = fault.New(fault.Conflict, "run.sub_workflow_offline")
+	ErrChild          = fault.New(fault.NotFound, "run.child_unknown")
+	ErrDepth          = fault.New(fault.Conflict, "run.too_deep")
+	ErrTaskOver       = fault.New(fault.Conflict, "run.task_over")
+	ErrNotWaiting     = fault.New(fault.Conflict, "run.not_waiting")
+	ErrDecided        = fault.New(fault.Conflict, "run.decided")
+	ErrNotYours       = fault.New(fault.Forbidden, "run.not_yours")
 )
 
 // StartRequest asks for a run.

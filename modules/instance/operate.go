@@ -26,6 +26,11 @@ func (s *Service) Operate(ctx context.Context, id int64, op flow.Operation) erro
 	if err := s.mayOn(ctx, i, Operate); err != nil {
 		return err
 	}
+	return s.operate(ctx, i, op, flow.CommandArgs{})
+}
+
+// operate is Operate for somebody who may.
+func (s *Service) operate(ctx context.Context, i *Instance, op flow.Operation, args flow.CommandArgs) error {
 	if ok, reason := flow.Allowed(op, i.State); !ok {
 		return notAllowed(i, reason)
 	}
@@ -33,62 +38,106 @@ func (s *Service) Operate(ctx context.Context, id int64, op flow.Operation) erro
 	if err != nil {
 		return err
 	}
+	again, err := s.again(ctx, i, op, args)
+	if err != nil {
+		return err
+	}
 	now := s.now()
 	return s.DB.InTx(ctx, func(ctx context.Context) error {
-		kind, done, err := s.wish(ctx, i, op, now)
+		done, err := s.carryOut(ctx, i, op, args, again, who.UserID, now)
 		if err != nil {
 			return err
 		}
 		if !done {
 			return ErrChangedState
 		}
-		if err := s.store.command(ctx, kind, id, i.Priority, who.UserID, "{}", now); err != nil {
-			return fmt.Errorf("insert command: %w", err)
-		}
-		if err := s.record(ctx, i, strings.ToLower(string(op))); err != nil {
-			return err
-		}
-		return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+		return s.record(ctx, i, strings.ToLower(string(op)))
 	})
 }
 
-// wish writes what an operation means for the instance's row and names the command that goes with it.
-func (s *Service) wish(ctx context.Context, i *Instance, op flow.Operation, now time.Time) (flow.CommandType, bool, error) {
-	switch op {
-	case flow.OpPause:
-		done, err := s.store.wish(ctx, i.ID, i.State, flow.WorkflowReadyPause, now)
-		return flow.CommandPause, done, err
-	case flow.OpStop:
-		done, err := s.store.wish(ctx, i.ID, i.State, flow.WorkflowReadyStop, now)
-		return flow.CommandStop, done, err
-	case flow.OpResume:
-		done, err := s.store.revive(ctx, i, flow.CommandResume, i.GlobalParams, now)
-		return flow.CommandResume, done, err
-	case flow.OpRecoverFailed:
-		done, err := s.store.revive(ctx, i, flow.CommandRecoverFailed, i.GlobalParams, now)
-		return flow.CommandRecoverFailed, done, err
-	case flow.OpRerun:
-		globals, err := s.cureAgain(ctx, i, now)
-		if err != nil {
-			return "", false, err
+// carryOut writes what an operation means for the instance's row and leaves the command that goes with it. It reports false
+// when the instance is no longer in the state that i says.
+func (s *Service) carryOut(
+	ctx context.Context, i *Instance, op flow.Operation, args flow.CommandArgs, again *revival, user int64, now time.Time,
+) (bool, error) {
+	kind := flow.CommandType(op)
+	if again != nil {
+		done, err := s.store.revive(ctx, i, kind, again, now)
+		if err != nil || !done {
+			return false, err
 		}
-		done, err := s.store.revive(ctx, i, flow.CommandRepeat, globals, now)
-		return flow.CommandRepeat, done, err
-	case flow.OpExecuteTask, flow.OpDelete, flow.OpEdit, flow.OpForceSuccess:
+		if again.state == flow.WorkflowSerialWait {
+			return true, s.store.requeue(ctx, i, kind, again, now)
+		}
+		return true, s.ask(ctx, i, kind, args, user, now)
 	}
-	return "", false, ErrStartRequest.With("field", "executeType", "reason", string(op))
+	stop := op == flow.OpStop
+	if i.State == flow.WorkflowSerialWait || i.State == flow.WorkflowWaitToRun { // no master holds it
+		to := flow.WorkflowPause
+		if stop {
+			to = flow.WorkflowStop
+		}
+		return s.withdraw(ctx, i, to, now)
+	}
+	to := flow.WorkflowReadyPause
+	if stop {
+		to = flow.WorkflowReadyStop
+	}
+	done, err := s.store.wish(ctx, i.ID, i.State, to, now)
+	if err != nil || !done {
+		return false, err
+	}
+	return true, s.ask(ctx, i, kind, args, user, now)
 }
 
-// cureAgain resolves the global parameters of a rerun, at the schedule time if the run has one (engine.md 2.5).
-func (s *Service) cureAgain(ctx context.Context, i *Instance, now time.Time) (string, error) {
+// ask leaves a command and tells the masters.
+func (s *Service) ask(ctx context.Context, i *Instance, kind flow.CommandType, args flow.CommandArgs, user int64, now time.Time) error {
+	if err := s.store.command(ctx, kind, i.ID, i.Priority, user, mustJSON(args), now); err != nil {
+		return fmt.Errorf("insert command: %w", err)
+	}
+	return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(i.ID, 10))
+}
+
+// revival is how an ended instance begins anew.
+type revival struct {
+	state     flow.WorkflowState // SUBMITTED_SUCCESS, or SERIAL_WAIT when it must not overlap with others of its workflow
+	execution flow.ExecutionType
+	globals   string
+	param     string
+}
+
+// again prepares the revival that an operation means; nil for one that ends a run.
+func (s *Service) again(ctx context.Context, i *Instance, op flow.Operation, args flow.CommandArgs) (*revival, error) {
+	switch op {
+	case flow.OpPause, flow.OpStop:
+		return nil, nil
+	case flow.OpResume, flow.OpRecoverFailed, flow.OpRerun, flow.OpExecuteTask:
+	case flow.OpDelete, flow.OpEdit, flow.OpForceSuccess:
+		return nil, ErrStartRequest.With("field", "executeType", "reason", string(op))
+	}
 	what, err := s.startable(ctx, i.WorkflowCode, i.WorkflowVersion)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	param, err := commandParam(i)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	r := &revival{
+		state: flow.WorkflowSubmitted, execution: what.execution, globals: i.GlobalParams,
+		param: mustJSON(param.Next(i.CommandType, flow.CommandType(op), args.StartNodes, args.TaskDependType)),
+	}
+	if what.serial() {
+		r.state = flow.WorkflowSerialWait
+	}
+	if op == flow.OpRerun {
+		r.globals, err = s.cureAgain(i, what, param, s.now())
+	}
+	return r, err
+}
+
+// cureAgain resolves the global parameters of a rerun, at the schedule time if the run has one (engine.md 2.5).
+func (s *Service) cureAgain(i *Instance, what *startable, param flow.CommandParam, now time.Time) (string, error) {
 	zone, err := location(i.TimeZone)
 	if err != nil {
 		return "", err

@@ -19,8 +19,12 @@ type startable struct {
 	globals   []flow.Property
 	timeout   int
 	execution flow.ExecutionType
+	subs      bool // some of its tasks start other workflows
 	tasks     map[int64]bool
 }
+
+// serial reports whether runs of the workflow must not overlap.
+func (s *startable) serial() bool { return s.execution != "" && s.execution != flow.Parallel }
 
 // startableLimit bounds what is remembered of versions, in tasks.
 const startableLimit = 500_000
@@ -31,6 +35,7 @@ func newStartable(def *flow.Definition) *startable {
 	}
 	for i := range def.Tasks {
 		what.tasks[def.Tasks[i].Code] = true
+		what.subs = what.subs || flow.KindOf(def.Tasks[i].Type).Children()
 	}
 	return what
 }

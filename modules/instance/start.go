@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,7 +50,10 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 			return 0, ErrStartNode.With("code", code)
 		}
 	}
-	if err := s.checkTenant(ctx, r.TenantCode); err != nil {
+	if err := s.checkPlace(ctx, project, &r); err != nil {
+		return 0, err
+	}
+	if err := s.checkSubs(ctx, w.Code, what); err != nil {
 		return 0, err
 	}
 	who, err := access.Must(ctx)
@@ -105,6 +109,54 @@ func (s *Service) head(ctx context.Context, project, code int64) (workflow.Workf
 	return s.Workflows.In(ctx, project, code)
 }
 
+// checkPlace refuses a tenant, a worker group or an environment that does not exist, or that the project may not use. The
+// group needs no live worker: tasks wait for one.
+func (s *Service) checkPlace(ctx context.Context, project int64, r *StartRequest) error {
+	if err := s.checkTenant(ctx, r.TenantCode); err != nil {
+		return err
+	}
+	if g := r.WorkerGroup; g != "" && g != "default" {
+		known, err := db.Get[int](ctx, s.DB, `SELECT count(*) FROM worker_group WHERE name = ?`, g)
+		if err != nil {
+			return err
+		}
+		if known == 0 && (s.Workers == nil || !slices.Contains(s.Workers.Groups(), g)) {
+			return ErrGroupUnknown.With("name", g)
+		}
+		allowed, err := db.Select[string](ctx, s.DB, `SELECT worker_group FROM project_worker_group WHERE project_code = ?`, project)
+		if err != nil {
+			return err
+		}
+		if len(allowed) > 0 && !slices.Contains(allowed, g) {
+			return ErrGroupUnknown.With("name", g)
+		}
+	}
+	if r.EnvironmentCode > 0 {
+		known, err := db.Get[int](ctx, s.DB, `SELECT count(*) FROM environment WHERE code = ?`, r.EnvironmentCode)
+		if err != nil {
+			return err
+		}
+		if known == 0 {
+			return ErrEnvUnknown.With("code", r.EnvironmentCode)
+		}
+	}
+	return nil
+}
+
+// checkSubs refuses a workflow that starts another one that is offline or gone.
+func (s *Service) checkSubs(ctx context.Context, code int64, what *startable) error {
+	if !what.subs {
+		return nil
+	}
+	names, err := db.Select[string](ctx, s.DB, `SELECT COALESCE(d.name, CAST(l.dependent_workflow_code AS TEXT)) FROM workflow_lineage l
+		LEFT JOIN workflow_definition d ON d.code = l.dependent_workflow_code
+		WHERE l.workflow_code = ? AND l.kind = 'SUB_WORKFLOW' AND (d.code IS NULL OR d.release_state <> 'ONLINE') ORDER BY 1 LIMIT 1`, code)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return ErrSubOffline.With("name", names[0])
+}
+
 func (s *Service) checkTenant(ctx context.Context, code string) error {
 	if code == "" || code == tenant.Default {
 		return nil
@@ -156,7 +208,7 @@ func newInstance(w workflow.Workflow, version int, what *startable, r StartReque
 		execution: what.execution,
 	}
 	defaults(i)
-	if i.execution != "" && i.execution != flow.Parallel {
+	if what.serial() {
 		i.State = flow.WorkflowSerialWait
 	}
 	i.StateHistory = history(now, i.State, string(by.command))
@@ -184,8 +236,11 @@ func defaults(i *Instance) {
 }
 
 func location(name string) (*time.Location, error) {
-	if name == "" {
+	switch name {
+	case "":
 		return time.UTC, nil
+	case "Local": // of which machine?
+		return nil, fmt.Errorf("unknown time zone %s", name)
 	}
 	return time.LoadLocation(name)
 }

@@ -65,21 +65,44 @@ func (s *store) wish(ctx context.Context, id int64, from, to flow.WorkflowState,
 	return n == 1, err
 }
 
-// revive prepares an ended instance for another run. It reports false when it is no longer in state from.
-func (s *store) revive(ctx context.Context, i *Instance, kind flow.CommandType, globals string, now time.Time) (bool, error) {
+// revive prepares an ended instance for another run. It reports false when it is no longer in the state that i says.
+func (s *store) revive(ctx context.Context, i *Instance, kind flow.CommandType, r *revival, now time.Time) (bool, error) {
 	history := i.HistoryCmd
 	if history != "" {
 		history += ","
 	}
-	res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = ?, command_type = ?, history_cmd = ?, run_times = run_times + 1,
-		global_params = ?, var_pool = CASE WHEN ? THEN '[]' ELSE var_pool END, message = '', end_time = NULL, restart_time = ?, owner = '',
-		updated_at = ? WHERE id = ? AND state = ?`,
-		flow.WorkflowSubmitted, kind, history+string(kind), globals, kind == flow.CommandRepeat, now, now, i.ID, i.State)
+	res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = ?, command_type = ?, command_param = ?, history_cmd = ?,
+		run_times = run_times + 1, global_params = ?, var_pool = CASE WHEN ? THEN '[]' ELSE var_pool END, message = '', end_time = NULL,
+		restart_time = ?, owner = '', updated_at = ? WHERE id = ? AND state = ?`,
+		r.state, kind, r.param, history+string(kind), r.globals, kind == flow.CommandRepeat, now, now, i.ID, i.State)
 	if err != nil {
 		return false, err
 	}
 	n, err := res.RowsAffected()
 	return n == 1, err
+}
+
+// requeue gives a revived instance a place in the queue of its workflow: the first one where each waits for the one before,
+// because it was there before those that wait.
+func (s *store) requeue(ctx context.Context, i *Instance, kind flow.CommandType, r *revival, now time.Time) error {
+	if _, err := s.db.Exec(ctx, `DELETE FROM serial_queue WHERE workflow_instance_id = ?`, i.ID); err != nil {
+		return err
+	}
+	again := *i
+	again.execution, again.CommandType, again.StartTime = r.execution, kind, now
+	if r.execution != flow.SerialWait {
+		return s.enqueue(ctx, &again)
+	}
+	first, err := db.Get[int64](ctx, s.db, `SELECT COALESCE(MIN(id), 0) FROM serial_queue`)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO serial_queue (id, workflow_code, workflow_instance_id, execution_type, command_type, state, created_at)
+		VALUES (?, ?, ?, ?, ?, 'WAITING', ?)`, min(first, 0)-1, i.WorkflowCode, i.ID, r.execution, kind, now)
+	if err != nil {
+		return fmt.Errorf("insert into serial queue: %w", err)
+	}
+	return s.db.Notify(ctx, serialChannel, fmt.Sprint(i.WorkflowCode))
 }
 
 // delete removes an instance in state from, with its attempts.
