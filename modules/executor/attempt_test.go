@@ -163,7 +163,7 @@ func TestTheEnvironmentIsCleanAndSaysWhoRuns(t *testing.T) {
 	_, env, _ := strings.Cut(log, "begin\n")
 	env, _, _ = strings.Cut(env, "end\n")
 	for _, want := range []string{
-		"PATH=" + cfg.Path, "LANG=C.UTF-8", fmt.Sprintf("DORADO_TASK_INSTANCE_ID=%d", job.GetId()), "DORADO_WORKFLOW_INSTANCE_ID=7",
+		"PATH=" + cfg.Path, "LC_CTYPE=C.UTF-8", fmt.Sprintf("DORADO_TASK_INSTANCE_ID=%d", job.GetId()), "DORADO_WORKFLOW_INSTANCE_ID=7",
 		"DORADO_TASK_NAME=extract", "DORADO_SCHEDULE_TIME=2024-02-29T23:30:00Z", "SECRET_OF_ENV=here",
 	} {
 		require.Contains(t, env, want+"\n")

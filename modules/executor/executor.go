@@ -54,6 +54,7 @@ type Executor struct {
 
 	users   *users
 	spawn   *spawner
+	known   *remembered
 	dirs    *workdirs
 	journal *journal
 	killer  *killer
@@ -93,7 +94,7 @@ func New(d Deps) (*Executor, error) {
 	e.metrics = newMetrics(d.Metrics, e)
 	e.health = newHealth(e.cfg.ExecDir)
 	e.users = newUsers(e.cfg)
-	e.spawn = newSpawner()
+	e.spawn, e.known = newSpawner(), newRemembered()
 	var err error
 	if e.logs, err = newLogServer(e.cfg.LogDir, e.holdsLog); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)

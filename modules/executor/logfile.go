@@ -53,12 +53,21 @@ func openLog(path string) (int, error) {
 // preamble writes the first lines of a log, before the child has it, and returns where the child's part begins.
 func (e *Executor) preamble(fd int, a *attempt, user, runs string) (int64, error) {
 	t := a.task
-	text := fmt.Appendf(nil, "%s INFO [worker] - task %q (%s), attempt %d, task instance %d, workflow instance %d, worker %s\n",
-		time.Now().UTC().Format(logTime), t.GetName(), oneLine(t.GetType()), t.GetAttempt(), a.id, a.workflow, e.cfg.Name)
-	text = fmt.Appendf(text, "%s INFO [worker] - tenant %s, user %s, directory %s, command: %s\n",
-		time.Now().UTC().Format(logTime), oneLine(t.GetTenant()), user, a.dir, oneLine(runs))
+	text := make([]byte, 0, 512)
+	line := func(level string) {
+		text = time.Now().UTC().AppendFormat(text, logTime)
+		text = append(text, " "+level+" [worker] - "...)
+	}
+	line("INFO")
+	text = append(strconv.AppendQuote(append(text, "task "...), t.GetName()), " ("+oneLine(t.GetType())+"), attempt "...)
+	text = append(strconv.AppendInt(text, int64(t.GetAttempt()), 10), ", task instance "...)
+	text = append(strconv.AppendInt(text, a.id, 10), ", workflow instance "...)
+	text = append(strconv.AppendInt(text, a.workflow, 10), ", worker "+e.cfg.Name+"\n"...)
+	line("INFO")
+	text = append(text, "tenant "+oneLine(t.GetTenant())+", user "+user+", directory "+a.dir+", command: "+oneLine(runs)+"\n"...)
 	if t.GetCpuQuota() > 0 || t.GetMemoryMax() > 0 {
-		text = fmt.Appendf(text, "%s WARN [worker] - CPU and memory limits are not enforced by this worker\n", time.Now().UTC().Format(logTime))
+		line("WARN")
+		text = append(text, "CPU and memory limits are not enforced by this worker\n"...)
 	}
 	if err := writeAll(fd, string(text)); err != nil {
 		return 0, fmt.Errorf("cannot write the task log: %w", err)
