@@ -198,7 +198,7 @@ func (g *Graph) TopoOrder() []int32 {
 }
 
 // Scope cuts the graph (engine.md 2.4): element i says whether task i takes part in the run. No start node means all
-// tasks, whatever d says; d "" is TASK_POST. A predecessor outside the scope counts as satisfied. It fails when a
+// tasks, whatever d says; d "" is TASK_POST. Finally tasks come after all tasks, so TASK_POST includes them. A predecessor outside the scope counts as satisfied. It fails when a
 // start node is not in the graph or d is no known cut.
 func (g *Graph) Scope(start []int64, d TaskDependType) ([]bool, error) {
 	in := make([]bool, len(g.Tasks))
@@ -226,6 +226,7 @@ func (g *Graph) Scope(start []int64, d TaskDependType) ([]bool, error) {
 					in[s] = true
 				}
 			}
+			in[i] = in[i] || g.Tasks[i].Finally
 		}
 	default:
 		return nil, fmt.Errorf("flow: %q is no way to cut a workflow", d)

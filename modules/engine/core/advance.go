@@ -16,8 +16,12 @@ const timeoutGrace = 15 * time.Second
 // step is one Advance at work.
 type step struct {
 	*Run
-	now time.Time
-	out Effects
+	now      time.Time
+	out      Effects
+	counting bool // counters are being rebuilt: who arrives is looked at later
+	// What the branching node freshNode chose just now; nil for none.
+	fresh     []int64
+	freshNode int32
 }
 
 // Advance applies one event. It changes the run in place and returns what must be saved and then done; an event that
@@ -30,16 +34,24 @@ func (r *Run) Advance(ev Event, now time.Time) Effects {
 		s.begin(ev)
 	case Adopt:
 		s.adopt()
+	case Execute:
+		s.execute(ev)
 	case Pause:
 		s.pause()
 	case Stop:
 		s.stop()
+	case KillTask:
+		s.killTask(ev)
 	case Placed:
 		s.placed(ev)
 	case Refused:
 		s.refused(ev)
 	case Unplaceable:
 		s.unplaceable(ev)
+	case Cached:
+		s.cached(ev)
+	case Noted:
+		s.noted(ev)
 	case Started:
 		s.started(ev)
 	case Finished:
@@ -54,130 +66,70 @@ func (r *Run) Advance(ev Event, now time.Time) Effects {
 	return s.out
 }
 
-// begin builds the counters from the attempts that are kept and submits what is ready.
-func (s *step) begin(ev Begin) {
-	s.ending, s.EndTime, s.Message = false, time.Time{}, ""
-	s.become(flow.WorkflowRunning, string(ev.Command))
-	s.reset(func(n int32, a *Attempt, after bool) status {
-		switch {
-		case ev.Fresh, !after && a.State.Succeeded():
-		case a.State.Succeeded():
-			return settled
-		case a.State == flow.TaskPause && after:
-			return idle // the same row is submitted again when its turn comes
-		}
-		s.supersede(a)
-		s.nodes[n].attempt = nil
-		return idle
-	})
-}
-
-// adopt rebuilds the counters around attempts that may still be at work.
-func (s *step) adopt() {
-	if s.State == flow.WorkflowSubmitted || s.State == flow.WorkflowFailover {
-		s.become(flow.WorkflowRunning, string(flow.CommandTakeOver))
-	}
-	state := s.State
-	s.reset(func(n int32, a *Attempt, _ bool) status {
-		switch a.State {
-		case flow.TaskSuccess, flow.TaskForcedSuccess:
-			return settled
-		case flow.TaskFailure, flow.TaskKill, flow.TaskPause, flow.TaskLost:
-			return broken
-		case flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
-		}
-		s.active++
-		s.nodes[n].status = begun
-		if a.State.OnWorker() {
-			s.watchTimeout(a)
-			return begun
-		}
-		s.offer(a)
-		return begun
-	})
-	for n := range s.nodes {
-		if a := s.nodes[n].attempt; a != nil && a.State == flow.TaskFailure && s.Failure == flow.FailureEnd {
-			s.ending = true
-		}
-	}
-	switch {
-	case state == flow.WorkflowReadyStop:
-		s.killAll()
-	case state == flow.WorkflowReadyPause:
-		s.pauseWaiting()
-	case s.ending:
-		s.killAll()
-	}
-}
-
-// reset recomputes every node in topological order. keep says what an existing attempt makes of its node; after tells it
-// whether everything before the node in scope is settled.
-func (s *step) reset(keep func(n int32, a *Attempt, after bool) status) {
-	s.active = 0
-	s.ready = s.ready[:0]
-	for _, n := range s.Graph.TopoOrder() {
-		nd := &s.nodes[n]
-		nd.status, nd.pending = idle, 0
-		if !s.scope[n] {
-			continue
-		}
-		for _, p := range s.Graph.Pred[n] {
-			if s.scope[p] && s.nodes[p].status != settled {
-				nd.pending++
-			}
-		}
-		if nd.attempt != nil {
-			nd.status = keep(n, nd.attempt, nd.pending == 0)
-		}
-		if nd.status != idle || nd.pending > 0 {
-			continue
-		}
-		if s.forbidden(n) {
-			nd.status = settled
-			continue
-		}
-		s.ready = append(s.ready, n)
-	}
-}
-
-// forbidden nodes have no instance; they pass as soon as what is before them has.
-func (s *step) forbidden(n int32) bool {
-	t := &s.Graph.Tasks[n]
-	return t.Flag == flow.FlagNo || t.ExecuteType == flow.Stream
-}
-
-// drain submits the nodes that became ready.
+// drain looks at the nodes whose predecessors are settled and begins, passes or skips them.
 func (s *step) drain() {
-	for len(s.ready) > 0 {
-		n := s.ready[len(s.ready)-1]
-		s.ready = s.ready[:len(s.ready)-1]
+	for at := 0; at < len(s.ready); at++ { // grows while it is read
+		n := s.ready[at]
+		nd := &s.nodes[n]
 		switch {
-		case s.State == flow.WorkflowReadyStop, s.ending, s.State.Finished():
-			// Left without a row: nothing new starts.
-		case s.forbidden(n):
+		case nd.attempt == nil && nd.dead && !nd.live:
+			s.skip(n)
+		case nd.attempt == nil && s.forbidden(n):
 			s.pass(n)
+		case !s.startable(n):
+			// Left without a row: nothing new starts.
 		case s.State == flow.WorkflowReadyPause:
 			a := s.submission(n)
 			a.State, a.Due = flow.TaskPause, time.Time{}
-			s.nodes[n].status = broken
+			nd.status = broken
 			s.changed(a)
 		default:
 			s.submit(s.submission(n))
 		}
 	}
+	s.ready = s.ready[:0]
 }
 
-// submission returns the attempt with which a ready node begins: the paused row it has, or a new first attempt.
+// startable reports whether a node may begin now, or be parked. A stop and a failure under the END strategy do not keep
+// finally nodes from starting, unless the stop came while these were at it.
+func (s *step) startable(n int32) bool {
+	if s.State.Finished() {
+		return false
+	}
+	if s.Graph.Tasks[n].Finally {
+		return !s.cut
+	}
+	return s.State != flow.WorkflowReadyStop && !s.ending
+}
+
+// submission returns the attempt with which a ready node begins: the row it has, which was paused or goes on with the run
+// it started, or a new first attempt.
 func (s *step) submission(n int32) *Attempt {
 	if a := s.nodes[n].attempt; a != nil {
-		a.Submit, a.End, a.Due = s.now, time.Time{}, time.Time{}
+		a.Submit, a.Start, a.End, a.Due = s.now, time.Time{}, time.Time{}, time.Time{}
+		if a.State != flow.TaskPause {
+			a.Number = 0 // a recovery begins a new series of retries
+		} else if a.Number == 0 && a.Context == "" {
+			a.Due = s.delayed(n, a.FirstSubmit)
+		}
+		a.ExitCode, a.Message = nil, ""
+		a.warned, a.killing, a.timedOut, a.started = false, false, false, false
+		if !s.Graph.Kinds[n].Children() {
+			a.Context = ""
+		}
 		return a
 	}
 	a := s.attempt(n, 0, s.now)
-	if delay := s.Graph.Tasks[n].DelayMinutes; delay > 0 {
-		a.Due = s.now.Add(time.Duration(delay) * time.Minute)
-	}
+	a.Due = s.delayed(n, s.now)
 	return a
+}
+
+// delayed is when a node may begin that was first submitted at first; zero = at once.
+func (s *step) delayed(n int32, first time.Time) time.Time {
+	if delay := s.Graph.Tasks[n].DelayMinutes; delay > 0 {
+		return first.Add(time.Duration(delay) * time.Minute)
+	}
+	return time.Time{}
 }
 
 func (s *step) attempt(n int32, number int, first time.Time) *Attempt {
@@ -209,21 +161,27 @@ func (s *step) offer(a *Attempt) {
 		return
 	}
 	a.State = flow.TaskSubmitted
-	s.out.Ready = append(s.out.Ready, a)
+	switch kind := s.Graph.Kinds[a.Node]; {
+	case kind == flow.KindPhysical:
+		s.out.Ready = append(s.out.Ready, a)
+	case kind.Branches():
+		s.decide(a)
+	default:
+		s.launch(a)
+	}
 }
 
-// pass settles a node well: its successors have one predecessor less to wait for.
-func (s *step) pass(n int32) {
-	s.nodes[n].status = settled
-	for _, next := range s.Graph.Succ[n] {
-		nd := &s.nodes[next]
-		if !s.scope[next] || nd.status != idle {
-			continue
-		}
-		if nd.pending--; nd.pending == 0 {
-			s.ready = append(s.ready, next)
-		}
+// launch begins a logic attempt, which the shell carries out.
+func (s *step) launch(a *Attempt) {
+	a.State, a.Start, a.Host = flow.TaskRunning, s.now, ""
+	s.changed(a)
+	if kind := s.Graph.Kinds[a.Node]; s.DryRun && (kind == flow.KindDependent || kind == flow.KindApproval) {
+		s.end(a, flow.TaskSuccess, "")
+		s.pass(a.Node)
+		return
 	}
+	s.out.Logic = append(s.out.Logic, a)
+	s.watchTimeout(a)
 }
 
 func (s *step) changed(a *Attempt) {
@@ -259,28 +217,61 @@ func (s *step) become(next flow.WorkflowState, why string) {
 	s.out.RunChanged = true
 }
 
-// settle finishes the run when nothing is at work and nothing can become so (engine.md 3.5).
+// settle finishes the run when nothing is at work and nothing can become so (engine.md 3.5). Finally nodes are what is
+// left to do before.
 func (s *step) settle() {
-	if s.State.Finished() || s.State == flow.WorkflowSubmitted || s.active > 0 {
-		return
+	for {
+		if s.State.Finished() || s.State == flow.WorkflowSubmitted || s.active > 0 {
+			return
+		}
+		if !s.admit() {
+			break
+		}
+		s.drain()
 	}
-	s.become(s.final(), "finished")
+	s.become(s.finalState(), "finished")
 	s.EndTime = s.now
 	s.out.Finished = true
+	if kind := s.Warning.EndAlert(s.State); kind != "" && !s.IsSub {
+		s.alert(kind, nil)
+	}
 }
 
-// final is the state the run ends in, a pure function of its nodes.
-func (s *step) final() flow.WorkflowState {
-	ends := make([]flow.TaskEnd, 0, len(s.nodes))
+// admit lets the finally nodes start, once, when the others are done. What was paused is not.
+func (s *step) admit() bool {
+	if s.open || len(s.final) == 0 {
+		return false
+	}
 	for n := range s.nodes {
-		nd := &s.nodes[n]
+		if a := s.nodes[n].attempt; s.scope[n] && a != nil && a.State == flow.TaskPause {
+			return false
+		}
+	}
+	s.open = true
+	for _, n := range s.final {
+		s.arrive(n, true)
+	}
+	return true
+}
+
+// finalState is the state the run ends in, a pure function of its nodes.
+func (s *step) finalState() flow.WorkflowState {
+	ends := make([]flow.TaskEnd, 0, len(s.nodes))
+	for i := range s.nodes {
+		n, nd := int32(i), &s.nodes[i]
 		switch {
-		case !s.scope[n] || s.forbidden(int32(n)):
-		case nd.attempt == nil:
-			ends = append(ends, flow.TaskEnd{Ready: nd.pending == 0})
+		case nd.attempt != nil:
+			end := flow.TaskEnd{State: nd.attempt.State}
+			end.Handled = end.State == flow.TaskFailure && s.handled(n)
+			ends = append(ends, end)
+		case !s.scope[n] || nd.status == skipped || nd.status == settled || s.forbidden(n):
 		default:
-			ends = append(ends, flow.TaskEnd{State: nd.attempt.State})
+			ends = append(ends, flow.TaskEnd{Ready: nd.pending == 0})
 		}
 	}
 	return flow.FinalState(s.State, ends)
+}
+
+func (s *step) alert(kind flow.AlertType, a *Attempt) {
+	s.out.Alerts = append(s.out.Alerts, Alert{Kind: kind, Attempt: a})
 }

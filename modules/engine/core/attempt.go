@@ -14,7 +14,7 @@ func (s *step) placed(ev Placed) {
 		}
 		return
 	}
-	a.State, a.Host = flow.TaskDispatch, ev.Host
+	a.State, a.Host, a.CacheKey = flow.TaskDispatch, ev.Host, ev.CacheKey
 	s.changed(a)
 }
 
@@ -24,7 +24,7 @@ func (s *step) refused(ev Refused) {
 	if a == nil || a.State != flow.TaskDispatch {
 		return
 	}
-	if a.killing || s.ending || s.State == flow.WorkflowReadyStop {
+	if a.killing || !s.startable(a.Node) {
 		s.end(a, flow.TaskKill, ev.Why)
 		return
 	}
@@ -37,14 +37,34 @@ func (s *step) refused(ev Refused) {
 	s.out.Ready = append(s.out.Ready, a)
 }
 
-// unplaceable fails an attempt before it reached a worker; no retry would help.
+// unplaceable fails an attempt before it reached a worker, or a logic one whose input cannot be built; no retry would
+// help.
 func (s *step) unplaceable(ev Unplaceable) {
 	a := s.current(ev.Node, ev.ID)
-	if a == nil || a.State.OnWorker() {
+	if a == nil || a.State.OnWorker() && !s.Logic(a.Node) {
 		return
 	}
 	s.end(a, flow.TaskFailure, ev.Why)
 	s.failed(a, false)
+}
+
+// cached ends an attempt with the result of an earlier one.
+func (s *step) cached(ev Cached) {
+	a := s.current(ev.Node, ev.ID)
+	if a == nil || a.State != flow.TaskSubmitted {
+		return
+	}
+	a.Start, a.VarPool, a.CacheKey = s.now, ev.VarPool, ev.Key
+	s.end(a, flow.TaskSuccess, "")
+	s.pass(a.Node)
+}
+
+// noted stores what a logic attempt must remember.
+func (s *step) noted(ev Noted) {
+	if a := s.current(ev.Node, ev.ID); a != nil && a.Context != ev.Context {
+		a.Context = ev.Context
+		s.changed(a)
+	}
 }
 
 func (s *step) started(ev Started) {
@@ -75,38 +95,30 @@ func fill(a *Attempt, ev Started) {
 	}
 }
 
-// watchTimeout sets the engine's own alarm behind the worker's: the second line, for a worker that lost its clock.
-func (s *step) watchTimeout(a *Attempt) {
-	t := &s.Graph.Tasks[a.Node]
-	if t.TimeoutFlag != flow.TimeoutOpen || t.TimeoutMinutes <= 0 || !t.TimeoutStrategy.Kills() || a.Start.IsZero() {
-		return
-	}
-	at := a.Start.Add(time.Duration(t.TimeoutMinutes)*time.Minute + timeoutGrace)
-	s.out.Timers = append(s.out.Timers, Timer{At: at, Attempt: a, Kind: AlarmTimeout})
-}
-
 func (s *step) finished(ev Finished) {
 	a := s.current(ev.Node, ev.ID)
 	if a == nil {
 		return
 	}
 	fill(a, ev.Started)
-	a.ExitCode = &ev.ExitCode
-	a.AppLink = ev.AppLink
-	outcome, why := ev.Outcome, ev.Message
-	if a.timedOut && outcome == flow.TaskKill {
-		outcome, why = flow.TaskFailure, "timeout"
+	if !s.Logic(a.Node) {
+		a.ExitCode = &ev.ExitCode
+		a.AppLink = ev.AppLink
 	}
-	if a.killing && !a.timedOut && outcome == flow.TaskFailure {
-		outcome = flow.TaskKill // it ended because it was told to, whatever it returned
-	}
-	if outcome == flow.TaskSuccess {
+	outcome, why := s.outcome(a, ev)
+	switch outcome {
+	case flow.TaskSuccess, flow.TaskForcedSuccess:
 		a.VarPool = ev.VarPool
+	case flow.TaskPause:
+		s.park(a)
+		return
+	case flow.TaskFailure, flow.TaskKill, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
 	}
 	s.end(a, outcome, why)
 	if !ev.End.IsZero() {
 		a.End = ev.End
 	}
+	s.tooLong(a)
 	switch outcome {
 	case flow.TaskSuccess, flow.TaskForcedSuccess:
 		s.pass(a.Node)
@@ -114,6 +126,29 @@ func (s *step) finished(ev Finished) {
 		s.failed(a, true)
 	case flow.TaskKill, flow.TaskPause, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
 	}
+}
+
+// outcome is what the end of an attempt counts as.
+func (s *step) outcome(a *Attempt, ev Finished) (flow.TaskState, string) {
+	switch {
+	case a.timedOut && (ev.Outcome == flow.TaskKill || ev.Outcome == flow.TaskPause):
+		return flow.TaskFailure, "timeout"
+	case a.killing && !a.timedOut && (ev.Outcome == flow.TaskFailure || ev.Outcome == flow.TaskPause):
+		return flow.TaskKill, ev.Message // it ended because it was told to, whatever it returned
+	case ev.Outcome == flow.TaskKill && !a.killing && s.expired(a, ev.End):
+		return flow.TaskFailure, "timeout" // the kill was asked for before a restart
+	case ev.Outcome == flow.TaskPause && !s.Logic(a.Node):
+		return flow.TaskKill, ev.Message // workers know no pause
+	}
+	return ev.Outcome, ev.Message
+}
+
+// park makes a logic attempt PAUSE: it goes on in the same row when the run is resumed.
+func (s *step) park(a *Attempt) {
+	a.State, a.Due = flow.TaskPause, time.Time{}
+	s.nodes[a.Node].status = broken
+	s.active--
+	s.changed(a)
 }
 
 // lost gives up an attempt whose worker is gone and begins the next one. It does not consume a retry.
@@ -127,13 +162,15 @@ func (s *step) lost(ev Lost) {
 		s.failed(a, true)
 		return
 	}
-	if a.killing || s.ending || s.State == flow.WorkflowReadyStop {
+	if a.killing || !s.startable(a.Node) {
 		s.end(a, flow.TaskKill, ev.Why)
 		return
 	}
 	s.end(a, flow.TaskLost, ev.Why)
 	a.Valid = false
+	s.alert(flow.AlertTolerance, a)
 	next := s.attempt(a.Node, a.Number, a.FirstSubmit)
+	next.AppLink, next.Context = a.AppLink, a.Context
 	s.succeed(next)
 }
 
@@ -162,60 +199,35 @@ func (s *step) end(a *Attempt, state flow.TaskState, why string) {
 	s.changed(a)
 }
 
-// failed decides what follows a failure: another attempt, or, when there is none, the failure strategy.
+// failed decides what follows a failure: another attempt, or, when there is none, the CONDITIONS behind it and the failure
+// strategy.
 func (s *step) failed(a *Attempt, retry bool) {
 	t := &s.Graph.Tasks[a.Node]
-	open := s.State == flow.WorkflowRunning && !s.ending
-	if retry && a.Number < t.RetryTimes && (open || s.State == flow.WorkflowReadyPause) {
+	if retry && a.Number < t.RetryTimes && s.startable(a.Node) {
 		a.Valid = false
 		next := s.attempt(a.Node, a.Number+1, a.FirstSubmit)
+		if s.Graph.Kinds[a.Node].Children() {
+			next.Context = a.Context // the run it started is continued
+		}
 		if t.RetryInterval > 0 {
 			next.Due = a.End.Add(time.Duration(t.RetryInterval) * time.Minute)
 		}
 		s.succeed(next)
 		return
 	}
-	if open && s.Failure == flow.FailureEnd {
+	s.give(a.Node)
+	if !s.ending && s.State != flow.WorkflowReadyStop && s.ends(a) {
 		s.ending = true
-		s.killAll()
+		s.killAll(false)
 	}
 }
 
-func (s *step) alarm(ev Alarm) {
-	a := s.current(ev.Node, ev.ID)
-	if a == nil {
-		return
-	}
-	switch ev.Kind {
-	case AlarmDue:
-		if a.State.OnWorker() {
-			return
-		}
-		if a.State == flow.TaskDelay {
-			a.State = flow.TaskSubmitted
-			s.changed(a)
-		}
-		s.out.Ready = append(s.out.Ready, a)
-	case AlarmTimeout:
-		if a.State.OnWorker() && !a.killing {
-			a.timedOut = true
-			s.kill(a)
-		}
-	case AlarmWarn, AlarmRunTimeout, AlarmDeadline:
-	case AlarmUnconfirmed:
-		if !a.killing {
-			return
-		}
-		if a.timedOut {
-			s.end(a, flow.TaskFailure, "timeout; the worker did not confirm the kill")
-			s.failed(a, true)
-			return
-		}
-		s.end(a, flow.TaskKill, "kill not confirmed by the worker")
-	}
+// ends reports whether an attempt is a final failure that ends the run under its failure strategy.
+func (s *step) ends(a *Attempt) bool {
+	return s.Failure == flow.FailureEnd && a.State == flow.TaskFailure && !s.Graph.Tasks[a.Node].Finally && !s.handled(a.Node)
 }
 
-// kill asks a worker to end an attempt; asked again, it asks the worker again.
+// kill asks for the end of an attempt that is at work; asked again, it asks again.
 func (s *step) kill(a *Attempt) {
 	if !a.killing {
 		a.killing = true
@@ -224,19 +236,41 @@ func (s *step) kill(a *Attempt) {
 	s.out.Kill = append(s.out.Kill, a)
 }
 
-// killAll ends every attempt: those that wait at once, those on a worker by a kill.
-func (s *step) killAll() {
+// killTask ends one attempt because somebody asks for it: no retry follows.
+func (s *step) killTask(ev KillTask) {
+	a := s.current(ev.Node, ev.ID)
+	switch {
+	case a == nil:
+	case a.State.OnWorker():
+		a.timedOut = false
+		s.kill(a)
+	default:
+		s.end(a, flow.TaskKill, "killed before it began")
+	}
+}
+
+// killAll ends every attempt, those of finally nodes only when asked: those that wait at once, those at work by a kill.
+func (s *step) killAll(finally bool) {
 	s.out.Ready = nil
+	launched := s.out.Logic // in this very step: the shell does not know them yet
+	s.out.Logic = nil
+	for _, a := range launched {
+		if s.Graph.Tasks[a.Node].Finally && !finally {
+			s.out.Logic = append(s.out.Logic, a)
+		} else if !a.State.Finished() {
+			s.end(a, flow.TaskKill, "stopped before it began")
+		}
+	}
 	for n := range s.nodes {
 		a := s.nodes[n].attempt
-		if a == nil || s.nodes[n].status != begun {
-			continue
-		}
-		if a.State.OnWorker() {
+		switch {
+		case a == nil || s.nodes[n].status != begun:
+		case s.Graph.Tasks[n].Finally && !finally:
+		case a.State.OnWorker():
 			s.kill(a)
-			continue
+		default:
+			s.end(a, flow.TaskKill, "stopped before it began")
 		}
-		s.end(a, flow.TaskKill, "stopped before it began")
 	}
 }
 
@@ -248,32 +282,36 @@ func (s *step) pause() {
 	s.pauseWaiting()
 }
 
-// pauseWaiting parks every attempt that no worker holds; running ones go on to their natural end.
+// pauseWaiting parks every attempt that nothing works on, and asks logic ones that wait to stop. Others go on to their
+// natural end.
 func (s *step) pauseWaiting() {
 	s.out.Ready = nil
 	for n := range s.nodes {
 		a := s.nodes[n].attempt
-		if a != nil && s.nodes[n].status == begun && !a.State.OnWorker() {
+		switch {
+		case a == nil || s.nodes[n].status != begun:
+		case !a.State.OnWorker():
 			s.pauseOne(a)
+		case s.Logic(a.Node) && !a.killing:
+			s.out.Park = append(s.out.Park, a)
 		}
 	}
 }
 
 func (s *step) pauseOne(a *Attempt) {
 	s.out.Withdrawn = append(s.out.Withdrawn, a)
-	a.State, a.Due = flow.TaskPause, time.Time{}
-	s.nodes[a.Node].status = broken
-	s.active--
-	s.changed(a)
+	s.park(a)
 }
 
 func (s *step) stop() {
 	switch s.State {
 	case flow.WorkflowRunning, flow.WorkflowReadyPause, flow.WorkflowSubmitted:
 		s.become(flow.WorkflowReadyStop, "stop requested")
-		s.killAll()
-	case flow.WorkflowReadyStop:
-		s.killAll() // pressed again: the kills are sent again
+		s.cut = s.open
+		s.killAll(s.cut)
+	case flow.WorkflowReadyStop: // pressed again: the kills are sent again
+		s.cut = s.cut || s.open
+		s.killAll(s.cut)
 	case flow.WorkflowPause, flow.WorkflowStop, flow.WorkflowFailure, flow.WorkflowSuccess,
 		flow.WorkflowSerialWait, flow.WorkflowWaitToRun, flow.WorkflowFailover:
 	}

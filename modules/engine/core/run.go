@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"dorado/modules/flow"
@@ -80,12 +81,18 @@ type Run struct {
 	History     []StateChange
 	Message     string // why the run failed, when no task says it
 
-	scope  []bool
-	nodes  []node
-	ready  []int32 // nodes whose predecessors are settled, not yet begun; drained before Advance returns
-	turn   uint64  // counts Advance
-	active int     // attempts that are not terminal
-	ending bool    // a final failure under the END strategy: nothing new starts
+	base    []bool // the nodes that the instance executes
+	scope   []bool // of them, those that this command may start: all, or the cut of an EXECUTE_TASK
+	nodes   []node
+	ready   []int32 // nodes whose predecessors are settled, not yet looked at; drained before Advance returns
+	turn    uint64  // counts Advance
+	active  int     // attempts that are not terminal
+	ending  bool    // a final failure under the END strategy: nothing new starts
+	final   []int32 // finally nodes in scope
+	open    bool    // everything else is settled: finally nodes may start
+	cut     bool    // a stop was asked for while they ran: no more of them start
+	late    bool    // people were told that the run takes too long
+	overdue bool    // people were told that the run should be over
 }
 
 // StateChange is one entry of a run's history.
@@ -96,7 +103,9 @@ type StateChange struct {
 }
 
 type node struct {
-	pending int32 // predecessors in scope that are not settled well
+	pending int32 // predecessors in scope that are not settled, and one for a finally node that may not start yet
+	live    bool  // a settled predecessor leads here
+	dead    bool  // a settled predecessor chose another way, or was itself skipped
 	status  status
 	attempt *Attempt // the valid one, if any
 }
@@ -107,7 +116,8 @@ const (
 	idle    status = iota // waits for predecessors, or was never reached
 	begun                 // its valid attempt is not terminal
 	settled               // succeeded, or forbidden and passed: successors may go
-	broken                // failed for good, killed or paused: successors wait for ever
+	skipped               // every way here was not chosen
+	broken                // failed for good, killed or paused: successors wait for ever, but for CONDITIONS after a failure
 )
 
 // Effects are what Advance asks of the shell. Changed must be saved, in one transaction with the run's own row when
@@ -144,12 +154,31 @@ type Timer struct {
 
 // New builds a run that has not begun. It fails when a start node is not in the graph.
 func New(s Settings, g *flow.Graph) (*Run, error) {
-	scope, err := g.Scope(s.StartNodes, s.Depend)
+	base, err := g.Scope(s.StartNodes, s.Depend)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Settings: s, Graph: g, State: flow.WorkflowSubmitted, scope: scope, nodes: make([]node, len(g.Tasks))}
+	r := &Run{Settings: s, Graph: g, State: flow.WorkflowSubmitted, base: base, scope: base, nodes: make([]node, len(g.Tasks))}
+	if len(s.ExecuteNodes) > 0 {
+		cut, err := g.Scope(s.ExecuteNodes, s.ExecuteDepend)
+		if err != nil {
+			return nil, err
+		}
+		r.extend(cut)
+		if s.Command == flow.CommandExecuteTask {
+			r.scope = cut
+		}
+	}
 	return r, nil
+}
+
+// extend makes the nodes of a cut part of what the instance executes.
+func (r *Run) extend(cut []bool) {
+	r.base = slices.Clone(r.base)
+	for n, in := range cut {
+		r.base[n] = r.base[n] || in
+	}
+	r.scope = r.base
 }
 
 // Attach gives a node the valid attempt it already has. It is for attempts read from the store, before Begin or Adopt.
@@ -174,7 +203,7 @@ func (a *Attempt) Killing() bool { return a.killing }
 // MarkStored is called by the shell when it hands the attempt's insert to the committer.
 func (a *Attempt) MarkStored() { a.stored = true }
 
-// InScope reports whether the run executes a node.
+// InScope reports whether the current command executes a node.
 func (r *Run) InScope(n int32) bool { return r.scope[n] }
 
 // Active is the number of attempts that are not terminal.

@@ -46,7 +46,7 @@ func nearest(written string, known func(yield func(string) bool)) string {
 // distance counts the letters to change from a to b; it stops counting at most.
 func distance(a, b string, most int) int {
 	if len(a)-len(b) >= most || len(b)-len(a) >= most || len(a) > 200 {
-		return most
+		return most + 1
 	}
 	row := make([]int, len(b)+1)
 	for j := range row {
