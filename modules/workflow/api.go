@@ -64,6 +64,7 @@ func faults() dsapi.Faults {
 		ErrEmpty.Key: 50017, ErrMalformed.Key: 50017, ErrCycle.Key: 50019, ErrTaskInvalid.Key: 50020, ErrEdgeUnknown.Key: 50030,
 		ErrTaskNotFound.Key: 50030, errRelation.Key: 50036, ErrDescription.Key: 1400004, ErrInUse.Key: 10163, ErrCurrentVersion.Key: 50053,
 		ErrVersionInUse.Key: 10163, ErrTaskCodeTaken.Key: 50017, errNoCodes.Key: 10158, errNoTasks.Key: 50035,
+		ErrChildOffline.Key: 50004, ErrNeededOnline.Key: 10163,
 	}
 }
 

@@ -29,6 +29,10 @@ type document struct {
 	Schema       schema            `json:"schema"`
 	WorkerGroups []string          `json:"workerGroups"`
 	Features     map[string]bool   `json:"features"`
+	Environments []Choice          `json:"environments,omitempty"`
+	TaskGroups   []Choice          `json:"taskGroups,omitempty"`
+	DateCycles   []dateCycle       `json:"dateCycles"`
+	Preference   *TaskPreference   `json:"preference,omitempty"`
 	Instance     *struct{}         `json:"instance"`
 }
 
@@ -50,7 +54,7 @@ type released struct {
 }
 
 // document is the page's data for a version of a workflow, to be looked at.
-func (p *pages) document(ctx context.Context, _ project.Project, w Workflow, def *flow.Definition) (document, error) {
+func (p *pages) document(ctx context.Context, in project.Project, w Workflow, def *flow.Definition) (document, error) {
 	groups := []string{"default"}
 	if p.groups != nil {
 		var err error
@@ -62,11 +66,16 @@ func (p *pages) document(ctx context.Context, _ project.Project, w Workflow, def
 	if def.Version != w.Version {
 		state = flow.Offline
 	}
-	return document{
+	doc := document{
 		Definition: released{def, state}, Mode: "read", URLs: map[string]string{}, WorkerGroups: groups,
 		Schema:   schema{p.svc.Catalog.Describe(func(key string) string { return i18n.T(ctx, key) })},
-		Features: map[string]bool{"environments": false, "taskGroups": false, "cache": false, "limits": false},
-	}, nil
+		Features: map[string]bool{"environments": false, "taskGroups": false, "cache": true, "finally": true, "limits": false},
+	}
+	// What a reader's form may look up.
+	at := listAddress(in.Code)
+	doc.URLs["projects"], doc.URLs["workflows"] = at+"/choices/projects", "/projects/{project}/workflows/choices"
+	doc.URLs["tasks"], doc.URLs["preview"] = "/projects/{project}/workflows/{workflow}/tasks", at+"/preview"
+	return doc, p.lists.fill(ctx, &doc, in)
 }
 
 // new shows a blank canvas, or the draft of a workflow that was never saved. The address holds the code that the
@@ -175,7 +184,7 @@ func (p *pages) addresses(ctx context.Context, doc *document, in project.Project
 // savedAddresses are those that a workflow has once it was saved.
 func (p *pages) savedAddresses(ctx context.Context, urls map[string]string, in project.Project, code int64) {
 	at := address(in.Code, code)
-	urls["versions"] = at + "/versions"
+	urls["versions"], urls["dependants"] = at+"/versions", at+"/dependants"
 	if p.svc.Can(ctx, in.Code, Release) {
 		urls["online"], urls["offline"] = at+"/online", at+"/offline"
 	}

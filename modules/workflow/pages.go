@@ -23,6 +23,7 @@ type pages struct {
 	frame   *frame.Frame
 	run     access.Permission
 	groups  func(ctx context.Context) ([]string, error)
+	lists   FormLists
 	history RunHistory
 }
 
@@ -164,6 +165,11 @@ func (p *pages) release(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, ErrMalformed.With("value", "state")
 	}
+	if state == flow.Offline && web.ReadForm(r).Text("sure") == "" {
+		if question, err := p.askOffline(r, in, w); question != nil || err != nil {
+			return question, err
+		}
+	}
 	w, err = p.svc.Release(r.Context(), w.Code, state)
 	if err != nil {
 		return nil, err
@@ -173,6 +179,42 @@ func (p *pages) release(r *http.Request) (web.Response, error) {
 		toast = "workflow.now_online"
 	}
 	return web.Redirect(listAddress(in.Code)).Toast(toast, "name", w.Name, "version", w.Version), nil
+}
+
+// askOffline names what depends on a workflow before it goes offline: what is online and starts it keeps it from that,
+// what waits for it does not. It answers nil when nothing depends on it.
+func (p *pages) askOffline(r *http.Request, in project.Project, w Workflow) (web.Response, error) {
+	ctx := r.Context()
+	all, err := p.svc.Dependants(ctx, w.Code)
+	if err != nil {
+		return nil, err
+	}
+	var blocking []security.Link
+	var waiting []string
+	for _, d := range shownDependants(ctx, all) {
+		if d.Blocks {
+			blocking = append(blocking, security.Link{Label: d.Label, Note: d.Note, URL: d.URL})
+		} else {
+			waiting = append(waiting, d.Label+" ("+d.Note+")")
+		}
+	}
+	list, title := listAddress(in.Code), i18n.T(ctx, "workflow.offline.ask", "name", w.Name)
+	v := security.DeletePage{Shell: p.shell(r, in, w, title)}
+	switch {
+	case len(blocking) > 0:
+		v.Refused = &security.RefusedProps{
+			Title: i18n.T(ctx, "workflow.offline.refused", "name", w.Name), Text: i18n.T(ctx, "workflow.offline.refused.text"), Links: blocking, BackURL: list,
+		}
+		return web.Page(security.Delete(v)).Status(http.StatusConflict), nil
+	case len(waiting) > 0:
+		v.Confirm = components.ConfirmProps{
+			Title: title, Text: i18n.T(ctx, "workflow.offline.ask.text"), Details: waiting, Action: address(in.Code, w.Code) + "/release",
+			Fields: map[string]string{"state": string(flow.Offline), "sure": "1"}, Submit: i18n.T(ctx, "workflow.offline.submit"), CancelURL: list,
+			Safe: true, Test: "workflow.offline",
+		}
+		return web.Page(security.Delete(v)).Status(http.StatusConflict), nil
+	}
+	return nil, nil
 }
 
 func (p *pages) copy(r *http.Request) (web.Response, error) {
@@ -220,6 +262,10 @@ func (p *pages) ask(r *http.Request, in project.Project, w Workflow, status int)
 	if err != nil {
 		return nil, err
 	}
+	dependants, err := p.svc.Dependants(ctx, w.Code)
+	if err != nil {
+		return nil, err
+	}
 	list, title := listAddress(in.Code), i18n.T(ctx, "workflow.delete.title", "name", w.Name)
 	v := security.DeletePage{
 		Shell: p.shell(r, in, w, title),
@@ -233,12 +279,15 @@ func (p *pages) ask(r *http.Request, in project.Project, w Workflow, status int)
 		v.Refused = &security.RefusedProps{
 			Title: i18n.T(ctx, "workflow.delete.refused", "name", w.Name), Text: i18n.T(ctx, ErrDeleteOnline.Key, "name", w.Name), BackURL: list,
 		}
-	case len(uses) > 0:
+	case len(uses)+len(dependants) > 0:
 		v.Refused = &security.RefusedProps{
 			Title: i18n.T(ctx, "workflow.delete.refused", "name", w.Name), Text: i18n.T(ctx, "workflow.in_use.text"), BackURL: list,
 		}
 		for _, use := range uses {
 			v.Refused.Links = append(v.Refused.Links, security.Link{Label: use})
+		}
+		for _, d := range shownDependants(ctx, dependants) {
+			v.Refused.Links = append(v.Refused.Links, security.Link{Label: d.Label, Note: d.Note, URL: d.URL})
 		}
 	}
 	return web.Page(security.Delete(v)).Status(status), nil

@@ -33,6 +33,8 @@ type PageDeps struct {
 	Run access.Permission
 	// WorkerGroups lists the groups a task can be sent to; nil means that there is only "default".
 	WorkerGroups func(ctx context.Context) ([]string, error)
+	// Lists are what the fields of a task offer.
+	Lists FormLists
 	// History is nil until something can run.
 	History RunHistory
 }
@@ -49,7 +51,7 @@ type Module struct {
 func NewModule(svc *Service, d PageDeps) *Module {
 	return &Module{
 		Service: svc, site: d.Site, api: api{svc, d.API},
-		pages: &pages{svc: svc, frame: d.Frame, run: d.Run, groups: d.WorkerGroups, history: d.History},
+		pages: &pages{svc: svc, frame: d.Frame, run: d.Run, groups: d.WorkerGroups, lists: d.Lists, history: d.History},
 	}
 }
 
@@ -61,6 +63,11 @@ func (m *Module) Routes(r chi.Router) {
 	r.Get(list, h(p.index))
 	r.Get(list+"/new", h(p.new))
 	r.Post(list+"/example", h(p.example))
+	r.Get(list+"/choices", h(p.workflowChoices))
+	r.Get(list+"/choices/projects", h(p.projectChoices))
+	r.Post(list+"/preview", h(p.preview))
+	r.Get(one+"/tasks", h(p.taskChoices))
+	r.Get(one+"/dependants", h(p.dependantsOf))
 	r.Get(one, h(p.editor))
 	r.Post(one+"/release", h(p.release))
 	r.Post(one+"/copy", h(p.copy))

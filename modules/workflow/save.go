@@ -74,6 +74,11 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	if err := s.prepare(def); err != nil {
 		return Saved{}, err
 	}
+	// Comparing and encoding a large definition takes long, so it is done before anybody has to wait for the lock.
+	next, err := s.compare(ctx, w, def)
+	if err != nil {
+		return Saved{}, err
+	}
 	saved := Saved{Definition: def}
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		w, err := s.store.lock(ctx, code)
@@ -87,7 +92,7 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 		case w.Online() && !c.Online:
 			return ErrOnline.With("name", w.Name)
 		}
-		if err := s.revise(ctx, &saved, c.Message); err != nil {
+		if err := s.revise(ctx, &saved, next, c.Message); err != nil {
 			return err
 		}
 		if c.Online && !saved.Workflow.Online() {
@@ -98,43 +103,79 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	return saved, err
 }
 
-// revise writes saved.Definition as the next version of the locked saved.Workflow when it says anything new.
-func (s *Service) revise(ctx context.Context, saved *Saved, message string) error {
-	w, def := &saved.Workflow, saved.Definition
+// revision is a definition made ready to follow a version of its workflow.
+type revision struct {
+	after  int // the version
+	newest int // the highest number a version ever had, as far as is known
+	given  []int
+	last   *flow.Definition
+	same   bool // it says what the version says
+	diff   diff
+	body   []byte // nil when same
+}
+
+// compare makes def, whose tasks get their versions by it, the next version of w. Both are compared task by task once.
+func (s *Service) compare(ctx context.Context, w Workflow, def *flow.Definition) (revision, error) {
 	last, err := s.store.body(ctx, w.Code, w.Version)
 	if err != nil {
-		return err
-	}
-	if flow.Equal(last, def) {
-		saved.Definition = last
-		return nil
+		return revision{}, err
 	}
 	// Versions may have been deleted, but a number is never given twice.
-	before, err := s.store.lastVersion(ctx, w.Code)
+	newest, err := s.store.lastVersion(ctx, w.Code)
+	if err != nil {
+		return revision{}, err
+	}
+	r := revision{after: w.Version, newest: newest, last: last, given: make([]int, len(def.Tasks))}
+	for i := range def.Tasks {
+		r.given[i] = def.Tasks[i].Version
+	}
+	r.diff = revise(last, def)
+	head, lastHead := *def, *last
+	head.Tasks, lastHead.Tasks = nil, nil
+	if r.same = len(r.diff.changed) == 0 && len(r.diff.removed) == 0 && flow.Equal(&lastHead, &head); r.same {
+		return r, nil
+	}
+	def.Version = max(newest, w.Version) + 1
+	r.body, err = encode(def)
+	return r, err
+}
+
+// revise writes saved.Definition as the next version of the locked saved.Workflow when it says anything new. When next
+// was made for another version than the current one, because somebody was faster, it is made again.
+func (s *Service) revise(ctx context.Context, saved *Saved, next revision, message string) error {
+	w, def := &saved.Workflow, saved.Definition
+	newest, err := s.store.lastVersion(ctx, w.Code)
 	if err != nil {
 		return err
 	}
-	d := revise(last, def)
-	def.Version = max(before, w.Version) + 1
-	body, err := encode(def)
-	if err != nil {
-		return err
+	if next.after != w.Version || next.newest != newest {
+		for i, version := range next.given {
+			def.Tasks[i].Version = version
+		}
+		if next, err = s.compare(ctx, *w, def); err != nil {
+			return err
+		}
+	}
+	if next.same {
+		saved.Definition = next.last
+		return nil
 	}
 	w.Name, w.Description, w.Version, w.ExecutionType, w.TaskCount = def.Name, def.Description, def.Version, def.ExecutionType, len(def.Tasks)
 	s.touch(ctx, w)
 	if err := s.store.update(ctx, *w); err != nil {
 		return err
 	}
-	if err := s.write(ctx, *w, def, d, body, message); err != nil {
+	if err := s.write(ctx, *w, def, next.diff, next.body, message); err != nil {
 		return err
 	}
 	saved.Changed = true
 	return s.record(ctx, *w, "workflow.update", map[string]any{
-		"version": w.Version, "added": d.added, "changed": len(d.changed) - d.added, "removed": len(d.removed),
+		"version": w.Version, "added": next.diff.added, "changed": len(next.diff.changed) - next.diff.added, "removed": len(next.diff.removed),
 	})
 }
 
-// write stores a version, brings the mirror of tasks up to date, and forgets the author's draft: it is this version.
+// write stores a version, brings the mirror of tasks and the lineage up to date, and forgets the author's draft: it is
+// this version.
 func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d diff, body []byte, message string) error {
 	v := Version{
 		WorkflowCode: w.Code, Version: def.Version, Message: cut(message, maxMessage), OperatorID: w.ModifiedBy,
@@ -147,6 +188,9 @@ func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d
 		return err
 	}
 	if err := s.store.mirror(ctx, def, d.changed); err != nil {
+		return err
+	}
+	if err := s.relink(ctx, def); err != nil {
 		return err
 	}
 	return s.store.removeDraft(ctx, w.ModifiedBy, w.Code)
@@ -199,7 +243,7 @@ func (s *Service) Copy(ctx context.Context, code, target int64) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
-	renumber(def, s.Codes.Next)
+	renumber(def, s.Catalog, s.Codes.Next)
 	def.Code = 0
 	def.Name = copyName(def.Name, s.Now())
 	return s.Create(ctx, target, Change{Definition: def})
@@ -239,7 +283,7 @@ func (s *Service) Restore(ctx context.Context, code int64, version int, message 
 			return err
 		}
 		saved = Saved{Workflow: w, Definition: def}
-		return s.revise(ctx, &saved, message)
+		return s.revise(ctx, &saved, revision{}, message)
 	})
 	return saved, err
 }

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,9 @@ type Deps struct {
 	Codes    *ids.Generator
 	// Catalog knows the task types and checks their parameters.
 	Catalog *catalog.Catalog
-	Now     func() time.Time
+	// ProjectParams are for previews; nil means that projects have none.
+	ProjectParams ProjectParams
+	Now           func() time.Time
 }
 
 // Service is the only door to definitions. Every method checks what whoever acts may do in the workflow's project, and
@@ -178,11 +181,14 @@ func (s *Service) Check(ctx context.Context, projectCode int64, def *flow.Defini
 		return nil, err
 	}
 	tidy(def)
-	return s.validate(def), nil
+	def.ProjectCode = projectCode
+	related, err := s.related(ctx, def, s.links(def))
+	return append(s.validate(def), related...), err
 }
 
 // Release puts a workflow online or takes it offline; it does nothing when it is there already. Online needs a current
-// version without errors: plugins may have changed since it was saved. It returns ErrNotFound, an InvalidError.
+// version without errors, since plugins may have changed, and that all workflows that it starts are online, too; offline
+// that none that is online starts it. It returns ErrNotFound, an InvalidError, ErrChildOffline, ErrNeededOnline.
 func (s *Service) Release(ctx context.Context, code int64, state flow.ReleaseState) (Workflow, error) {
 	if _, err := s.need(ctx, code, Release); err != nil {
 		return Workflow{}, err
@@ -201,6 +207,8 @@ func (s *Service) Release(ctx context.Context, code int64, state flow.ReleaseSta
 			if err := refuse(s.validate(def)); err != nil {
 				return err
 			}
+		} else if err := s.unneeded(ctx, w); err != nil {
+			return err
 		}
 		return s.release(ctx, &w, state)
 	})
@@ -209,6 +217,11 @@ func (s *Service) Release(ctx context.Context, code int64, state flow.ReleaseSta
 
 // release writes the new state of a locked workflow.
 func (s *Service) release(ctx context.Context, w *Workflow, state flow.ReleaseState) error {
+	if state == flow.Online {
+		if err := s.readyBelow(ctx, *w); err != nil {
+			return err
+		}
+	}
 	w.ReleaseState = state
 	s.touch(ctx, w)
 	if err := s.store.update(ctx, *w); err != nil {
@@ -245,7 +258,7 @@ func (s *Service) DeleteAll(ctx context.Context, codes []int64) error {
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context) error {
 		for _, code := range codes {
-			if err := s.remove(ctx, code); err != nil {
+			if err := s.remove(ctx, code, codes); err != nil {
 				return err
 			}
 		}
@@ -253,7 +266,8 @@ func (s *Service) DeleteAll(ctx context.Context, codes []int64) error {
 	})
 }
 
-func (s *Service) remove(ctx context.Context, code int64) error {
+// remove deletes a workflow that goes together with others.
+func (s *Service) remove(ctx context.Context, code int64, together []int64) error {
 	w, err := s.store.lock(ctx, code)
 	if err != nil {
 		return err
@@ -264,6 +278,15 @@ func (s *Service) remove(ctx context.Context, code int64) error {
 	uses, err := s.Uses(ctx, code)
 	if err != nil {
 		return err
+	}
+	dependants, err := s.dependants(ctx, code)
+	if err != nil {
+		return err
+	}
+	for _, d := range dependants {
+		if !slices.Contains(together, d.WorkflowCode) {
+			uses = append(uses, d.Label())
+		}
 	}
 	if len(uses) > 0 {
 		return ErrInUse.With("name", w.Name, "uses", strings.Join(uses, ", "), "count", len(uses))
@@ -279,7 +302,7 @@ func (s *Service) remove(ctx context.Context, code int64) error {
 	return s.record(ctx, w, "workflow.delete", nil)
 }
 
-// Uses names what keeps a workflow from being deleted.
+// Uses names what keeps a workflow from being deleted, besides its Dependants.
 func (s *Service) Uses(ctx context.Context, code int64) ([]string, error) {
 	if _, err := s.need(ctx, code, Read); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -331,5 +332,7 @@ func wrap(err error, doing string) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+func number64(n int64) string { return strconv.FormatInt(n, 10) }
 
 func now(clock func() time.Time) time.Time { return db.Now(clock) }

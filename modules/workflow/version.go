@@ -8,6 +8,8 @@ import (
 
 	"dorado/app/kit/fault"
 	"dorado/modules/flow"
+	"dorado/plugins/catalog"
+	"dorado/plugins/form"
 )
 
 // diff says how the tasks of a definition differ from those of the version before it.
@@ -101,13 +103,18 @@ func number(def *flow.Definition, next func() int64) {
 	}
 }
 
-// renumber gives all tasks new codes and returns which became which.
-func renumber(def *flow.Definition, next func() int64) map[int64]int64 {
+// renumber gives all tasks new codes, wherever the definition names them, and returns which became which.
+func renumber(def *flow.Definition, plugins *catalog.Catalog, next func() int64) map[int64]int64 {
 	codes := make(map[int64]int64, len(def.Tasks))
 	for i := range def.Tasks {
 		t := &def.Tasks[i]
 		codes[t.Code] = next()
 		t.Code, t.Version = codes[t.Code], 0
+	}
+	for i := range def.Tasks {
+		if p, ok := plugins.Task(def.Tasks[i].Type); ok && p.Logic {
+			def.Tasks[i].Params = form.Retarget(p.Schema, def.Tasks[i].Params, codes)
+		}
 	}
 	for i := range def.Edges {
 		def.Edges[i].Pre, def.Edges[i].Post = codes[def.Edges[i].Pre], codes[def.Edges[i].Post]
