@@ -289,6 +289,24 @@ func TestStringIsReadAgainAsTheSame(t *testing.T) {
 	require.True(t, parse(t, "*/5 * * * sun").Unix())
 }
 
+func TestUnixInTheWordsOfQuartz(t *testing.T) {
+	t.Parallel()
+	for unix, want := range map[string]string{
+		"*/5 9-17 * * 1-5": "0 */5 9-17 ? * 2-6 *", "0 0 1,15 * *": "0 0 0 1,15 * ? *", "0 3 * * 0": "0 0 3 ? * 1 *", "0 3 * feb fri-7": "0 0 3 ? FEB 6-1 *",
+		"0 3 * * */2": "0 0 3 ? * */2 *", "0 3 ? * 5/1": "0 0 3 ? * 6/1 *", "* * * * *": "0 * * * * ? *",
+	} {
+		got, ok := parse(t, unix).Quartz()
+		require.True(t, ok, unix)
+		require.Equal(t, want, got, unix)
+		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		a, _ := parse(t, unix).Between(from, from.AddDate(0, 1, 0), 1000)
+		b, _ := parse(t, got).Between(from, from.AddDate(0, 1, 0), 1000)
+		require.Equal(t, a, b, unix)
+	}
+	_, ok := parse(t, "0 0 13 * 5").Quartz()
+	require.False(t, ok)
+}
+
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]float64{
