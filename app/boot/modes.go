@@ -17,6 +17,7 @@ import (
 	"dorado/modules/engine"
 	"dorado/modules/executor"
 	"dorado/modules/rpc"
+	"dorado/modules/schedule"
 	"dorado/plugins/catalog"
 )
 
@@ -68,6 +69,7 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
 	if standalone || slices.Contains(cfg.Roles, config.RoleScheduler) {
 		services.Add(engineService(eng))
+		services.Add(clockService(c, m))
 		if standalone {
 			worker, err := newWorker(cfg, logger, c.metrics, []executor.Master{{Name: cfg.Master.Name, Dialer: eng.Dialer(streams)}})
 			if err != nil {
@@ -100,6 +102,15 @@ func engineService(eng *engine.Engine) lifecycle.Service {
 		Name: "engine", Drain: 30 * time.Second,
 		Run: eng.Run,
 	}
+}
+
+// clockService fires schedules.
+func clockService(c *core, m *modules) lifecycle.Service {
+	clock := schedule.NewClock(schedule.ClockDeps{
+		DB: c.db, Instances: m.instance.Service, Calendars: m.schedule.Calendars, Metrics: c.metrics, Logger: c.logger, Now: time.Now,
+		Config: c.cfg.Schedule,
+	})
+	return lifecycle.Service{Name: "clock", Run: clock.Run}
 }
 
 func workerService(cfg config.Config, worker *executor.Executor) lifecycle.Service {

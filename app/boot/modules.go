@@ -22,6 +22,7 @@ import (
 	"dorado/modules/identity"
 	"dorado/modules/instance"
 	"dorado/modules/project"
+	"dorado/modules/schedule"
 	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
 	"dorado/modules/security/auditlog"
@@ -48,6 +49,7 @@ type modules struct {
 	project  *project.Module
 	workflow *workflow.Module
 	instance *instance.Module
+	schedule *schedule.Module
 	home     *home.Module
 	closing  context.CancelFunc // ends event streams
 }
@@ -71,7 +73,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), project.Rules(), workflow.Rules(), instance.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), project.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -111,6 +113,12 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		},
 		Catalog: plugins, Site: m.site, API: m.api, Frame: m.frame,
 	})
+	m.schedule = schedule.New(schedule.Deps{
+		Services: schedule.Services{
+			DB: c.db, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Now: time.Now,
+		},
+		Site: m.site, API: m.api, Frame: m.frame,
+	})
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
@@ -136,7 +144,7 @@ func (m *modules) pages() []func(chi.Router) {
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API}
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API, m.schedule.API}
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

@@ -17,6 +17,7 @@ import (
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
+	"dorado/modules/schedule"
 )
 
 // The parts that `dorado master` can be narrowed to with roles.
@@ -38,6 +39,7 @@ type Config struct {
 	Cluster   Cluster         `koanf:"cluster"`
 	Master    engine.Config   `koanf:"master"`
 	Worker    executor.Config `koanf:"worker"`
+	Schedule  schedule.Config `koanf:"schedule"`
 }
 
 // Log says how the service log is written.
@@ -68,10 +70,11 @@ func Default(data string) Config {
 	name := regexp.MustCompile(`[^0-9A-Za-z._:-]`).ReplaceAllString(host, "-")
 	c := Config{
 		Listen: "127.0.0.1:12345", Data: data, Roles: []string{RoleWeb, RoleScheduler},
-		Log:     Log{Level: "info", Format: "text"},
-		Cluster: Cluster{Listen: "127.0.0.1:5678", Masters: []string{"127.0.0.1:5678"}},
-		Master:  engine.Config{Name: name, Shards: runtime.NumCPU(), WorkerTimeout: 30 * time.Second},
-		Worker:  executor.DefaultConfig(data),
+		Log:      Log{Level: "info", Format: "text"},
+		Cluster:  Cluster{Listen: "127.0.0.1:5678", Masters: []string{"127.0.0.1:5678"}},
+		Master:   engine.Config{Name: name, Shards: runtime.NumCPU(), WorkerTimeout: 30 * time.Second},
+		Worker:   executor.DefaultConfig(data),
+		Schedule: schedule.DefaultConfig(),
 	}
 	c.Worker.Name = name
 	return c
@@ -143,5 +146,5 @@ func (c Config) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Master.Validate(), c.Worker.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate())...)
 }
