@@ -106,6 +106,8 @@ func workloads() []Workload {
 		{ID: "B3", Name: "trigger to first process", Run: trigger},
 		{ID: "B4", Name: "many small runs", Run: manyRuns},
 		{ID: "B4k", Name: "many small runs with kills", Run: manyRunsKilled, OnDemand: true},
+		{ID: "B5", Name: "mixed graphs", Run: mixed},
+		{ID: "B6", Name: "logic only", Run: logicOnly},
 		{ID: "B7", Name: "sleepers", Run: sleepers},
 		{ID: "B10", Name: "logs", Run: logs},
 		{ID: "B13", Name: "start", Run: startUp},

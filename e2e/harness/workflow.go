@@ -29,6 +29,8 @@ type Task struct {
 	Retries int    // and a minute between them
 	Delay   int    // minutes
 	Timeout int    // minutes; 0: none
+	// Settings are the taskParams of types that have no script; code tells the code of a task by its name.
+	Settings func(code map[string]int64) map[string]any
 }
 
 // Workflow is a workflow to be created.
@@ -131,7 +133,13 @@ func (w Workflow) Form(codes []int64) (url.Values, error) {
 	var tasks, relations, places []map[string]any
 	column := map[string]int{}
 	for i, t := range w.Tasks {
-		tasks = append(tasks, t.definition(codes[i]))
+		def := t.definition(codes[i])
+		if t.Settings != nil {
+			settings := t.Settings(code)
+			settings["localParams"], settings["resourceList"] = t.params(), []any{}
+			def["taskParams"] = settings
+		}
+		tasks = append(tasks, def)
 		for _, before := range t.After {
 			pre, ok := code[before]
 			if !ok {
@@ -167,18 +175,21 @@ func (w Workflow) Form(codes []int64) (url.Values, error) {
 	return form, nil
 }
 
-func (t Task) definition(code int64) map[string]any {
-	params := t.Params
-	if params == nil {
-		params = []Property{}
+func (t Task) params() []Property {
+	if t.Params == nil {
+		return []Property{}
 	}
+	return t.Params
+}
+
+func (t Task) definition(code int64) map[string]any {
 	timeoutFlag, strategy := "CLOSE", ""
 	if t.Timeout > 0 {
 		timeoutFlag, strategy = "OPEN", "FAILED"
 	}
 	return map[string]any{
 		"code": code, "version": 0, "name": t.Name, "description": "", "taskType": or(t.Type, "SHELL"),
-		"taskParams":   map[string]any{"localParams": params, "rawScript": t.Script, "resourceList": []any{}},
+		"taskParams":   map[string]any{"localParams": t.params(), "rawScript": t.Script, "resourceList": []any{}},
 		"flag":         or(t.Flag, "YES"),
 		"isCache":      "NO",
 		"taskPriority": "MEDIUM", "workerGroup": "default", "environmentCode": -1,
