@@ -329,3 +329,33 @@ func (u *updater) apply() []byte {
 	out = append(out, u.lines[min(at, len(u.lines)):]...)
 	return []byte(strings.Join(out, "\n"))
 }
+
+// WithLayout adds where the editor draws the tasks to a text that does not say.
+func WithLayout(src []byte, def *flow.Definition, outside Resolver) []byte {
+	var parsed yaml.Node
+	if err := yaml.Unmarshal(src, &parsed); err != nil || len(parsed.Content) == 0 || parsed.Content[0].Style&yaml.FlowStyle != 0 || member(parsed.Content[0], "layout") != nil {
+		return src
+	}
+	places := tree(def, outside, Style{Layout: true}).get("layout")
+	if places == nil {
+		return src
+	}
+	var e emitter
+	e.entry("layout", places, 0)
+	out := strings.TrimRight(string(src), "\n") + "\n\n" + e.String()
+	if !says([]byte(out), def, outside, true) {
+		return src
+	}
+	return []byte(out)
+}
+
+// NameOf returns the name of the workflow in a text, "" when it has none that can be read.
+func NameOf(src []byte) string {
+	var head struct {
+		Name string `yaml:"name"`
+	}
+	if len(src) > MaxBytes || yaml.Unmarshal(src, &head) != nil {
+		return ""
+	}
+	return strings.TrimSpace(head.Name)
+}
