@@ -91,6 +91,7 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 		}
 		services.Add(service)
 	}
+	services.Add(memoryService())
 	err = services.Run(ctx)
 	closeStreams()
 	return errors.Join(err, c.close())
@@ -164,5 +165,6 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 	}
 	services := lifecycle.New(logger)
 	services.Add(workerService(cfg, worker))
+	services.Add(memoryService())
 	return services.Run(ctx)
 }
