@@ -36,8 +36,9 @@ type Services struct {
 // Service is the door to everything that ran.
 type Service struct {
 	Services
-	store   store
-	trigger trigger
+	store     store
+	trigger   trigger
+	backfills Backfills
 
 	mu         sync.Mutex
 	starts     map[versionKey]*startable

@@ -30,30 +30,8 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 			return id, err
 		}
 	}
-	w, err := s.head(ctx, project, r.WorkflowCode)
+	w, version, what, err := s.check(ctx, project, &r)
 	if err != nil {
-		return 0, err
-	}
-	if !w.Online() {
-		return 0, ErrOffline.With("name", w.Name)
-	}
-	version := r.Version
-	if version == 0 {
-		version = w.Version
-	}
-	what, err := s.startable(ctx, w.Code, version)
-	if err != nil {
-		return 0, err
-	}
-	for _, code := range r.StartNodes {
-		if !what.tasks[code] {
-			return 0, ErrStartNode.With("code", code)
-		}
-	}
-	if err := s.checkPlace(ctx, project, &r); err != nil {
-		return 0, err
-	}
-	if err := s.checkSubs(ctx, w.Code, what); err != nil {
 		return 0, err
 	}
 	who, err := access.Must(ctx)
@@ -79,6 +57,47 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 		return id, err
 	}
 	return id, err
+}
+
+// CheckStart returns the workflow and the version that a request would start now, or the error that Start would return.
+func (s *Service) CheckStart(ctx context.Context, project int64, r *StartRequest) (workflow.Workflow, int, error) {
+	if err := s.may(ctx, project, Operate); err != nil {
+		return workflow.Workflow{}, 0, err
+	}
+	w, version, what, err := s.check(ctx, project, r)
+	if err != nil {
+		return w, version, err
+	}
+	_, err = newInstance(w, version, what, *r, starter{}, s.now())
+	return w, version, err
+}
+
+// check refuses what cannot be started.
+func (s *Service) check(ctx context.Context, project int64, r *StartRequest) (workflow.Workflow, int, *startable, error) {
+	w, err := s.head(ctx, project, r.WorkflowCode)
+	if err != nil {
+		return w, 0, nil, err
+	}
+	if !w.Online() {
+		return w, 0, nil, ErrOffline.With("name", w.Name)
+	}
+	version := r.version(w)
+	what, err := s.startable(ctx, w.Code, version)
+	if err != nil {
+		return w, 0, nil, err
+	}
+	for _, code := range r.StartNodes {
+		if !what.tasks[code] {
+			return w, 0, nil, ErrStartNode.With("code", code)
+		}
+	}
+	if len(r.StartNodes) == 0 && r.Depend != "" && r.Depend != flow.TaskPost {
+		r.Depend = flow.TaskPost // without start nodes the whole graph runs
+	}
+	if err := s.checkPlace(ctx, project, r); err != nil {
+		return w, 0, nil, err
+	}
+	return w, version, what, s.checkSubs(ctx, w.Code, what)
 }
 
 // maxKey bounds what a caller may send as an idempotency key, in bytes.

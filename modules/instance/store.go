@@ -114,10 +114,12 @@ func (s *store) delete(ctx context.Context, id int64, from flow.WorkflowState) (
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return false, err
 	}
-	if _, err := s.db.Exec(ctx, `DELETE FROM task_instance WHERE workflow_instance_id = ?`, id); err != nil {
-		return false, err
+	for _, table := range []string{"task_instance", "command", "serial_queue", "approval"} {
+		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_instance_id = ?`, id); err != nil {
+			return false, fmt.Errorf("delete from %s: %w", table, err)
+		}
 	}
-	_, err = s.db.Exec(ctx, `DELETE FROM command WHERE workflow_instance_id = ?`, id)
+	_, err = s.db.Exec(ctx, `DELETE FROM instance_link WHERE parent_instance_id = ? OR child_instance_id = ?`, id, id)
 	return err == nil, err
 }
 
@@ -147,15 +149,23 @@ func (s *store) logsOf(ctx context.Context, workflow int64) ([]Task, error) {
 
 // deleteOf removes all runs of a workflow.
 func (s *store) deleteOf(ctx context.Context, workflow int64) error {
-	for _, table := range []string{"task_instance", "command"} {
+	for _, table := range []string{"task_instance", "command", "serial_queue", "approval"} {
 		_, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`,
 			workflow)
 		if err != nil {
 			return fmt.Errorf("delete runs of workflow %d: %w", workflow, err)
 		}
 	}
-	_, err := s.db.Exec(ctx, `DELETE FROM workflow_instance WHERE workflow_code = ?`, workflow)
-	return err
+	_, err := s.db.Exec(ctx, `DELETE FROM instance_link WHERE parent_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`, workflow)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"backfill", "workflow_instance"} {
+		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_code = ?`, workflow); err != nil {
+			return fmt.Errorf("delete runs of workflow %d: %w", workflow, err)
+		}
+	}
+	return nil
 }
 
 // workflow reads what a trigger needs of the head of a workflow, in one look at one row.
