@@ -29,6 +29,9 @@ var (
 	errExecType = fault.New(fault.Invalid, "instance.exec_type")
 	errBatch    = fault.New(fault.Conflict, "instance.batch_failed")
 	errNotEnded = fault.New(fault.Conflict, "run.not_ended")
+
+	errParallelism  = fault.New(fault.Invalid, "run.parallelism")
+	errScheduleTime = fault.New(fault.Invalid, "run.schedule_time")
 )
 
 // routes mounts the endpoints. The older process-* family would be mounted beside it by another call of instances with its
@@ -72,6 +75,9 @@ func faults() dsapi.Faults {
 		ErrNotFound.Key: 50001, ErrTaskNotFound.Key: 10008, ErrOffline.Key: 50004, ErrStartNode.Key: 10207, ErrTenantUnknown.Key: 10017,
 		ErrChangedState.Key: 50009, ErrNoLog.Key: 10191, workflow.ErrNotFound.Key: 50003, workflow.ErrVersionNotFound.Key: 50003,
 		ErrSubOffline.Key: 50004, ErrDecided.Key: 50009, ErrNotYours.Key: dsapi.Code(30002),
+		// The faults of the backfill module, which stands above this one.
+		"backfill.no_dates": 50081, "backfill.range": 50081, ErrDate.Key: 50081, errScheduleTime.Key: 50081, "backfill.list_too_long": 1400003,
+		"backfill.too_many": 50081, "backfill.width": 50080, errParallelism.Key: 50080, "backfill.all_skipped": 50081,
 		errNotEnded.Key: 50071, errExecType.Key: dsapi.Internal, errBatch.Key: dsapi.Internal, ErrParamEvaluate.Key: dsapi.Internal,
 	}
 	for _, op := range flow.Operations() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/web/dsapi"
@@ -47,9 +48,6 @@ func (a api) request(r *http.Request, p *dsapi.Params) (StartRequest, error) {
 		name = "processInstancePriority"
 	}
 	s.Priority = choice(p, name, flow.Medium, flow.Priorities()...)
-	if kind := p.TextOr("execType", string(flow.CommandStart)); kind != string(flow.CommandStart) && kind != "0" {
-		return s, errExecType.With("type", kind)
-	}
 	params, err := startParams(p.Text("startParams"))
 	if err != nil {
 		return s, err
@@ -97,6 +95,124 @@ func startParams(text string) ([]flow.Property, error) {
 	return list, nil
 }
 
+// execType says whether a backfill is asked for.
+func execType(p *dsapi.Params) (complement bool, err error) {
+	switch kind := p.TextOr("execType", string(flow.CommandStart)); kind {
+	case string(flow.CommandStart), "0":
+		return false, nil
+	case string(flow.CommandBackfill), "5":
+		return true, nil
+	default:
+		return false, errExecType.With("type", kind)
+	}
+}
+
+// complement reads what a backfill needs besides. Texts of dates are in the zone of the caller.
+func complement(r *http.Request, p *dsapi.Params, s StartRequest) (BackfillRequest, error) {
+	b := BackfillRequest{
+		StartRequest: s, Skip: SkipNone, AllLevels: p.Bool("allLevelDependent", false), IgnoreCycle: p.Bool("ignoreCycle", false),
+		Ascending:     choice(p, "executionOrder", "DESC_ORDER", "DESC_ORDER", "ASC_ORDER") == "ASC_ORDER",
+		Dependents:    choice(p, "complementDependentMode", "OFF_MODE", "OFF_MODE", "ALL_DEPENDENT") == "ALL_DEPENDENT",
+		ContinueChain: choice(p, "complementFailurePolicy", "STOP_CHAIN", "STOP_CHAIN", "CONTINUE_CHAIN") == "CONTINUE_CHAIN",
+		Width:         1,
+	}
+	if text := p.Text("complementSkip"); text != "" {
+		b.Skip = choice(p, "complementSkip", SkipNone, Skips()...)
+	}
+	parallel := choice(p, "runMode", "RUN_MODE_SERIAL", "RUN_MODE_SERIAL", "RUN_MODE_PARALLEL") == "RUN_MODE_PARALLEL"
+	if n := p.Int("expectedParallelismNumber", 0); n < 0 {
+		return b, errParallelism.With("count", n)
+	} else if parallel {
+		b.Width = n // 0 = all at once
+	}
+	if err := p.Err(); err != nil {
+		return b, err
+	}
+	return b, b.readDates(p.Text("scheduleTime"), i18n.Zone(r.Context()))
+}
+
+// scheduleTime is the JSON text in which clients send dates.
+type scheduleTime struct {
+	From string `json:"complementStartDate"`
+	To   string `json:"complementEndDate"`
+	List string `json:"complementScheduleDateList"`
+}
+
+// readDates reads the JSON text of a range or a list of dates.
+func (b *BackfillRequest) readDates(text string, zone *time.Location) error {
+	var st scheduleTime
+	if err := json.Unmarshal([]byte(text), &st); err != nil {
+		return errScheduleTime.With("text", text).Because(err)
+	}
+	var err error
+	parse := func(text string) time.Time {
+		at, failed := ParseDate(text, zone)
+		if failed != nil && err == nil {
+			err = failed
+		}
+		return at
+	}
+	if st.List != "" {
+		if b.Dates, err = ParseDates(st.List, zone); err != nil {
+			return err
+		}
+		return nil
+	}
+	b.From, b.To = parse(st.From), parse(st.To)
+	return err
+}
+
+// ParseDate reads one date of a backfill: yyyy-MM-dd HH:mm:ss, or yyyy-MM-dd for its midnight. It returns ErrDate.
+func ParseDate(text string, zone *time.Location) (time.Time, error) {
+	text = strings.TrimSpace(strings.Replace(text, "T", " ", 1))
+	for _, layout := range []string{time.DateTime, "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			if at.Year() < 1970 || at.Year() > 2099 {
+				break
+			}
+			return at, nil
+		}
+	}
+	return time.Time{}, ErrDate.With("text", text)
+}
+
+// ParseDates reads a list of dates, separated by commas or line breaks. It returns ErrDate.
+func ParseDates(text string, zone *time.Location) ([]time.Time, error) {
+	var out []time.Time
+	for part := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == ',' || c == '\n' || c == '\r' || c == '，' }) {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		at, err := ParseDate(part, zone)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, at)
+	}
+	return out, nil
+}
+
+// begin starts one run, or a backfill, and returns the ids of the instances that exist by then.
+func (a api) begin(r *http.Request, p *dsapi.Params, in int64, s StartRequest) ([]int64, error) {
+	many, err := execType(p)
+	if err != nil {
+		return nil, err
+	}
+	if !many {
+		id, err := a.svc.Start(r.Context(), in, s)
+		return []int64{id}, err
+	}
+	b, err := complement(r, p, s)
+	if err != nil {
+		return nil, err
+	}
+	if a.svc.backfills == nil {
+		return nil, errExecType.With("type", string(flow.CommandBackfill))
+	}
+	started, err := a.svc.backfills.Start(r.Context(), in, b, "")
+	return started.Instances, err
+}
+
 func (a api) start(r *http.Request, p *dsapi.Params) (any, error) {
 	in := p.Path("project")
 	code := p.RequiredInt64("workflowDefinitionCode", "processDefinitionCode")
@@ -105,11 +221,11 @@ func (a api) start(r *http.Request, p *dsapi.Params) (any, error) {
 		return nil, err
 	}
 	s.WorkflowCode = code
-	id, err := a.svc.Start(r.Context(), in, s)
+	ids, err := a.begin(r, p, in, s)
 	if err != nil {
 		return nil, err
 	}
-	return []int64{id}, nil
+	return ids, nil
 }
 
 func (a api) startAll(r *http.Request, p *dsapi.Params) (any, error) {
@@ -134,11 +250,11 @@ func (a api) startAll(r *http.Request, p *dsapi.Params) (any, error) {
 		if key != "" {
 			one.IdempotencyKey = key + "/" + strconv.FormatInt(code, 10)
 		}
-		id, err := a.svc.Start(r.Context(), in, one)
+		started, err := a.begin(r, p, in, one)
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, id)
+		ids = append(ids, started...)
 	}
 	return ids, nil
 }

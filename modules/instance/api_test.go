@@ -273,7 +273,7 @@ func TestRefusalsHaveTheNumbersClientsKnow(t *testing.T) {
 		"start node":    {10207, w.startFields("startNodeList", "4711")},
 		"garbage node":  {50014, w.startFields("startNodeList", "a,b")},
 		"tenant":        {10017, w.startFields("tenantCode", "nobody")},
-		"exec type":     {10000, w.startFields("execType", "COMPLEMENT_DATA")},
+		"exec type":     {10000, w.startFields("execType", "RECOVER_SUSPENDED_PROCESS")},
 		"garbage param": {10001, w.startFields("startParams", "{x")},
 		"double param":  {10001, w.startFields("startParams", `[{"prop":"a"},{"prop":"a"}]`)},
 	} {

@@ -148,6 +148,7 @@ var (
 	ErrTaskOver       = fault.New(fault.Conflict, "run.task_over")
 	ErrNotWaiting     = fault.New(fault.Conflict, "run.not_waiting")
 	ErrDecided        = fault.New(fault.Conflict, "run.decided")
+	ErrDate           = fault.New(fault.Invalid, "run.bad_date")
 	ErrNotYours       = fault.New(fault.Forbidden, "run.not_yours")
 )
 
