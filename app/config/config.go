@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"dorado/app/kit/secret"
 	"dorado/app/kit/web"
@@ -72,7 +71,7 @@ func Default(data string) Config {
 		Listen: "127.0.0.1:12345", Data: data, Roles: []string{RoleWeb, RoleScheduler},
 		Log:      Log{Level: "info", Format: "text"},
 		Cluster:  Cluster{Listen: "127.0.0.1:5678", Masters: []string{"127.0.0.1:5678"}},
-		Master:   engine.Config{Name: name, Shards: runtime.NumCPU(), WorkerTimeout: 30 * time.Second},
+		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(),
 	}

@@ -277,6 +277,14 @@ CREATE TABLE approval (
 CREATE INDEX ix_approval_project ON approval (project_code, state);
 CREATE INDEX ix_approval_instance ON approval (workflow_instance_id);
 
+-- What tasks that the engine carries out itself say of their work, some lines a row.
+CREATE TABLE task_log (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_instance_id BIGINT NOT NULL,
+    lines            TEXT NOT NULL
+);
+CREATE INDEX ix_task_log_task ON task_log (task_instance_id, id);
+
 -- Named sets of start parameters.
 CREATE TABLE run_preset (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -314,6 +322,7 @@ ALTER TABLE task_instance DROP COLUMN cache_key;
 ALTER TABLE task_instance DROP COLUMN context;
 ALTER TABLE workflow_instance DROP COLUMN deadline;
 DROP TABLE run_preset;
+DROP TABLE task_log;
 DROP TABLE approval;
 DROP TABLE workflow_lineage;
 DROP TABLE instance_link;

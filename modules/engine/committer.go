@@ -35,6 +35,7 @@ type group struct {
 	attempts []groupedAttempt
 	runs     []groupedRun
 	commands []groupedCommand
+	extras   []groupedExtra
 }
 
 type groupedAttempt struct {
@@ -48,6 +49,11 @@ type groupedRun struct {
 }
 
 type groupedCommand struct{ id, run int64 }
+
+type groupedExtra struct {
+	extra
+	command int64
+}
 
 // merge folds changes into one group.
 func merge(changes []*change) *group {
@@ -73,6 +79,9 @@ func merge(changes []*change) *group {
 			}
 			attempts[row.id] = len(g.attempts)
 			g.attempts = append(g.attempts, groupedAttempt{*row, command})
+		}
+		for _, x := range c.extras {
+			g.extras = append(g.extras, groupedExtra{x, command})
 		}
 		if c.instance == nil {
 			continue
@@ -225,7 +234,7 @@ func (c *committer) resolve(ctx context.Context, changes []*change) error {
 func (c *committer) try(ctx context.Context, changes []*change) error {
 	g := merge(changes)
 	var taken map[int64]bool
-	if len(g.attempts)+len(g.runs)+len(g.commands) > 0 {
+	if len(g.attempts)+len(g.runs)+len(g.commands)+len(g.extras) > 0 {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 		defer cancel()
 		began := time.Now()

@@ -14,6 +14,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/metrics"
 	"dorado/modules/engine/core"
+	"dorado/modules/flow"
 	"dorado/modules/rpc"
 )
 
@@ -28,6 +29,18 @@ type Config struct {
 	Name          string        `koanf:"name"`           // stable name of this master; "" = host name
 	Shards        int           `koanf:"shards"`         // 0 = one per core
 	WorkerTimeout time.Duration `koanf:"worker-timeout"` // how long a worker may be away before its tasks are given to others
+	// MissingGroupGrace is how long tasks wait for a worker group that does not exist before they fail.
+	MissingGroupGrace time.Duration `koanf:"missing-group-grace"`
+	// PriorityAging is how long a task waits for a slot before its run counts as one level more urgent; 0 = never.
+	PriorityAging time.Duration `koanf:"priority-aging"`
+	FairShare     bool          `koanf:"fair-share"` // projects take turns within a priority
+}
+
+// DefaultConfig is what an operator need not say.
+func DefaultConfig(name string, shards int) Config {
+	return Config{
+		Name: name, Shards: shards, WorkerTimeout: 30 * time.Second, MissingGroupGrace: 5 * time.Minute, PriorityAging: 10 * time.Minute,
+	}
 }
 
 // Deps are the parts an engine is built from.
@@ -36,6 +49,8 @@ type Deps struct {
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Metrics *metrics.Registry // may be nil
+	// Children starts sub-workflows; nil = tasks that want one fail. SetChildren may hand it in later.
+	Children Children
 }
 
 // Engine runs workflow instances.
@@ -50,11 +65,20 @@ type Engine struct {
 	committer *committer
 	timers    *timers
 	intake    *intake
-	ids       *idBlock
-	epoch     int64
-	meters    *meters
-	running   atomic.Int64  // runs in memory
-	adopted   chan struct{} // closed when the runs left over from before the start are in memory
+	setups    *setups
+	serial    *serial
+	logic     *logic
+	alerts    *alertSender
+	followers *followers
+	children  Children
+
+	taskGroups *taskGroups
+
+	ids     *idBlock
+	epoch   int64
+	meters  *meters
+	running atomic.Int64  // runs in memory
+	adopted chan struct{} // closed when the runs left over from before the start are in memory
 
 	dataMu sync.Mutex
 	data   map[string]*dataStream
@@ -69,17 +93,35 @@ type Engine struct {
 
 // New builds an engine that does nothing until Run.
 func New(cfg Config, d Deps) *Engine {
+	if cfg.MissingGroupGrace == 0 {
+		cfg.MissingGroupGrace = DefaultConfig("", 0).MissingGroupGrace
+	}
 	now := func() time.Time { return db.Cut(d.Now()) }
 	e := &Engine{
 		cfg: cfg, logger: d.Logger, db: d.DB, now: now,
 		store:   &store{db: d.DB, now: now, programs: map[programKey]*program{}},
 		adopted: make(chan struct{}), data: map[string]*dataStream{}, zones: map[string]*time.Location{},
-		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1),
+		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
 	}
-	e.fleet = newFleet(d.Logger, now, func(q queued, worker string) {
+	e.taskGroups = newTaskGroups(func(k ticket) { e.shard(k.run).post(message{run: k.run, granted: &k}) })
+	e.setups = newSetups(e.store, func(u *setup) {
+		e.fleet.arrange(u.groups)
+		e.taskGroups.arrange(u.taskGroups)
+	})
+	e.serial = newSerial(e.store, d.Logger, e.settled, func() { e.intake.nudge() })
+	e.logic = newLogic(e)
+	e.alerts = newAlertSender(e.store, d.Logger)
+	e.OnEnd(e.logic.ended)
+	e.fleet = newFleet(d.Logger, now, cfg.FairShare, func(q queued, worker string) {
 		e.shard(q.run).post(message{run: q.run, placed: &q, worker: worker})
 	})
-	e.timers = newTimers(now, func(m message) { e.shard(m.run).post(m) })
+	e.timers = newTimers(now, func(m message) {
+		if m.poke != 0 {
+			e.logic.wake(m.poke)
+			return
+		}
+		e.shard(m.run).post(m)
+	})
 	e.intake = newIntake(e, d.Logger)
 	e.meters = newMeters(d.Metrics, e)
 	for range max(cfg.Shards, 1) {
@@ -100,6 +142,9 @@ func (e *Engine) shard(run int64) *shard { return e.shards[e.shardIndex(run)] }
 func (e *Engine) Run(ctx context.Context) error {
 	var err error
 	if e.epoch, err = e.store.register(ctx, e.cfg.Name); err != nil {
+		return err
+	}
+	if err := e.setups.read(ctx); err != nil {
 		return err
 	}
 	if e.ids, err = newIDBlock(ctx, e.logger, e.store.block); err != nil {
@@ -134,14 +179,28 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	loops.Go(func() { _ = e.timers.run(work) })
 	loops.Go(func() { e.publishLoop(work) })
+	loops.Go(func() { e.followers.run(work) })
+	loops.Go(func() { e.logic.run(work) })
+	loops.Go(func() { e.watchQueues(work) })
+	loops.Go(func() {
+		e.setups.run(work, func(err error) {
+			e.logger.WarnContext(work, "read groups, environments and parameters; what is known stays", "error", err)
+		})
+	})
 	if err := e.adopt(work); err != nil {
 		stop(err)
 	} else {
 		close(e.adopted)
-		if err := e.db.Listen(work, CommandChannel, func(string) { e.intake.nudge() }); err != nil {
-			e.logger.WarnContext(work, "no notifications; commands are found by polling", "error", err)
+		for channel, fn := range map[string]func(string){
+			CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.serial.notified, ConfigChannel: func(string) { e.setups.nudge() },
+		} {
+			if err := e.db.Listen(work, channel, fn); err != nil {
+				e.logger.WarnContext(work, "no notifications; changes are found by polling", "channel", channel, "error", err)
+			}
 		}
 		loops.Go(func() { _ = e.intake.run(work) })
+		loops.Go(func() { e.serial.run(work) })
+		loops.Go(func() { e.alerts.run(work) })
 	}
 	<-work.Done()
 	loops.Wait()
@@ -174,6 +233,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 		return err
 	}
 	held := map[string]map[int64]int64{}
+	runs := make([]*live, 0, len(rows))
 	for _, row := range rows {
 		l, err := e.load(ctx, row, true)
 		switch {
@@ -183,19 +243,29 @@ func (e *Engine) adopt(ctx context.Context) error {
 			if err := e.store.fail(ctx, row.ID, err); err != nil {
 				return err
 			}
+			e.settled(row.ended(flow.WorkflowFailure, e.clock()))
 			continue
 		default:
 			return err
 		}
+		runs = append(runs, l)
 		for node := range l.program.graph.Tasks {
-			if a := l.run.Attempt(int32(node)); a != nil && a.State.OnWorker() {
-				if held[a.Host] == nil {
-					held[a.Host] = map[int64]int64{}
-				}
-				held[a.Host][a.ID] = row.ID
+			a := l.run.Attempt(int32(node))
+			if a == nil || !a.State.OnWorker() || l.run.Logic(int32(node)) {
+				continue
+			}
+			if held[a.Host] == nil {
+				held[a.Host] = map[int64]int64{}
+			}
+			held[a.Host][a.ID] = row.ID
+			if l.grouped(a) {
+				e.taskGroups.hold(l.ticket(a))
 			}
 		}
-		e.shard(row.ID).post(message{run: row.ID, launch: &launch{live: l, event: core.Adopt{}}})
+	}
+	for _, l := range runs { // only now: who holds the slots of task groups must be known before anybody gets one
+		id := l.run.InstanceID
+		e.shard(id).post(message{run: id, launch: &launch{live: l, event: core.Adopt{}}})
 	}
 	for worker, attempts := range held {
 		e.expect(worker, attempts)
@@ -218,8 +288,29 @@ func (e *Engine) load(ctx context.Context, row instanceRow, stored bool) (*live,
 			return nil, err
 		}
 	}
-	return newLive(row, p, attempts, e.zone)
+	if u := e.setups.get(); !u.knows(p, row.EnvironmentCode) { // made a moment ago, or gone
+		if err := e.setups.read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return newLive(row, p, attempts, e)
 }
+
+// settled tells of an instance that ended by other means than its run.
+func (e *Engine) settled(x Ended) {
+	e.publish([]int64{x.InstanceID})
+	e.followers.add(x)
+	e.serial.look(x.WorkflowCode)
+}
+
+// SetChildren hands in what starts sub-workflows, before Run.
+func (e *Engine) SetChildren(c Children) { e.children = c }
+
+// TaskGroupUsage is how many attempts hold slots of a task group, and how many wait for one.
+func (e *Engine) TaskGroupUsage(group int64) (held, waiting int) { return e.taskGroups.usage(group) }
+
+// WaitsForTaskGroup reports whether an attempt waits for a slot of its task group.
+func (e *Engine) WaitsForTaskGroup(attempt int64) bool { return e.taskGroups.waits(attempt) }
 
 func (e *Engine) zone(name string) (*time.Location, error) {
 	e.zonesMu.Lock()
@@ -321,6 +412,12 @@ func (c Config) Validate() error {
 	}
 	if c.WorkerTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("master.worker-timeout: %s is under a second", c.WorkerTimeout))
+	}
+	if c.MissingGroupGrace < time.Second {
+		errs = append(errs, fmt.Errorf("master.missing-group-grace: %s is under a second", c.MissingGroupGrace))
+	}
+	if c.PriorityAging != 0 && c.PriorityAging < time.Second {
+		errs = append(errs, fmt.Errorf("master.priority-aging: %s is under a second", c.PriorityAging))
 	}
 	return errors.Join(errs...)
 }

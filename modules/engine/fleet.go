@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +30,11 @@ type fleet struct {
 	now    func() time.Time
 	place  func(queued, string) // tells the owner of a queued attempt that it has a slot on a worker
 
+	fair bool // projects take turns within a priority
+
 	mu      sync.Mutex
 	workers map[string]*worker
+	members map[string][]string        // by worker group that has a row: its workers, by name or host
 	absent  map[string]map[int64]int64 // by worker that is not connected: attempts it is expected to bring back
 	queues  map[string]*queue          // by worker group: attempts that wait for a slot
 	next    uint64                     // rotates ties between equally loaded workers
@@ -74,8 +78,8 @@ type WorkerInfo struct {
 	Load      float64
 }
 
-func newFleet(logger *slog.Logger, now func() time.Time, place func(queued, string)) *fleet {
-	return &fleet{logger: logger, now: now, place: place, workers: map[string]*worker{}, absent: map[string]map[int64]int64{}, queues: map[string]*queue{}}
+func newFleet(logger *slog.Logger, now func() time.Time, fair bool, place func(queued, string)) *fleet {
+	return &fleet{logger: logger, now: now, fair: fair, place: place, workers: map[string]*worker{}, absent: map[string]map[int64]int64{}, queues: map[string]*queue{}}
 }
 
 // join registers a worker's control stream. An older stream of the same worker is closed: the newer one counts.
@@ -189,11 +193,29 @@ func (f *fleet) reserve(q queued) (host string, ok bool) {
 	}
 	waiting := f.queues[q.group]
 	if waiting == nil {
-		waiting = &queue{}
+		waiting = newQueue(f.fair)
 		f.queues[q.group] = waiting
 	}
+	q.since = f.now()
 	waiting.push(q)
 	return "", false
+}
+
+// withdraw takes an attempt that need not be sent any more out of its queue.
+func (f *fleet) withdraw(group string, attempt int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if q := f.queues[group]; q != nil {
+		q.drop(attempt)
+	}
+}
+
+// arrange takes over which workers belong to which group.
+func (f *fleet) arrange(members map[string][]string) {
+	f.mu.Lock()
+	f.members = members
+	f.mu.Unlock()
+	f.pump()
 }
 
 // pick returns the member of group with the smallest share of its slots in use, or nil. Equal ones take turns.
@@ -201,7 +223,7 @@ func (f *fleet) pick(group string) *worker {
 	var best *worker
 	now := f.now()
 	for _, w := range f.workers {
-		if !w.settled || w.draining || len(w.held) >= w.slots || now.Before(w.pausedUntil) || !w.serves(group) {
+		if !w.settled || w.draining || len(w.held) >= w.slots || now.Before(w.pausedUntil) || !f.serves(w, group) {
 			continue
 		}
 		if best == nil || len(w.held)*best.slots < len(best.held)*w.slots ||
@@ -216,8 +238,20 @@ func (f *fleet) pick(group string) *worker {
 	return best
 }
 
-func (w *worker) serves(group string) bool {
-	return group == defaultGroup || slices.Contains(w.groups, group)
+// serves reports whether a worker is a member of a group: because the group lists it, by name or host, or, where the group
+// lists nobody, because it says so itself. All serve "default" unless that lists somebody.
+func (f *fleet) serves(w *worker, group string) bool {
+	listed := f.members[group]
+	if len(listed) == 0 {
+		return group == defaultGroup || slices.Contains(w.groups, group)
+	}
+	host, _, err := net.SplitHostPort(w.address)
+	if err != nil {
+		host = w.address
+	}
+	return slices.ContainsFunc(listed, func(m string) bool {
+		return m == w.name || w.address != "" && (m == w.address || m == host)
+	})
 }
 
 // release gives a slot back and lets the next attempt have it.
@@ -281,7 +315,7 @@ func (f *fleet) waiting(group string) (attempts, serving int) {
 		attempts = q.Len()
 	}
 	for _, w := range f.workers {
-		if w.serves(group) {
+		if f.serves(w, group) {
 			serving++
 		}
 	}
@@ -324,13 +358,16 @@ func (f *fleet) list() []WorkerInfo {
 	return all
 }
 
-// groups lists the worker groups that connected workers serve, "default" first.
+// groups lists the worker groups that have a row or that connected workers serve, "default" first.
 func (f *fleet) groups() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var rest []string
 	for _, w := range f.workers {
 		rest = append(rest, w.groups...)
+	}
+	for name := range f.members {
+		rest = append(rest, name)
 	}
 	slices.Sort(rest)
 	rest = slices.DeleteFunc(slices.Compact(rest), func(g string) bool { return g == defaultGroup || g == "" })

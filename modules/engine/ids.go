@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,4 +87,15 @@ func (b *idBlock) refill() {
 			time.Sleep(200 * time.Millisecond)
 		}
 	}()
+}
+
+// nextIDs are the smallest n ids after the given one, going round: those after the last come first again.
+func nextIDs(ids []int64, after int64, n int) []int64 {
+	slices.Sort(ids)
+	at, found := slices.BinarySearch(ids, after)
+	if found {
+		at++
+	}
+	turned := slices.Concat(ids[at:], ids[:at])
+	return turned[:min(n, len(turned))]
 }

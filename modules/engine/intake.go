@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -116,29 +119,110 @@ func (i *intake) takeAll(ctx context.Context) error {
 // take starts carrying out one command. A command that can never be carried out is moved to the error table.
 func (i *intake) take(ctx context.Context, row commandRow) error {
 	shard := i.e.shard(row.ID)
-	switch flow.CommandType(row.Type) {
-	case flow.CommandPause:
-		shard.post(message{run: row.ID, event: core.Pause{}, command: row.CommandID})
-		return nil
-	case flow.CommandStop:
-		shard.post(message{run: row.ID, event: core.Stop{}, command: row.CommandID})
-		return nil
-	case flow.CommandStart, flow.CommandSchedule, flow.CommandBackfill, flow.CommandRepeat, flow.CommandRecoverFailed, flow.CommandResume:
-		l, err := i.e.load(ctx, row.instanceRow, flow.CommandType(row.Type) != flow.CommandStart)
-		if err == nil {
-			begin := core.Begin{Command: flow.CommandType(row.Type), Fresh: flow.CommandType(row.Type) == flow.CommandRepeat}
-			shard.post(message{run: row.ID, launch: &launch{live: l, command: row.CommandID, event: begin}})
-			return nil
+	kind := flow.CommandType(row.Type)
+	switch kind {
+	case flow.CommandPause, flow.CommandStop:
+		if state := flow.WorkflowState(row.State); state == flow.WorkflowSerialWait || state == flow.WorkflowWaitToRun {
+			return i.endWaiting(ctx, row, kind)
 		}
-		if !permanent(err) {
-			return err
+		var event core.Event = core.Pause{}
+		if kind == flow.CommandStop {
+			event = core.Stop{}
 		}
-		i.logger.ErrorContext(ctx, "a command cannot be carried out", "workflow_instance_id", row.ID, "command", row.Type, "error", err)
-		return i.reject(ctx, row, err)
-	case flow.CommandTakeOver, flow.CommandSerialWait, flow.CommandExecuteTask, flow.CommandDynamicChild,
-		flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
+		shard.post(message{run: row.ID, event: event, command: row.CommandID})
+		return nil
+	case flow.CommandStart, flow.CommandSchedule, flow.CommandBackfill, flow.CommandRepeat, flow.CommandRecoverFailed, flow.CommandResume,
+		flow.CommandDynamicChild, flow.CommandExecuteTask, flow.CommandSerialWait:
+		return i.launch(ctx, row, kind)
+	case flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
+		var args flow.CommandArgs
+		if err := json.Unmarshal([]byte(row.Param), &args); err != nil {
+			return i.reject(ctx, row, unbuildable{fmt.Errorf("command %s: %w", row.Type, err)})
+		}
+		shard.post(message{run: row.ID, order: &order{kind, args, row.Executor}, command: row.CommandID})
+		return nil
+	case flow.CommandTakeOver:
 	}
 	return i.reject(ctx, row, unbuildable{errUnknownCommand(row.Type)})
+}
+
+// launch brings the run of a command into memory, or queues its instance when the workflow must not overlap.
+func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandType) error {
+	fresh := kind == flow.CommandStart || kind == flow.CommandSchedule || kind == flow.CommandBackfill || kind == flow.CommandDynamicChild
+	l, err := i.e.load(ctx, row.instanceRow, !fresh || row.RunTimes > 1)
+	if err == nil && l.program.serial() {
+		var queued bool
+		if queued, err = i.e.store.enqueue(ctx, &row, l.program.execution); err == nil && queued {
+			i.done(row.CommandID)()
+			i.e.serial.look(row.WorkflowCode)
+			i.e.publish([]int64{row.ID})
+			return nil
+		}
+	}
+	switch {
+	case err == nil:
+	case permanent(err):
+		i.logger.ErrorContext(ctx, "a command cannot be carried out", "workflow_instance_id", row.ID, "command", row.Type, "error", err)
+		return i.reject(ctx, row, err)
+	default:
+		return err
+	}
+	var event core.Event = core.Begin{Command: kind, Fresh: kind == flow.CommandRepeat}
+	if kind == flow.CommandExecuteTask {
+		event, err = executeEvent(&row, l)
+		if err != nil {
+			return i.reject(ctx, row, unbuildable{err})
+		}
+	}
+	i.e.shard(row.ID).post(message{run: row.ID, launch: &launch{live: l, command: row.CommandID, event: event}})
+	return nil
+}
+
+// errNoExecuteNode says that an EXECUTE_TASK names no task.
+var errNoExecuteNode = errors.New("engine: EXECUTE_TASK names no task")
+
+// executeEvent is what an EXECUTE_TASK asks for: its own nodes, or those that the instance keeps.
+func executeEvent(row *commandRow, l *live) (core.Event, error) {
+	var args flow.CommandArgs
+	if err := json.Unmarshal([]byte(row.Param), &args); err != nil {
+		return nil, fmt.Errorf("command %s: %w", row.Type, err)
+	}
+	ev := core.Execute{Nodes: args.StartNodes, Depend: args.TaskDependType}
+	if len(ev.Nodes) == 0 {
+		ev.Nodes, ev.Depend = l.param.ExecuteNodes, l.param.ExecuteDepend
+	}
+	if ev.Depend == "" {
+		ev.Depend = flow.TaskOnly
+	}
+	if len(ev.Nodes) == 0 {
+		return nil, errNoExecuteNode
+	}
+	for _, code := range ev.Nodes {
+		if _, known := l.program.graph.Index[code]; !known {
+			return nil, fmt.Errorf("engine: EXECUTE_TASK names task %d, which is not in the workflow", code)
+		}
+	}
+	return ev, nil
+}
+
+// endWaiting stops or pauses an instance that no master works on yet.
+func (i *intake) endWaiting(ctx context.Context, row commandRow, kind flow.CommandType) error {
+	ended, err := i.e.store.ask(ctx, row.ID, kind)
+	if err == nil {
+		_, err = i.e.db.Exec(ctx, `DELETE FROM command WHERE id = ?`, row.CommandID)
+	}
+	if err != nil {
+		return err
+	}
+	i.done(row.CommandID)()
+	if ended {
+		state := flow.WorkflowStop
+		if kind == flow.CommandPause {
+			state = flow.WorkflowPause
+		}
+		i.e.settled(row.ended(state, i.e.clock()))
+	}
+	return nil
 }
 
 func (i *intake) reject(ctx context.Context, row commandRow, why error) error {
@@ -146,8 +230,25 @@ func (i *intake) reject(ctx context.Context, row commandRow, why error) error {
 		return err
 	}
 	i.done(row.CommandID)()
-	i.e.publish([]int64{row.ID})
+	i.e.settled(row.ended(flow.WorkflowFailure, i.e.clock()))
 	return nil
+}
+
+// ended describes an instance that ended without its run.
+func (r *instanceRow) ended(state flow.WorkflowState, now time.Time) Ended {
+	return Ended{
+		InstanceID: r.ID, WorkflowCode: r.WorkflowCode, ProjectCode: r.ProjectCode, State: state, ScheduleTime: r.ScheduleTime,
+		StartTime: r.StartTime, EndTime: now, Param: commandParam(r.CommandParam),
+	}
+}
+
+// commandParam reads what started an instance; a text it cannot read says nothing.
+func commandParam(text string) flow.CommandParam {
+	var param flow.CommandParam
+	if json.Unmarshal([]byte(text), &param) != nil {
+		return flow.CommandParam{}
+	}
+	return param
 }
 
 // errUnknownCommand is a command type that this program does not carry out.

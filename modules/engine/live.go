@@ -20,35 +20,53 @@ type live struct {
 	zone     *time.Location
 	globals  []flow.Property
 	startup  []flow.Property
+	param    flow.CommandParam
+	master   string // name of this one
+	setups   *setups
 
 	received []flow.Pool // by node: the parameters that reached it, once known
 	known    []bool
+
+	// What the shell knows of single attempts; nil until there is something. Keys are task instance ids.
+	forced map[int64]bool   // need no slot of their task group
+	ranks  map[int64]int    // place in the queue of the task group, where it was changed
+	missed map[int64]string // no earlier result was found under this key
 }
 
 // newLive builds the run of an instance around its stored attempts.
-func newLive(row instanceRow, p *program, attempts []storedAttempt, zone func(string) (*time.Location, error)) (*live, error) {
+func newLive(row instanceRow, p *program, attempts []storedAttempt, e *Engine) (*live, error) {
 	var param flow.CommandParam
 	if err := json.Unmarshal([]byte(row.CommandParam), &param); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: command_param: %w", row.ID, err)}
 	}
-	l := &live{program: p, instance: row, startup: param.CommandParams}
+	l := &live{program: p, instance: row, startup: param.CommandParams, param: param, master: e.cfg.Name, setups: e.setups}
 	if err := json.Unmarshal([]byte(row.GlobalParams), &l.globals); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: global_params: %w", row.ID, err)}
 	}
 	var err error
-	if l.zone, err = zone(row.TimeZone); err != nil {
+	if l.zone, err = e.zone(row.TimeZone); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: %w", row.ID, err)}
 	}
-	l.run, err = core.New(core.Settings{
-		InstanceID: row.ID, ProjectCode: row.ProjectCode, Failure: flow.FailureStrategy(row.FailureStrategy),
-		StartNodes: param.StartNodes, Depend: flow.TaskDependType(row.TaskDependType), Priority: flow.Priority(row.Priority),
-		WorkerGroup: row.WorkerGroup, DryRun: row.DryRun,
-	}, p.graph)
+	settings := core.Settings{
+		InstanceID: row.ID, ProjectCode: row.ProjectCode, Command: flow.CommandType(row.CommandType),
+		Failure: flow.FailureStrategy(row.FailureStrategy), StartNodes: param.StartNodes, Depend: flow.TaskDependType(row.TaskDependType),
+		Priority: flow.Priority(row.Priority), WorkerGroup: row.WorkerGroup, DryRun: row.DryRun, IsSub: row.IsSub,
+		ExecuteNodes: param.ExecuteNodes, ExecuteDepend: param.ExecuteDepend, Warning: flow.WarningNone,
+		Timeout: time.Duration(row.TimeoutMinutes) * time.Minute, Deadline: orZero(row.Deadline), Choose: l.choose,
+	}
+	if row.WarningGroupID > 0 {
+		settings.Warning = flow.WarningType(row.WarningType)
+	}
+	l.run, err = core.New(settings, p.graph)
 	if err != nil {
 		return nil, unbuildable{err}
 	}
 	l.run.History = parseHistory(row.StateHistory)
 	l.run.StartTime = row.StartTime
+	l.run.RestartTime = row.StartTime
+	if row.RestartTime != nil {
+		l.run.RestartTime = *row.RestartTime
+	}
 	if l.run.State, err = flow.ParseWorkflowState(row.State); err != nil {
 		return nil, unbuildable{err}
 	}
@@ -57,11 +75,17 @@ func newLive(row instanceRow, p *program, attempts []storedAttempt, zone func(st
 		if !ok {
 			return nil, unbuildable{fmt.Errorf("task instance %d: task %d is not in the workflow", attempts[i].ID, attempts[i].TaskCode)}
 		}
-		a, err := attempts[i].attempt(node)
+		a, err := attempts[i].attempt(node, l.run.Logic(node))
 		if err != nil {
 			return nil, err
 		}
 		l.run.Attach(a)
+		if attempts[i].ForceStart {
+			l.force(a.ID)
+		}
+		if attempts[i].GroupRank != p.graph.Tasks[node].TaskGroupPriority {
+			l.rank(a.ID, attempts[i].GroupRank)
+		}
 	}
 	l.forgetPools()
 	return l, nil
@@ -82,11 +106,12 @@ func (l *live) inherited(n int32) flow.Pool {
 	preds := l.program.graph.Pred[n]
 	pools := make([]flow.Pool, 0, len(preds))
 	for _, p := range preds {
-		if !l.run.InScope(p) {
+		a := l.run.Attempt(p)
+		if a == nil && !l.run.InScope(p) {
 			continue
 		}
 		pool := l.inherited(p)
-		if a := l.run.Attempt(p); a != nil && a.State.Succeeded() {
+		if a != nil && a.State.Succeeded() {
 			pool = pool.Emit(l.program.graph.Tasks[p].Code, a.End, a.VarPool)
 		}
 		pools = append(pools, pool)
@@ -119,32 +144,84 @@ func (l *live) mergedPool() []flow.Property {
 	return merged
 }
 
+func (l *live) force(attempt int64) {
+	if l.forced == nil {
+		l.forced = map[int64]bool{}
+	}
+	l.forced[attempt] = true
+}
+
+func (l *live) rank(attempt int64, rank int) {
+	if l.ranks == nil {
+		l.ranks = map[int64]int{}
+	}
+	l.ranks[attempt] = rank
+}
+
+// ticket describes an attempt to its task group.
+func (l *live) ticket(a *core.Attempt) ticket {
+	t := &l.program.graph.Tasks[a.Node]
+	k := ticket{group: t.TaskGroupID, attempt: a.ID, run: l.run.InstanceID, node: a.Node, priority: t.TaskGroupPriority}
+	if rank, changed := l.ranks[a.ID]; changed {
+		k.priority = rank
+	}
+	return k
+}
+
+// grouped reports whether an attempt needs a slot of a task group.
+func (l *live) grouped(a *core.Attempt) bool {
+	return l.program.graph.Tasks[a.Node].TaskGroupID > 0 && !l.run.Logic(a.Node) && !l.forced[a.ID]
+}
+
 // queued describes an attempt to those who decide its turn.
 func (l *live) queued(a *core.Attempt) queued {
 	t := &l.program.graph.Tasks[a.Node]
 	return queued{
-		group: a.WorkerGroup, workflowPriority: l.run.Priority.Code(), run: l.run.InstanceID, taskPriority: t.Priority.Code(),
-		groupPriority: t.TaskGroupPriority, submit: a.FirstSubmit.UnixMilli(), attempt: a.ID, node: a.Node,
+		group: a.WorkerGroup, project: l.run.ProjectCode, workflowPriority: l.run.Priority.Code(), run: l.run.InstanceID,
+		taskPriority: t.Priority.Code(), groupPriority: t.TaskGroupPriority, submit: a.FirstSubmit.UnixMilli(), attempt: a.ID, node: a.Node,
 	}
+}
+
+// environment is the code of the environment of a task: its own, or that of the run; -1 for none.
+func (l *live) environment(t *flow.Task) int64 {
+	switch {
+	case t.EnvironmentCode > 0:
+		return t.EnvironmentCode
+	case l.instance.EnvironmentCode > 0:
+		return l.instance.EnvironmentCode
+	}
+	return -1
+}
+
+// base is what the dates of an attempt count from.
+func (l *live) base(a *core.Attempt) time.Time {
+	if l.instance.ScheduleTime != nil {
+		return *l.instance.ScheduleTime
+	}
+	return a.Submit
+}
+
+// resolve computes the parameters of an attempt. It gives the same whenever it is asked with the same rows.
+func (l *live) resolve(a *core.Attempt) (flow.Params, error) {
+	t := &l.program.graph.Tasks[a.Node]
+	base := l.base(a).In(l.zone)
+	return flow.Resolve(flow.ParamSources{
+		Builtin: flow.Builtins(flow.BuiltinInput{
+			Base: base, TaskInstanceID: a.ID, TaskName: t.Name, TaskCode: t.Code, WorkflowID: l.run.InstanceID,
+			WorkflowName: l.instance.WorkflowName, WorkflowCode: l.instance.WorkflowCode,
+			ProjectName: l.instance.ProjectName, ProjectCode: l.instance.ProjectCode,
+		}),
+		Project: l.setups.get().params[l.run.ProjectCode],
+		Global:  l.globals, Upstream: l.inherited(a.Node), Local: l.program.locals[a.Node], Startup: l.startup,
+		Base: base, Scheduled: l.instance.ScheduleTime != nil,
+	})
 }
 
 // task is everything a worker needs to run an attempt. It is the same whenever it is made from the same rows, so an
 // attempt that is dispatched again after a restart is the same attempt.
 func (l *live) task(a *core.Attempt, epoch int64) (*doradov1.Task, error) {
 	t := &l.program.graph.Tasks[a.Node]
-	base := a.Submit
-	if l.instance.ScheduleTime != nil {
-		base = *l.instance.ScheduleTime
-	}
-	params, err := flow.Resolve(flow.ParamSources{
-		Builtin: flow.Builtins(flow.BuiltinInput{
-			Base: base.In(l.zone), TaskInstanceID: a.ID, TaskName: t.Name, TaskCode: t.Code, WorkflowID: l.run.InstanceID,
-			WorkflowName: l.instance.WorkflowName, WorkflowCode: l.instance.WorkflowCode,
-			ProjectName: l.instance.ProjectName, ProjectCode: l.instance.ProjectCode,
-		}),
-		Global: l.globals, Upstream: l.inherited(a.Node), Local: l.program.locals[a.Node], Startup: l.startup,
-		Base: base.In(l.zone), Scheduled: l.instance.ScheduleTime != nil,
-	})
+	params, err := l.resolve(a)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +231,14 @@ func (l *live) task(a *core.Attempt, epoch int64) (*doradov1.Task, error) {
 		WorkflowName: l.instance.WorkflowName, ProjectName: l.instance.ProjectName, Params: t.Params,
 		Prepared: make([]*doradov1.Param, len(params.List)), Tenant: l.instance.TenantCode, DryRun: l.run.DryRun,
 		CpuQuota: int32(t.CPUQuota), MemoryMax: int32(t.MemoryMax), Attempt: int32(a.Number), FirstSubmitMs: a.FirstSubmit.UnixMilli(),
-		BaseMs: base.UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(epoch), AppLink: a.AppLink,
+		BaseMs: l.base(a).UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(epoch), AppLink: a.AppLink,
+	}
+	if code := l.environment(t); code > 0 {
+		text, ok := l.setups.get().environments[code]
+		if !ok {
+			return nil, fmt.Errorf("environment %d does not exist", code)
+		}
+		task.Environment = text
 	}
 	if t.TimeoutFlag == flow.TimeoutOpen && t.TimeoutStrategy.Kills() {
 		task.TimeoutMs = int64(t.TimeoutMinutes) * time.Minute.Milliseconds()

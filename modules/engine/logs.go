@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"dorado/app/kit/fault"
@@ -121,8 +122,11 @@ func logFrame(req *doradov1.LogRequest) *doradov1.MasterFrame {
 
 // ReadLog asks a worker for part of a log and calls fn for each piece of the answer until it is done, fn fails, or ctx
 // ends. It returns ErrLogWorkerAway when the worker is not connected, ErrLogGone when it has no such log, ErrLogBadPattern
-// for a search that is no regular expression, and what fn returned.
+// for a search that is no regular expression, and what fn returned. Logs of logic tasks need no worker.
 func (e *Engine) ReadLog(ctx context.Context, worker string, req *doradov1.LogRequest, fn func(*doradov1.LogReply) error) error {
+	if strings.HasPrefix(req.GetPath(), logicLogPrefix) {
+		return e.readLogic(ctx, req, fn)
+	}
 	e.dataMu.Lock()
 	d := e.data[worker]
 	e.dataMu.Unlock()

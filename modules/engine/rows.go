@@ -26,6 +26,9 @@ type attemptRow struct {
 	workerGroup string
 	priority    string
 	firstSubmit time.Time
+	groupID     int64
+	groupRank   int
+	environment int64
 
 	host        string
 	state       string
@@ -41,6 +44,14 @@ type attemptRow struct {
 	due         time.Time
 	start       time.Time
 	end         time.Time
+	context     string
+	cacheKey    string
+}
+
+// wide reports whether the row has something in the columns that few attempts need; they are left out of the statements
+// for all others.
+func (r *attemptRow) wide() bool {
+	return r.context != "" || r.cacheKey != "" || r.insert && (r.groupID != 0 || r.environment > 0)
 }
 
 // runRow is what one save writes of a workflow instance.
@@ -59,6 +70,7 @@ type change struct {
 	run      int64
 	attempts []attemptRow
 	instance *runRow
+	extras   []extra
 	command  int64 // the command that this change carries out; the change is void when another master took it
 	// after performs the effects, once the change is durable; it must not block. lost tells the run's shard instead that
 	// the change was void.
@@ -68,33 +80,49 @@ type change struct {
 	void *bool
 }
 
+// extra is a statement that few changes need, carried out in the change's transaction.
+type extra struct {
+	query string // with ? placeholders
+	args  []any
+}
+
 // changeLimit bounds the attempts of one change. An event that begins more is split, so that the first tasks of a wide
 // workflow start while the rows of the rest are still being written; a crash in between leaves nodes without a row, which
 // the next start begins.
 const changeLimit = 400
 
-// split divides a change: what is on its way to a worker first, with the run's row, the command and the effects.
+// split divides a change: what was known before and what is on its way to a worker first, with the run's row, the command
+// and the effects. Of a run that is over the end, with the effects, comes last: nobody would look for rows that are missing.
 func (c *change) split() []*change {
 	if len(c.attempts) <= changeLimit {
 		return []*change{c}
 	}
-	slices.SortStableFunc(c.attempts, func(a, b attemptRow) int {
-		return cmp.Compare(boolInt(a.state != string(flow.TaskDispatch)), boolInt(b.state != string(flow.TaskDispatch)))
-	})
+	slices.SortStableFunc(c.attempts, func(a, b attemptRow) int { return cmp.Compare(a.rank(), b.rank()) })
 	c.void = new(bool)
 	parts := []*change{c}
 	for rest := range slices.Chunk(c.attempts[changeLimit:], changeLimit) {
 		parts = append(parts, &change{run: c.run, attempts: rest, void: c.void})
 	}
 	c.attempts = c.attempts[:changeLimit]
+	if c.instance != nil && c.instance.finished {
+		last := parts[len(parts)-1]
+		last.instance, last.extras, last.after, last.lost = c.instance, c.extras, c.after, c.lost
+		begun := *c.instance
+		begun.state, begun.finished, begun.end = string(flow.WorkflowRunning), false, time.Time{}
+		c.instance, c.extras, c.after = &begun, nil, nil
+	}
 	return parts
 }
 
-func boolInt(b bool) int {
-	if b {
+// rank orders the attempts of a change that is split.
+func (r *attemptRow) rank() int {
+	switch {
+	case !r.insert:
+		return 0
+	case r.state == string(flow.TaskDispatch):
 		return 1
 	}
-	return 0
+	return 2
 }
 
 // emptyList is how a list column without entries is written.
@@ -112,6 +140,12 @@ func newAttemptRow(l *live, a *core.Attempt) attemptRow {
 		host: a.Host, state: string(a.State), valid: a.Valid, pid: a.PID, exitCode: a.ExitCode, logPath: clean(a.LogPath),
 		executePath: clean(a.ExecutePath), appLink: clean(a.AppLink), varPool: properties(a.VarPool),
 		message: clip(a.Message), submit: a.Submit, due: a.Due, start: a.Start, end: a.End,
+		context: a.Context, cacheKey: a.CacheKey, environment: -1,
+	}
+	if l.run.Logic(a.Node) {
+		row.host, row.logPath = l.master, logicLog(a.ID)
+	} else {
+		row.groupID, row.groupRank, row.environment = t.TaskGroupID, t.TaskGroupPriority, l.environment(t)
 	}
 	a.MarkStored()
 	return row

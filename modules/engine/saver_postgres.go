@@ -61,7 +61,9 @@ var (
 		{"start_time", "instant"},
 		{"end_time", "instant"},
 	}
-	pgRun = []pgColumn{
+	pgIdentityWide = []pgColumn{{"task_group_id", "bigint"}, {"task_group_priority", "int"}, {"environment_code", "bigint"}}
+	pgStateWide    = []pgColumn{{"context", "text"}, {"cache_key", "text"}}
+	pgRun          = []pgColumn{
 		{"id", "bigint"},
 		{"state", "text"},
 		{"state_history", "text"},
@@ -74,15 +76,30 @@ var (
 
 // pgShape says which parts a group has. What is not there is left out of the statement: to a lone hop of a chain, the end
 // of one attempt and the beginning of the next, the unused parts would be half of its time.
-type pgShape struct{ commands, inserts, updates, runs bool }
+type pgShape struct{ commands, inserts, wideInserts, updates, wideUpdates, runs bool }
 
 func (g *group) shape() pgShape {
 	s := pgShape{commands: len(g.commands) > 0, runs: len(g.runs) > 0}
 	for i := range g.attempts {
-		s.inserts = s.inserts || g.attempts[i].insert
-		s.updates = s.updates || !g.attempts[i].insert
+		if r := &g.attempts[i]; r.insert {
+			s.inserts, s.wideInserts = true, s.wideInserts || r.wide()
+		} else {
+			s.updates, s.wideUpdates = true, s.wideUpdates || r.wide()
+		}
 	}
 	return s
+}
+
+// columns are those of new attempts and of known ones, without what nobody in the group needs.
+func (s pgShape) columns(insert bool) (identity, state []pgColumn) {
+	identity, state = pgAttemptIdentity, pgAttemptState
+	if insert && s.wideInserts {
+		identity = slices.Concat(identity, pgIdentityWide)
+	}
+	if insert && s.wideInserts || !insert && s.wideUpdates {
+		state = slices.Concat(state, pgStateWide)
+	}
+	return identity, state
 }
 
 // pgStatement is the one statement of a save. Its parameters: the master's name and epoch; the commands; the columns of
@@ -128,15 +145,17 @@ func pgStatement(shape pgShape) string {
 		counts, taken = " AND (u.command = 0 OR u.command IN (SELECT id FROM taken))", "ARRAY (SELECT id FROM taken)"
 	}
 	if shape.inserts {
-		all := slices.Concat(pgAttemptIdentity, pgAttemptState)
+		identity, state := shape.columns(true)
+		all := slices.Concat(identity, state)
 		parts = append(parts, "inserted AS (INSERT INTO task_instance ("+each(all, func(c pgColumn) string { return c.name })+") SELECT "+
 			each(all, value)+" FROM "+rows(all)+", fence WHERE TRUE"+counts+" ON CONFLICT (id) DO UPDATE SET "+
-			each(pgAttemptState, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name })+")")
+			each(state, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name })+")")
 	}
 	assign := func(c pgColumn) string { return c.name + " = " + value(c) }
 	if shape.updates {
-		parts = append(parts, "updated AS (UPDATE task_instance t SET "+each(pgAttemptState, assign)+" FROM "+
-			rows(slices.Concat(pgAttemptIdentity[:1], pgAttemptState))+", fence WHERE t.id = u.id"+counts+")")
+		_, state := shape.columns(false)
+		parts = append(parts, "updated AS (UPDATE task_instance t SET "+each(state, assign)+" FROM "+
+			rows(slices.Concat(pgAttemptIdentity[:1], state))+", fence WHERE t.id = u.id"+counts+")")
 	}
 	if shape.runs {
 		parts = append(parts, `runs AS (UPDATE workflow_instance w SET
@@ -161,7 +180,11 @@ func millis(t time.Time) int64 {
 
 // save implements saver.
 func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now time.Time) (taken map[int64]bool, err error) {
-	err = w.Do(ctx, func(conn *sql.Conn) error {
+	do := w.Do
+	if len(g.extras) > 0 {
+		do = w.Tx
+	}
+	err = do(ctx, func(conn *sql.Conn) error {
 		if s.planned != conn {
 			if _, err := conn.ExecContext(ctx, postgresPlans); err != nil {
 				return fmt.Errorf("set up the committer's connection: %w", err)
@@ -178,10 +201,33 @@ func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now ti
 		if err != nil {
 			return fmt.Errorf("prepare the save: %w", err)
 		}
-		taken, err = s.write(ctx, stmt, g, shape, now)
-		return err
+		if taken, err = s.write(ctx, stmt, g, shape, now); err != nil {
+			return err
+		}
+		return g.saveExtras(ctx, w, taken)
 	})
+	if err != nil && len(g.extras) > 0 {
+		s.planned = nil // what was set in a transaction that is rolled back is set no more
+	}
 	return taken, err
+}
+
+// saveExtras carries out what few changes need, within the transaction of their group.
+func (g *group) saveExtras(ctx context.Context, w *db.Writer, taken map[int64]bool) error {
+	for i := range g.extras {
+		x := &g.extras[i]
+		if x.command != 0 && !taken[x.command] {
+			continue
+		}
+		stmt, err := w.Stmt(ctx, x.query)
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, x.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, shape pgShape, now time.Time) (map[int64]bool, error) {
@@ -195,10 +241,10 @@ func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, sha
 		args = append(args, pq.Array(commands))
 	}
 	if shape.inserts {
-		args = pgAttempts(args, g.attempts, true, shape.commands)
+		args = pgAttempts(args, g.attempts, true, shape)
 	}
 	if shape.updates {
-		args = pgAttempts(args, g.attempts, false, shape.commands)
+		args = pgAttempts(args, g.attempts, false, shape)
 	}
 	if shape.runs {
 		args = pgRuns(append(args, millis(now)), g.runs, shape.commands)
@@ -219,7 +265,7 @@ func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, sha
 }
 
 // pgAttempts appends the columns of the new attempts (insert) or of the known ones.
-func pgAttempts(args []any, rows []groupedAttempt, insert, commands bool) []any {
+func pgAttempts(args []any, rows []groupedAttempt, insert bool, shape pgShape) []any {
 	var id, run, project, taskCode, taskVersion, number, maxRetries, firstSubmit, pid, submit, due, start, end, command []int64
 	var name, taskType, workerGroup, priority, host, state, logPath, executePath, appLink, varPool, message []string
 	var exitCode []sql.NullInt64
@@ -252,13 +298,37 @@ func pgAttempts(args []any, rows []groupedAttempt, insert, commands bool) []any 
 		args = append(args, pq.Array(run), pq.Array(project), pq.Array(taskCode), pq.Array(taskVersion), pq.Array(name), pq.Array(taskType),
 			pq.Array(number), pq.Array(maxRetries), pq.Array(workerGroup), pq.Array(priority), pq.Array(firstSubmit))
 	}
+	var last []any
+	if insert && shape.wideInserts || !insert && shape.wideUpdates {
+		identity, state := pgWide(rows, insert)
+		if insert {
+			args = append(args, identity...)
+		}
+		last = state
+	}
 	args = append(args, pq.Array(host), pq.Array(state), pq.Array(valid), pq.Array(pid), pq.Array(exitCode), pq.Array(logPath),
 		pq.Array(executePath), pq.Array(appLink), pq.Array(varPool), pq.Array(message), pq.Array(submit), pq.Array(due), pq.Array(start),
 		pq.Array(end))
-	if commands {
+	args = append(args, last...)
+	if shape.commands {
 		args = append(args, pq.Array(command))
 	}
 	return args
+}
+
+// pgWide are the columns that few attempts need.
+func pgWide(rows []groupedAttempt, insert bool) (identity, state []any) {
+	var group, rank, environment []int64
+	var remembered, cacheKey []string
+	for i := range rows {
+		r := &rows[i]
+		if r.insert != insert {
+			continue
+		}
+		group, rank, environment = append(group, r.groupID), append(rank, int64(r.groupRank)), append(environment, r.environment)
+		remembered, cacheKey = append(remembered, r.context), append(cacheKey, r.cacheKey)
+	}
+	return []any{pq.Array(group), pq.Array(rank), pq.Array(environment)}, []any{pq.Array(remembered), pq.Array(cacheKey)}
 }
 
 func pgRuns(args []any, rows []groupedRun, commands bool) []any {

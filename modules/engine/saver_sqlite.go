@@ -27,6 +27,8 @@ const (
 	   submit_time = EXCLUDED.submit_time, due_time = EXCLUDED.due_time, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time`
 	sqliteUpdate = `UPDATE task_instance SET host = ?, state = ?, valid = ?, pid = ?, exit_code = ?, log_path = ?, execute_path = ?,
 	   app_link = ?, var_pool = ?, message = ?, submit_time = ?, due_time = ?, start_time = ?, end_time = ? WHERE id = ?`
+	sqliteWide      = `UPDATE task_instance SET context = ?, cache_key = ? WHERE id = ?`
+	sqliteIdentity  = `UPDATE task_instance SET task_group_id = ?, task_group_priority = ?, environment_code = ? WHERE id = ?`
 	sqliteUpdateRun = `UPDATE workflow_instance SET
 	   state = CASE WHEN ? = 'RUNNING_EXECUTION' AND state IN ('READY_STOP', 'READY_PAUSE') THEN state ELSE ? END,
 	   state_history = ?, message = ?, var_pool = CASE WHEN ? THEN ? ELSE var_pool END, end_time = ?,
@@ -53,7 +55,10 @@ func (s *sqliteSaver) save(ctx context.Context, w *db.Writer, g *group, now time
 		if err := s.attempts(ctx, w, g, taken); err != nil {
 			return err
 		}
-		return s.runs(ctx, w, g, taken, now)
+		if err := s.runs(ctx, w, g, taken, now); err != nil {
+			return err
+		}
+		return g.saveExtras(ctx, w, taken)
 	})
 	return taken, err
 }
@@ -103,11 +108,31 @@ func (s *sqliteSaver) attempts(ctx context.Context, w *db.Writer, g *group, take
 			_, err = update.ExecContext(ctx, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath, r.executePath, r.appLink,
 				r.varPool, r.message, r.submit, orNil(r.due), orNil(r.start), orNil(r.end), r.id)
 		}
+		if err == nil && r.wide() {
+			err = s.wide(ctx, w, &r.attemptRow)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wide writes the columns that few attempts need.
+func (s *sqliteSaver) wide(ctx context.Context, w *db.Writer, r *attemptRow) error {
+	state, err := w.Stmt(ctx, sqliteWide)
+	if err != nil {
+		return err
+	}
+	if _, err := state.ExecContext(ctx, r.context, r.cacheKey, r.id); err != nil || !r.insert {
+		return err
+	}
+	identity, err := w.Stmt(ctx, sqliteIdentity)
+	if err != nil {
+		return err
+	}
+	_, err = identity.ExecContext(ctx, r.groupID, r.groupRank, r.environment, r.id)
+	return err
 }
 
 func (s *sqliteSaver) runs(ctx context.Context, w *db.Writer, g *group, taken map[int64]bool, now time.Time) error {

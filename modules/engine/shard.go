@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,8 +43,16 @@ type message struct {
 	held    int64
 	lost    int64
 	worker  string
-	drop    bool // forget the run: what it did could not be saved
-	list    func(*live)
+	// granted: the attempt has a slot of its task group. looked: an earlier result was looked for. hopeless: no worker of
+	// its group will come. order: a command about one attempt.
+	granted  *ticket
+	looked   *looked
+	hopeless *queued
+	order    *order
+	// poke wakes a logic task; it is for timers, and no shard sees it.
+	poke int64
+	drop bool // forget the run: what it did could not be saved
+	list func(*live)
 }
 
 // launch brings a run into memory.
@@ -112,6 +119,16 @@ func (s *shard) handle(m *message) {
 		s.held(m)
 	case m.lost != 0:
 		s.lost(m)
+	case m.granted != nil:
+		s.granted(m.granted)
+	case m.looked != nil:
+		s.looked(m.looked)
+	case m.hopeless != nil:
+		s.apply(s.runs[m.run], core.Unplaceable{
+			Node: m.hopeless.node, ID: m.hopeless.attempt, Why: "worker group " + m.hopeless.group + " does not exist",
+		}, 0, nil)
+	case m.order != nil:
+		s.order(m)
 	case m.drop:
 		s.forget(m.run)
 	case m.list != nil:
@@ -123,12 +140,18 @@ func (s *shard) handle(m *message) {
 	case m.event != nil:
 		l := s.runs[m.run]
 		if l == nil {
-			if m.command != 0 { // the run ended before the request came: there is nothing left to do but to take it away
-				s.e.committer.add(&change{run: m.run, command: m.command, after: s.e.intake.done(m.command), lost: s.e.intake.done(m.command)})
-			}
+			s.ignore(m.run, m.command)
 			return
 		}
 		s.apply(l, m.event, m.command, nil)
+	}
+}
+
+// ignore takes a command away whose run ended before it came, or for which there is nothing to do. 0 is no command.
+func (s *shard) ignore(run, command int64) {
+	if command != 0 {
+		done := s.e.intake.done(command)
+		s.e.committer.add(&change{run: run, command: command, after: done, lost: done})
 	}
 }
 
@@ -136,7 +159,7 @@ func (s *shard) launch(n *launch) {
 	id := n.live.run.InstanceID
 	if old := s.runs[id]; old != nil {
 		s.e.logger.Warn("a command for a run that is under way is dropped", "workflow_instance_id", id)
-		s.e.committer.add(&change{run: id, command: n.command, after: s.e.intake.done(n.command), lost: s.e.intake.done(n.command)})
+		s.ignore(id, n.command)
 		return
 	}
 	s.runs[id] = n.live
@@ -256,132 +279,20 @@ func (s *shard) forget(run int64) {
 	for node := range l.program.graph.Tasks {
 		if a := l.run.Attempt(int32(node)); a != nil {
 			delete(s.attempts, a.ID)
-			if a.State.OnWorker() {
-				s.e.fleet.release(a.Host, a.ID)
+			if a.State.Finished() {
+				continue
 			}
+			switch {
+			case l.run.Logic(a.Node):
+				s.e.logic.forget(a.ID)
+			case a.State.OnWorker():
+				s.e.fleet.release(a.Host, a.ID)
+			default:
+				s.e.fleet.withdraw(a.WorkerGroup, a.ID)
+			}
+			s.e.taskGroups.release(a.ID)
 		}
 	}
 	delete(s.runs, run)
 	s.e.running.Add(-1)
-}
-
-// apply lets the core decide on an event and hands the outcome on.
-func (s *shard) apply(l *live, ev core.Event, command int64, report *message) {
-	t := &turn{shard: s, l: l}
-	switch ev.(type) {
-	case core.Begin:
-		l.forgetPools()
-	default:
-	}
-	t.advance(ev)
-	t.finish(command, report)
-}
-
-// turn collects everything that one message does to one run.
-type turn struct {
-	*shard
-	l        *live
-	changed  []*core.Attempt
-	run      bool
-	finished bool
-	sends    []send
-	kills    []*core.Attempt
-}
-
-type send struct {
-	worker string
-	task   *doradov1.Task
-}
-
-func (t *turn) advance(ev core.Event) {
-	out := t.l.run.Advance(ev, t.e.clock())
-	for _, a := range out.Changed {
-		if a.ID == 0 {
-			a.ID = t.e.ids.take()
-		}
-	}
-	t.changed = append(t.changed, out.Changed...)
-	t.run = t.run || out.RunChanged
-	t.finished = t.finished || out.Finished
-	t.kills = append(t.kills, out.Kill...)
-	for _, timer := range out.Timers {
-		alarm := core.Alarm{Node: -1, Kind: timer.Kind}
-		if a := timer.Attempt; a != nil {
-			alarm.Node, alarm.ID = a.Node, a.ID
-		}
-		t.e.timers.add(timer.At, message{run: t.l.run.InstanceID, event: alarm})
-	}
-	for _, a := range out.Ready {
-		if worker, ok := t.e.fleet.reserve(t.l.queued(a)); ok {
-			t.assign(a, worker)
-		}
-	}
-}
-
-// assign gives an attempt, for which a slot was taken, to a worker.
-func (t *turn) assign(a *core.Attempt, worker string) {
-	task, err := t.l.task(a, t.e.epoch)
-	if err != nil {
-		t.e.fleet.release(worker, a.ID)
-		t.advance(core.Unplaceable{Node: a.Node, ID: a.ID, Why: err.Error()})
-		return
-	}
-	t.advance(core.Placed{Node: a.Node, ID: a.ID, Host: worker})
-	t.sends = append(t.sends, send{worker, task})
-}
-
-// finish queues the save of what changed; its effects follow the commit.
-func (t *turn) finish(command int64, report *message) {
-	e, id := t.e, t.l.run.InstanceID
-	ch := &change{run: id, command: command}
-	ch.attempts = make([]attemptRow, 0, len(t.changed))
-	seen := make(map[int64]bool, len(t.changed))
-	for _, a := range t.changed {
-		if a.State.Finished() || !a.Valid {
-			delete(t.attempts, a.ID)
-		} else {
-			t.attempts[a.ID] = place{id, a.Node}
-		}
-		if !seen[a.ID] {
-			seen[a.ID] = true
-			ch.attempts = append(ch.attempts, newAttemptRow(t.l, a))
-			e.meters.attempt(&ch.attempts[len(ch.attempts)-1])
-		}
-	}
-	if t.run || t.finished || command != 0 {
-		ch.instance = newRunRow(t.l, t.finished)
-	}
-	if t.finished {
-		e.meters.instances.WithLabelValues(strings.ToLower(string(t.l.run.State))).Inc()
-		t.forget(id)
-	}
-	sends, kills := t.sends, t.kills
-	ch.after = func() {
-		if command != 0 {
-			e.intake.done(command)()
-		}
-		for _, s := range sends {
-			if !e.fleet.send(s.worker, func(o *outbox) { o.dispatch(s.task) }) {
-				// The worker left meanwhile. Whether it comes back or not, what it held is settled then.
-				e.logger.Debug("a worker left before its task was sent", "worker", s.worker, "task_instance_id", s.task.GetId())
-			}
-		}
-		for _, a := range kills {
-			e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID) })
-		}
-		if report != nil {
-			e.fleet.send(report.worker, func(o *outbox) {
-				o.ack(&doradov1.AckItem{Id: report.report.GetId(), Seq: report.report.GetSeq()})
-			})
-		}
-	}
-	ch.lost = func() {
-		if command != 0 {
-			e.intake.done(command)()
-		}
-		e.shard(id).post(message{run: id, drop: true})
-	}
-	for _, part := range ch.split() {
-		e.committer.add(part)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,9 +32,16 @@ type programKey struct {
 
 // program is a definition made ready to run.
 type program struct {
-	graph  *flow.Graph
-	locals [][]flow.Property // localParams of each task, by node
+	graph        *flow.Graph
+	locals       [][]flow.Property // localParams of each task, by node
+	logic        []any             // what a logic task is to do, decoded, by node; nil for others
+	execution    flow.ExecutionType
+	environments []int64 // that tasks name
+	taskGroups   []int64 // that tasks name
 }
+
+// serial reports whether runs of the workflow must not overlap.
+func (p *program) serial() bool { return p.execution != "" && p.execution != flow.Parallel }
 
 func newProgram(body string) (*program, error) {
 	def, err := flow.Unmarshal([]byte(body))
@@ -44,15 +52,24 @@ func newProgram(body string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{graph: graph, locals: make([][]flow.Property, len(graph.Tasks))}
+	n := len(graph.Tasks)
+	p := &program{graph: graph, locals: make([][]flow.Property, n), logic: make([]any, n), execution: def.ExecutionType}
 	for i := range graph.Tasks {
+		t := &graph.Tasks[i]
 		var common flow.CommonParams
-		if raw := graph.Tasks[i].Params; len(raw) > 0 {
+		if raw := t.Params; len(raw) > 0 {
 			if err := json.Unmarshal(raw, &common); err != nil {
-				return nil, fmt.Errorf("parameters of task %q: %w", graph.Tasks[i].Name, err)
+				return nil, fmt.Errorf("parameters of task %q: %w", t.Name, err)
 			}
 		}
 		p.locals[i] = common.LocalParams
+		p.logic[i] = decodeLogic(t)
+		if t.EnvironmentCode > 0 && !slices.Contains(p.environments, t.EnvironmentCode) {
+			p.environments = append(p.environments, t.EnvironmentCode)
+		}
+		if t.TaskGroupID > 0 && !slices.Contains(p.taskGroups, t.TaskGroupID) {
+			p.taskGroups = append(p.taskGroups, t.TaskGroupID)
+		}
 	}
 	return p, nil
 }
@@ -84,11 +101,23 @@ type instanceRow struct {
 	GlobalParams    string     `db:"global_params"`
 	ScheduleTime    *time.Time `db:"schedule_time"`
 	StartTime       time.Time  `db:"start_time"`
+	RestartTime     *time.Time `db:"restart_time"`
+	Deadline        *time.Time `db:"deadline"`
+	WarningType     string     `db:"warning_type"`
+	WarningGroupID  int64      `db:"warning_group_id"`
+	EnvironmentCode int64      `db:"environment_code"`
+	TimeoutMinutes  int        `db:"timeout_minutes"`
+	IsSub           bool       `db:"is_sub_workflow"`
+	Recovery        bool       `db:"recovery"`
+	ExecutorName    string     `db:"executor_name"`
+	OwnerName       string     `db:"owner_name"`
 }
 
 const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, p.name AS project_name,
   w.state, w.state_history, w.command_type, w.command_param, w.task_depend_type, w.failure_strategy, w.priority, w.worker_group,
-  w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time`
+  w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time, w.restart_time, w.deadline,
+  w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.recovery, w.executor_name,
+  COALESCE((SELECT u.name FROM users u WHERE u.id = p.owner_id), '') AS owner_name`
 
 // commandRow is a command with the instance it is about.
 type commandRow struct {
@@ -246,12 +275,17 @@ type storedAttempt struct {
 	Due         *time.Time `db:"due_time"`
 	Start       *time.Time `db:"start_time"`
 	End         *time.Time `db:"end_time"`
+	Context     string     `db:"context"`
+	CacheKey    string     `db:"cache_key"`
+	GroupRank   int        `db:"task_group_priority"`
+	ForceStart  bool       `db:"force_start"`
 }
 
 // attempts lists the valid attempts of a run.
 func (s *store) attempts(ctx context.Context, run int64) ([]storedAttempt, error) {
 	rows, err := db.Select[storedAttempt](ctx, s.db, `SELECT id, task_code, state, attempt, worker_group, host, pid, exit_code, log_path,
-		execute_path, app_link, var_pool, message, first_submit_time, submit_time, due_time, start_time, end_time
+		execute_path, app_link, var_pool, message, first_submit_time, submit_time, due_time, start_time, end_time,
+		context, cache_key, task_group_priority, force_start
 		FROM task_instance WHERE workflow_instance_id = ? AND valid = ? ORDER BY id`, run, true)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts of workflow instance %d: %w", run, err)
@@ -259,8 +293,9 @@ func (s *store) attempts(ctx context.Context, run int64) ([]storedAttempt, error
 	return rows, nil
 }
 
-// attempt turns a row into what the core works with; node is its task's place in the graph.
-func (a *storedAttempt) attempt(node int32) (*core.Attempt, error) {
+// attempt turns a row into what the core works with; node is its task's place in the graph. A logic attempt's host and log
+// are this program's own: the core sees neither.
+func (a *storedAttempt) attempt(node int32, logic bool) (*core.Attempt, error) {
 	state, err := flow.ParseTaskState(a.State)
 	if err != nil {
 		return nil, unbuildable{err}
@@ -269,9 +304,12 @@ func (a *storedAttempt) attempt(node int32) (*core.Attempt, error) {
 	if err := json.Unmarshal([]byte(a.VarPool), &pool); err != nil {
 		return nil, unbuildable{fmt.Errorf("task instance %d: var_pool: %w", a.ID, err)}
 	}
+	if logic {
+		a.Host, a.LogPath = "", ""
+	}
 	return &core.Attempt{
 		ID: a.ID, Node: node, State: state, Valid: true, Number: a.Attempt, WorkerGroup: a.WorkerGroup, Host: a.Host, PID: a.PID,
-		ExitCode: a.ExitCode, LogPath: a.LogPath, ExecutePath: a.ExecutePath, AppLink: a.AppLink, VarPool: pool, Message: a.Message,
+		Context: a.Context, CacheKey: a.CacheKey, ExitCode: a.ExitCode, LogPath: a.LogPath, ExecutePath: a.ExecutePath, AppLink: a.AppLink, VarPool: pool, Message: a.Message,
 		FirstSubmit: a.FirstSubmit, Submit: a.Submit, Due: orZero(a.Due), Start: orZero(a.Start), End: orZero(a.End),
 	}, nil
 }

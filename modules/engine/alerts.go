@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"dorado/app/kit/db"
+	"dorado/modules/engine/core"
+	"dorado/modules/flow"
+)
+
+const (
+	// adminAlertGroup hears of lost workers when a run names no group itself.
+	adminAlertGroup = 1
+	// alertBatch bounds the alerts that are sent in one go, and alertPoll is the safety net under the nudges.
+	alertBatch = 100
+	alertPoll  = time.Minute
+)
+
+const insertAlert = `INSERT INTO alert (event_key, alert_type, workflow_instance_id, run_times, task_instance_id, title, content, warning_type,
+	alert_group_id, project_code, workflow_code, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_key) DO NOTHING`
+
+// alertRows are the statements that write alerts with the change that they tell of. What nobody is to be told is not
+// written.
+func (e *Engine) alertRows(l *live, alerts []core.Alert) []extra {
+	var rows []extra
+	for _, a := range alerts {
+		group := l.instance.WarningGroupID
+		if group <= 0 && a.Kind == flow.AlertTolerance {
+			group = adminAlertGroup
+		}
+		if group <= 0 {
+			continue
+		}
+		task := int64(0)
+		if a.Attempt != nil {
+			task = a.Attempt.ID
+		}
+		now := e.clock()
+		key := fmt.Sprintf("%d:%d:%s:%d", l.run.InstanceID, l.instance.RunTimes, a.Kind, task)
+		rows = append(rows, extra{insertAlert, []any{
+			key, string(a.Kind), l.run.InstanceID, l.instance.RunTimes, task, alertTitle(l, a), l.alertContent(a), string(l.warning(a)),
+			group, l.run.ProjectCode, l.instance.WorkflowCode, now, now,
+		}})
+	}
+	return rows
+}
+
+func (l *live) warning(a core.Alert) flow.WarningType {
+	switch a.Kind {
+	case flow.AlertSuccess:
+		return flow.WarningSuccess
+	case flow.AlertFailure, flow.AlertTimeout, flow.AlertTaskTime, flow.AlertTolerance, flow.AlertTaskFail, flow.AlertDeadline:
+		return flow.WarningFailure
+	case flow.AlertTaskOK, flow.AlertClose:
+	}
+	return flow.WarningNone
+}
+
+// commandTitle is how alerts name what started a run (engine.md 12.1).
+func commandTitle(c flow.CommandType) string {
+	switch c {
+	case flow.CommandTakeOver:
+		return "recover tolerance fault process"
+	case flow.CommandResume:
+		return "recover suspended process"
+	case flow.CommandRecoverFailed:
+		return "start failure task process"
+	case flow.CommandStart:
+		return "start process"
+	case flow.CommandRepeat:
+		return "repeat running"
+	case flow.CommandSchedule:
+		return "scheduler"
+	case flow.CommandBackfill:
+		return "complement data"
+	case flow.CommandPause:
+		return "pause"
+	case flow.CommandStop:
+		return "stop"
+	case flow.CommandExecuteTask:
+		return "execute task"
+	case flow.CommandSerialWait, flow.CommandDynamicChild, flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask,
+		flow.CommandGroupPriority:
+	}
+	return "unknown type"
+}
+
+func alertTitle(l *live, a core.Alert) string {
+	switch a.Kind {
+	case flow.AlertSuccess:
+		return commandTitle(l.run.Command) + " success"
+	case flow.AlertFailure:
+		switch l.run.State {
+		case flow.WorkflowStop:
+			return commandTitle(l.run.Command) + " stopped"
+		case flow.WorkflowPause:
+			return commandTitle(l.run.Command) + " paused"
+		default:
+			return commandTitle(l.run.Command) + " failed"
+		}
+	case flow.AlertTimeout:
+		return "Workflow Timeout Warn"
+	case flow.AlertTaskTime:
+		return "Task Timeout Warn"
+	case flow.AlertTolerance:
+		return "worker fault tolerance"
+	case flow.AlertDeadline:
+		return "Workflow Deadline Warn"
+	case flow.AlertTaskFail, flow.AlertTaskOK, flow.AlertClose:
+	}
+	return string(a.Kind)
+}
+
+// alertEntry is one element of an alert's content; names are DolphinScheduler's. What is not known is left out.
+type alertEntry struct {
+	ProjectCode  int64  `json:"projectCode,omitempty"`
+	ProjectName  string `json:"projectName,omitempty"`
+	Owner        string `json:"owner,omitempty"`
+	ProcessID    int64  `json:"processId,omitempty"`
+	ProcessCode  int64  `json:"processDefinitionCode,omitempty"`
+	ProcessName  string `json:"processName,omitempty"`
+	ProcessType  string `json:"processType,omitempty"`
+	ProcessState string `json:"processState,omitempty"`
+	ModifyBy     string `json:"modifyBy,omitempty"`
+	Recovery     string `json:"recovery,omitempty"`
+	RunTimes     int    `json:"runTimes,omitempty"`
+	ProcessStart string `json:"processStartTime,omitempty"`
+	ProcessEnd   string `json:"processEndTime,omitempty"`
+	ProcessHost  string `json:"processHost,omitempty"`
+	TaskCode     int64  `json:"taskCode,omitempty"`
+	TaskName     string `json:"taskName,omitempty"`
+	TaskType     string `json:"taskType,omitempty"`
+	TaskState    string `json:"taskState,omitempty"`
+	TaskStart    string `json:"taskStartTime,omitempty"`
+	TaskEnd      string `json:"taskEndTime,omitempty"`
+	TaskHost     string `json:"taskHost,omitempty"`
+	TaskPriority string `json:"taskPriority,omitempty"`
+	RetryTimes   *int   `json:"retryTimes,omitempty"`
+	LogPath      string `json:"logPath,omitempty"`
+	Event        string `json:"event,omitempty"`
+	WarnLevel    string `json:"warnLevel,omitempty"`
+	Deadline     string `json:"deadline,omitempty"`
+}
+
+// alertTasks bounds the tasks that one alert names.
+const alertTasks = 200
+
+// alertContent is the JSON text of an alert (engine.md 12.2).
+func (l *live) alertContent(a core.Alert) string {
+	when := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.In(l.zone).Format(time.DateTime)
+	}
+	run := alertEntry{
+		ProjectCode: l.run.ProjectCode, ProjectName: l.instance.ProjectName, Owner: l.instance.OwnerName, ProcessID: l.run.InstanceID,
+		ProcessCode: l.instance.WorkflowCode, ProcessName: l.instance.Name, ModifyBy: l.instance.ExecutorName,
+	}
+	ofTask := func(e alertEntry, a *core.Attempt) alertEntry {
+		t := &l.program.graph.Tasks[a.Node]
+		e.TaskCode, e.TaskName, e.TaskType, e.TaskState = t.Code, t.Name, t.Type, string(a.State)
+		e.TaskStart, e.TaskEnd, e.TaskHost, e.TaskPriority, e.LogPath = when(a.Start), when(a.End), a.Host, string(t.Priority), a.LogPath
+		return e
+	}
+	var list []alertEntry
+	switch a.Kind {
+	case flow.AlertSuccess:
+		run.ProcessType, run.ProcessState, run.RunTimes = string(l.run.Command), string(l.run.State), l.instance.RunTimes
+		run.ProcessStart, run.ProcessEnd, run.ProcessHost = when(l.run.RestartTime), when(l.run.EndTime), l.master
+		run.Recovery = "NO"
+		if l.instance.Recovery {
+			run.Recovery = "YES"
+		}
+		list = append(list, run)
+	case flow.AlertFailure:
+		for n := range l.program.graph.Tasks {
+			if at := l.run.Attempt(int32(n)); at != nil && !at.State.Succeeded() && len(list) < alertTasks {
+				list = append(list, ofTask(run, at))
+			}
+		}
+		if len(list) == 0 {
+			run.ProcessState = string(l.run.State)
+			list = append(list, run)
+		}
+	case flow.AlertTimeout, flow.AlertTaskTime, flow.AlertDeadline:
+		run.Event, run.WarnLevel = "TIME_OUT", "MIDDLE"
+		if a.Kind == flow.AlertDeadline {
+			run.Event, run.Deadline = "DEADLINE", when(l.run.Deadline)
+		}
+		run.ProcessStart, run.ProcessState = when(l.run.RestartTime), string(l.run.State)
+		if a.Attempt != nil {
+			run = ofTask(run, a.Attempt)
+		}
+		list = append(list, run)
+	case flow.AlertTolerance, flow.AlertTaskFail, flow.AlertTaskOK, flow.AlertClose:
+		if a.Attempt != nil {
+			run = ofTask(run, a.Attempt)
+			retries := a.Attempt.Number
+			run.RetryTimes = &retries
+		}
+		list = append(list, run)
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return emptyList
+	}
+	return clean(string(data))
+}
+
+// alertSender hands alerts on, each at least once. Until there are other channels it writes them to the log.
+type alertSender struct {
+	store  *store
+	logger *slog.Logger
+	wake   chan struct{}
+}
+
+func newAlertSender(s *store, logger *slog.Logger) *alertSender {
+	return &alertSender{store: s, logger: logger, wake: make(chan struct{}, 1)}
+}
+
+// nudge says that there may be alerts.
+func (a *alertSender) nudge() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends until ctx ends.
+func (a *alertSender) run(ctx context.Context) {
+	poll := time.NewTicker(alertPoll)
+	defer poll.Stop()
+	for {
+		n, err := a.send(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.logger.WarnContext(ctx, "send alerts; tried again", "error", err)
+		}
+		if n == alertBatch {
+			continue
+		}
+		select {
+		case <-a.wake:
+		case <-poll.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// alertRow is an alert to be sent.
+type alertRow struct {
+	ID       int64  `db:"id"`
+	Type     string `db:"alert_type"`
+	Instance int64  `db:"workflow_instance_id"`
+	Group    int64  `db:"alert_group_id"`
+	Title    string `db:"title"`
+	Content  string `db:"content"`
+}
+
+// send delivers a batch and marks it; a crash in between delivers it again.
+func (a *alertSender) send(ctx context.Context) (int, error) {
+	rows, err := db.Select[alertRow](ctx, a.store.db, `SELECT id, alert_type, workflow_instance_id, alert_group_id, title, content FROM alert
+		WHERE status = 'WAIT_EXECUTION' ORDER BY id LIMIT `+strconv.Itoa(alertBatch))
+	if err != nil {
+		return 0, fmt.Errorf("list alerts: %w", err)
+	}
+	for _, r := range rows {
+		a.logger.WarnContext(ctx, "alert", "alert_id", r.ID, "alert_type", r.Type, "title", r.Title, "workflow_instance_id", r.Instance,
+			"alert_group_id", r.Group, "content", r.Content)
+	}
+	for part := range slices.Chunk(rows, alertBatch) {
+		ids := make([]int64, len(part))
+		for i := range part {
+			ids[i] = part[i].ID
+		}
+		query, args, err := db.In(`UPDATE alert SET status = 'EXECUTION_SUCCESS', log = 'written to the log', updated_at = ? WHERE id IN (?)`, a.store.now(), ids)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := a.store.db.Exec(ctx, query, args...); err != nil {
+			return 0, fmt.Errorf("mark alerts as sent: %w", err)
+		}
+	}
+	return len(rows), nil
+}

@@ -1,0 +1,502 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dorado/app/kit/fault"
+	"dorado/modules/engine/core"
+	"dorado/modules/flow"
+)
+
+const (
+	// logicWorkers is how many logic tasks do something at the same time. A task that waits needs none of them.
+	logicWorkers = 4
+	// logicSweep is the safety net under the events that wake logic tasks, and logicSweepMost how many of them one sweep
+	// wakes: with more the net is slower, but costs no more.
+	logicSweep     = time.Minute
+	logicSweepMost = 600
+	// logicRetry is when a step that failed for want of the database is done again.
+	logicRetry = time.Second
+)
+
+// logic carries out the tasks that need no worker. Each is a small state machine that waits in a map; a step looks at the
+// world, does what is to be done, and ends the task or waits on. Steps are driven by what has happened, never by asking
+// again: the end of a run, a timer, a request of the core. Doing a step once too often changes nothing.
+type logic struct {
+	e       *Engine
+	waiting atomic.Int64 // tasks that depend on runs of other workflows
+
+	mu       sync.Mutex
+	tasks    map[int64]*logicTask     // by task instance
+	children map[int64]int64          // workflow instance → the task instance that started it
+	codes    map[int64]map[int64]bool // workflow → task instances that depend on it
+	queue    []*logicTask             // something to do
+	lookups  []lookup                 // earlier results to look for
+	ready    chan struct{}            // one token while there may be something to do
+	swept    int64                    // the last task that a sweep woke
+}
+
+// logicTask is an attempt that the engine carries out itself.
+type logicTask struct {
+	attempt  int64
+	run      int64
+	node     int32
+	number   int
+	code     int64
+	name     string
+	workflow int64 // that of the run
+	started  time.Time
+	base     time.Time // in the zone of the run
+	context  string
+	work     logicWork
+
+	lines []string // for the log, not yet written
+
+	// Guarded by logic.mu.
+	queued, busy, again, over bool
+	stopping, parking         bool
+	news                      []Ended // children that ended since the last step
+	kids                      []int64 // children whose end is waited for, and some that have ended
+}
+
+// logicWork is what one kind of logic task does. Steps of one task come one after the other.
+type logicWork interface {
+	// step returns the end of the task, or nil when it waits on. An error has the step done again soon.
+	step(ctx context.Context, g *logic, t *logicTask, w wakeUp) (*logicEnd, error)
+}
+
+// wakeUp is what a step is to take into account.
+type wakeUp struct {
+	stop, park bool
+	news       []Ended
+}
+
+// logicEnd is how a logic task ends.
+type logicEnd struct {
+	outcome flow.TaskState
+	message string
+	out     []flow.Property
+}
+
+func newLogic(e *Engine) *logic {
+	return &logic{
+		e: e, tasks: map[int64]*logicTask{}, children: map[int64]int64{}, codes: map[int64]map[int64]bool{}, ready: make(chan struct{}, 1),
+	}
+}
+
+// decodeLogic reads what a logic task is to do; an error stands for parameters that cannot be understood.
+func decodeLogic(t *flow.Task) any {
+	or := func(v any, err error) any {
+		if err != nil {
+			return err
+		}
+		return v
+	}
+	switch flow.KindOf(t.Type) {
+	case flow.KindSwitch:
+		v, err := flow.DecodeSwitch(t.Params)
+		return or(&v, err)
+	case flow.KindSubWorkflow:
+		v, err := flow.DecodeSubWorkflow(t.Params)
+		return or(&v, err)
+	case flow.KindDependent:
+		v, err := flow.DecodeDependent(t.Params)
+		return or(&v, err)
+	case flow.KindDynamic:
+		v, err := flow.DecodeDynamic(t.Params)
+		return or(&v, err)
+	case flow.KindForEach:
+		v, err := flow.DecodeForEach(t.Params)
+		return or(&v, err)
+	case flow.KindApproval:
+		v, err := flow.DecodeApproval(t.Params)
+		return or(&v, err)
+	case flow.KindPhysical, flow.KindConditions:
+	}
+	return nil
+}
+
+// logicTasks describes attempts that begin, while their run holds still.
+func (e *Engine) logicTasks(l *live, attempts []*core.Attempt) []*logicTask {
+	if len(attempts) == 0 {
+		return nil
+	}
+	tasks := make([]*logicTask, 0, len(attempts))
+	for _, a := range attempts {
+		t := &l.program.graph.Tasks[a.Node]
+		tasks = append(tasks, &logicTask{
+			attempt: a.ID, run: l.run.InstanceID, node: a.Node, number: a.Number, code: t.Code, name: t.Name,
+			workflow: l.instance.WorkflowCode, started: a.Start, base: l.base(a).In(l.zone), context: a.Context,
+			work: newLogicWork(l, a),
+		})
+	}
+	return tasks
+}
+
+// newLogicWork prepares what a task does; whatever is wrong with its parameters ends it in its first step.
+func newLogicWork(l *live, a *core.Attempt) logicWork {
+	fail := func(err error) logicWork { return &failing{err.Error()} }
+	spec := l.program.logic[a.Node]
+	if err, bad := spec.(error); bad {
+		return fail(err)
+	}
+	if d, ok := spec.(*flow.Dependent); ok {
+		return newDependentWork(l, a, d)
+	}
+	params, err := l.resolve(a)
+	if err != nil {
+		return fail(err)
+	}
+	base := l.base(a).In(l.zone)
+	expand := func(text string) (string, error) { return flow.Expand(text, params.Values, base) }
+	switch s := spec.(type) {
+	case *flow.SubWorkflow:
+		given, err := l.handedDown(a.Node, expand)
+		if err != nil {
+			return fail(err)
+		}
+		return &subWork{workflow: s.WorkflowCode, params: given}
+	case *flow.ForEach:
+		given, err := l.handedDown(a.Node, expand)
+		if err != nil {
+			return fail(err)
+		}
+		w, err := newForEachWork(s, given, expand)
+		if err != nil {
+			return fail(err)
+		}
+		return w
+	case *flow.Dynamic:
+		given, err := l.handedDown(a.Node, expand)
+		if err != nil {
+			return fail(err)
+		}
+		w, err := newDynamicWork(s, given, expand, l.program.graph.Tasks[a.Node].Name)
+		if err != nil {
+			return fail(err)
+		}
+		return w
+	case *flow.Approval:
+		question, err := expand(s.Question)
+		if err != nil {
+			return fail(err)
+		}
+		return &approvalWork{spec: s, question: clip(question), project: l.run.ProjectCode}
+	}
+	return fail(fmt.Errorf("task type %s is not carried out here", l.program.graph.Tasks[a.Node].Type))
+}
+
+// handedDown are the parameters with which a child of a node starts (engine.md 4.8): the parent's globals, its start
+// parameters, what the tasks before put out, and the task's own, the later the stronger.
+func (l *live) handedDown(node int32, expand func(string) (string, error)) ([]flow.Property, error) {
+	at := map[string]int{}
+	var list []flow.Property
+	put := func(p flow.Property) {
+		if p.Prop == "" {
+			return
+		}
+		p.Direct = flow.In
+		if i, known := at[p.Prop]; known {
+			list[i] = p
+			return
+		}
+		at[p.Prop] = len(list)
+		list = append(list, p)
+	}
+	for _, p := range l.globals {
+		put(p)
+	}
+	for _, p := range l.startup {
+		put(p)
+	}
+	for _, p := range l.inherited(node).Properties() {
+		put(p)
+	}
+	for _, p := range l.program.locals[node] {
+		if p.Direct == flow.Out {
+			continue
+		}
+		value, err := expand(p.Value)
+		if err != nil {
+			return nil, fmt.Errorf("parameter %q: %w", p.Prop, err)
+		}
+		p.Value = value
+		put(p)
+	}
+	return list, nil
+}
+
+// failing is a task that cannot be carried out.
+type failing struct{ why string }
+
+func (f *failing) step(_ context.Context, _ *logic, t *logicTask, _ wakeUp) (*logicEnd, error) {
+	t.log(f.why)
+	return &logicEnd{outcome: flow.TaskFailure, message: f.why}, nil
+}
+
+// begin takes a task over; its attempt is in the database.
+func (g *logic) begin(t *logicTask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if old := g.tasks[t.attempt]; old != nil {
+		g.remove(old)
+	}
+	g.tasks[t.attempt] = t
+	if d, ok := t.work.(*dependentWork); ok { // before the first look, so that nothing is missed
+		g.waiting.Add(1)
+		for _, code := range d.workflows() {
+			if g.codes[code] == nil {
+				g.codes[code] = map[int64]bool{}
+			}
+			g.codes[code][t.attempt] = true
+		}
+	}
+	g.schedule(t)
+}
+
+// remove forgets a task. The caller holds the lock.
+func (g *logic) remove(t *logicTask) {
+	t.over = true
+	if g.tasks[t.attempt] != t {
+		return
+	}
+	delete(g.tasks, t.attempt)
+	for _, id := range t.kids {
+		if g.children[id] == t.attempt {
+			delete(g.children, id)
+		}
+	}
+	if d, ok := t.work.(*dependentWork); ok {
+		g.waiting.Add(-1)
+		for _, code := range d.workflows() {
+			delete(g.codes[code], t.attempt)
+			if len(g.codes[code]) == 0 {
+				delete(g.codes, code)
+			}
+		}
+	}
+}
+
+// forget drops a task whose attempt is over by other means.
+func (g *logic) forget(attempt int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t := g.tasks[attempt]; t != nil {
+		g.remove(t)
+	}
+}
+
+// schedule has a task do a step. The caller holds the lock.
+func (g *logic) schedule(t *logicTask) {
+	switch {
+	case t.over || t.queued:
+	case t.busy:
+		t.again = true
+	default:
+		t.queued = true
+		g.queue = append(g.queue, t)
+		g.signal()
+	}
+}
+
+func (g *logic) signal() {
+	select {
+	case g.ready <- struct{}{}:
+	default:
+	}
+}
+
+// wake has a task look at the world again.
+func (g *logic) wake(attempt int64) { g.poke(attempt, func(*logicTask) {}) }
+
+// stop asks a task to end what it started and then itself.
+func (g *logic) stop(attempt int64) { g.poke(attempt, func(t *logicTask) { t.stopping = true }) }
+
+// park asks a task to stop waiting because its run pauses.
+func (g *logic) park(attempt int64) { g.poke(attempt, func(t *logicTask) { t.parking = true }) }
+
+func (g *logic) poke(attempt int64, change func(*logicTask)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t := g.tasks[attempt]; t != nil {
+		change(t)
+		g.schedule(t)
+	}
+}
+
+// ended wakes those who wait for a run.
+func (g *logic) ended(e Ended) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t := g.tasks[g.children[e.InstanceID]]; t != nil {
+		t.news = append(t.news, e)
+		delete(g.children, e.InstanceID)
+		g.schedule(t)
+	}
+	for attempt := range g.codes[e.WorkflowCode] {
+		g.schedule(g.tasks[attempt])
+	}
+}
+
+// watches reports whether any task depends on a workflow.
+func (g *logic) watches(code int64) bool {
+	if g.waiting.Load() == 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.codes[code]) > 0
+}
+
+// wakeWaiting has the tasks look again that depend on a workflow.
+func (g *logic) wakeWaiting(code int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for attempt := range g.codes[code] {
+		g.schedule(g.tasks[attempt])
+	}
+}
+
+// adoptChild has the end of a run wake the task that started it.
+func (g *logic) adoptChild(child int64, t *logicTask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !t.over && g.children[child] != t.attempt {
+		g.children[child] = t.attempt
+		t.kids = append(t.kids, child)
+	}
+}
+
+// run does steps until ctx ends.
+func (g *logic) run(ctx context.Context) {
+	var workers sync.WaitGroup
+	for range logicWorkers {
+		workers.Go(func() { g.work(ctx) })
+	}
+	tick := time.NewTicker(logicSweep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.sweep()
+		case <-ctx.Done():
+			workers.Wait()
+			return
+		}
+	}
+}
+
+// sweep wakes some of the waiting tasks, those after the last sweep's first.
+func (g *logic) sweep() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ids := make([]int64, 0, len(g.tasks))
+	for id := range g.tasks {
+		ids = append(ids, id)
+	}
+	for _, id := range nextIDs(ids, g.swept, logicSweepMost) {
+		g.schedule(g.tasks[id])
+		g.swept = id
+	}
+}
+
+func (g *logic) work(ctx context.Context) {
+	for {
+		select {
+		case <-g.ready:
+		case <-ctx.Done():
+			return
+		}
+		for g.one(ctx) {
+		}
+	}
+}
+
+// one does one piece of work and reports whether there was any.
+func (g *logic) one(ctx context.Context) bool {
+	g.mu.Lock()
+	if len(g.lookups) > 0 {
+		n := g.lookups[0]
+		g.lookups = g.lookups[1:]
+		g.signal()
+		g.mu.Unlock()
+		g.lookFor(ctx, n)
+		return ctx.Err() == nil
+	}
+	if len(g.queue) == 0 {
+		g.queue = nil
+		g.mu.Unlock()
+		return false
+	}
+	t := g.queue[0]
+	g.queue[0] = nil
+	g.queue = g.queue[1:]
+	g.signal() // another worker may take the next one
+	t.queued = false
+	if t.over {
+		g.mu.Unlock()
+		return true
+	}
+	t.busy = true
+	w := wakeUp{stop: t.stopping, park: t.parking && !t.stopping, news: t.news}
+	t.news = nil
+	g.mu.Unlock()
+
+	end, err := t.work.step(ctx, g, t, w)
+	if err == nil {
+		err = g.flush(ctx, t)
+	}
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.busy = false
+	switch {
+	case t.over:
+		t.again = false
+	case err != nil:
+		t.news = append(w.news, t.news...)
+		if ctx.Err() == nil {
+			g.e.logger.WarnContext(ctx, "a step of a logic task failed; it is done again", "task_instance_id", t.attempt, "error", err)
+			g.e.timers.add(g.e.clock().Add(logicRetry), message{poke: t.attempt})
+		}
+	case end != nil:
+		g.remove(t)
+		g.e.shard(t.run).post(message{run: t.run, event: core.Finished{
+			Started: core.Started{Node: t.node, ID: t.attempt, At: t.started}, Outcome: end.outcome, End: g.e.clock(),
+			Message: end.message, VarPool: end.out,
+		}})
+	case t.again:
+		t.again = false
+		g.schedule(t)
+	}
+	return ctx.Err() == nil
+}
+
+// note has the core store what a task must remember.
+func (g *logic) note(t *logicTask, remembered string) {
+	t.context = remembered
+	g.e.shard(t.run).post(message{run: t.run, event: core.Noted{Node: t.node, ID: t.attempt, Context: remembered}})
+}
+
+// refusal is the text of an error that no repetition cures; ok is false for others.
+func refusal(err error) (text string, ok bool) {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable:
+		return "", false
+	default:
+		return err.Error(), true
+	}
+}
+
+// log adds a line to the task's log.
+func (t *logicTask) log(format string, args ...any) {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	t.lines = append(t.lines, strings.TrimRight(format, "\n"))
+}

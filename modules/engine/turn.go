@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"strings"
+
+	"dorado/modules/engine/core"
+	"dorado/modules/flow"
+	"dorado/modules/rpc/doradov1"
+)
+
+// apply lets the core decide on an event and hands the outcome on. A run that is gone ignores everything.
+func (s *shard) apply(l *live, ev core.Event, command int64, report *message) {
+	if l == nil {
+		return
+	}
+	t := &turn{shard: s, l: l}
+	switch ev.(type) {
+	case core.Begin, core.Execute:
+		l.forgetPools()
+	default:
+	}
+	t.advance(ev)
+	t.finish(command, report)
+}
+
+// turn collects everything that one message does to one run.
+type turn struct {
+	*shard
+	l        *live
+	changed  []*core.Attempt
+	run      bool
+	finished bool
+	sends    []send
+	kills    []*core.Attempt
+	logic    []*core.Attempt // begin, or go on
+	parks    []*core.Attempt
+	alerts   []core.Alert
+	extras   []extra
+	lookups  []lookup
+}
+
+type send struct {
+	worker string
+	task   *doradov1.Task
+}
+
+func (t *turn) advance(ev core.Event) {
+	out := t.l.run.Advance(ev, t.e.clock())
+	for _, a := range out.Changed {
+		if a.ID == 0 {
+			a.ID = t.e.ids.take()
+		}
+	}
+	t.changed = append(t.changed, out.Changed...)
+	t.run = t.run || out.RunChanged
+	t.finished = t.finished || out.Finished
+	t.kills = append(t.kills, out.Kill...)
+	t.logic = append(t.logic, out.Logic...)
+	t.parks = append(t.parks, out.Park...)
+	t.alerts = append(t.alerts, out.Alerts...)
+	for _, timer := range out.Timers {
+		alarm := core.Alarm{Node: -1, Kind: timer.Kind}
+		if a := timer.Attempt; a != nil {
+			alarm.Node, alarm.ID = a.Node, a.ID
+		}
+		t.e.timers.add(timer.At, message{run: t.l.run.InstanceID, event: alarm})
+	}
+	for _, a := range out.Withdrawn {
+		t.e.fleet.withdraw(a.WorkerGroup, a.ID)
+	}
+	for _, a := range out.Ready {
+		t.ready(a)
+	}
+}
+
+// ready brings an attempt on its way to a worker, which has three gates: its task group, an earlier result, a free slot.
+func (t *turn) ready(a *core.Attempt) {
+	if t.l.grouped(a) && !t.e.taskGroups.acquire(t.l.ticket(a)) {
+		return
+	}
+	t.admitted(a)
+}
+
+// admitted is the part of ready behind the task group.
+func (t *turn) admitted(a *core.Attempt) {
+	if key, ok := t.lookup(a); ok {
+		t.lookups = append(t.lookups, lookup{run: t.l.run.InstanceID, node: a.Node, attempt: a.ID, key: key})
+		return
+	}
+	t.place(a)
+}
+
+// place is the part of ready behind the look for an earlier result.
+func (t *turn) place(a *core.Attempt) {
+	if worker, ok := t.e.fleet.reserve(t.l.queued(a)); ok {
+		t.assign(a, worker)
+	}
+}
+
+// waiting is the attempt of a node, if it is the one named and still waits for a worker.
+func (l *live) waiting(node int32, attempt int64) *core.Attempt {
+	a := l.run.Attempt(node)
+	if a == nil || a.ID != attempt || a.State != flow.TaskSubmitted {
+		return nil
+	}
+	return a
+}
+
+// granted lets an attempt go on that has a slot of its task group now.
+func (s *shard) granted(k *ticket) {
+	l := s.runs[k.run]
+	if l == nil {
+		s.e.taskGroups.release(k.attempt)
+		return
+	}
+	a := l.waiting(k.node, k.attempt)
+	if a == nil {
+		s.e.taskGroups.release(k.attempt)
+		return
+	}
+	t := &turn{shard: s, l: l}
+	t.admitted(a)
+	t.finish(0, nil)
+}
+
+// assign gives an attempt, for which a slot was taken, to a worker.
+func (t *turn) assign(a *core.Attempt, worker string) {
+	task, err := t.l.task(a, t.e.epoch)
+	if err != nil {
+		t.e.fleet.release(worker, a.ID)
+		t.advance(core.Unplaceable{Node: a.Node, ID: a.ID, Why: err.Error()})
+		return
+	}
+	t.advance(core.Placed{Node: a.Node, ID: a.ID, Host: worker, CacheKey: t.l.missed[a.ID]})
+	t.sends = append(t.sends, send{worker, task})
+}
+
+// finish queues the save of what changed; its effects follow the commit.
+func (t *turn) finish(command int64, report *message) {
+	e, l, id := t.e, t.l, t.l.run.InstanceID
+	ch := &change{run: id, command: command}
+	ch.attempts = make([]attemptRow, 0, len(t.changed))
+	seen := make(map[int64]bool, len(t.changed))
+	var over []*core.Attempt // hold no slot of a task group any more
+	for _, a := range t.changed {
+		if a.State.Finished() || !a.Valid {
+			delete(t.attempts, a.ID)
+			if l.program.graph.Tasks[a.Node].TaskGroupID > 0 {
+				over = append(over, a)
+			}
+		} else {
+			t.attempts[a.ID] = place{id, a.Node}
+		}
+		if !seen[a.ID] {
+			seen[a.ID] = true
+			ch.attempts = append(ch.attempts, newAttemptRow(l, a))
+			e.meters.attempt(&ch.attempts[len(ch.attempts)-1])
+		}
+	}
+	if t.run || t.finished || command != 0 {
+		ch.instance = newRunRow(l, t.finished)
+	}
+	ch.extras = append(t.extras, e.alertRows(l, t.alerts)...)
+	watched := e.logic.watches(l.instance.WorkflowCode)
+	var ended *Ended
+	if t.finished {
+		e.meters.instances.WithLabelValues(strings.ToLower(string(l.run.State))).Inc()
+		ended = l.ended()
+		t.forget(id)
+	}
+	sends, kills, parks, lookups := t.sends, t.kills, t.parks, t.lookups
+	alerts, tasks := len(t.alerts) > 0, e.logicTasks(l, t.logic)
+	ch.after = func() {
+		if command != 0 {
+			e.intake.done(command)()
+		}
+		for _, s := range sends {
+			if !e.fleet.send(s.worker, func(o *outbox) { o.dispatch(s.task) }) {
+				// The worker left meanwhile. Whether it comes back or not, what it held is settled then.
+				e.logger.Debug("a worker left before its task was sent", "worker", s.worker, "task_instance_id", s.task.GetId())
+			}
+		}
+		for _, n := range tasks {
+			e.logic.begin(n)
+		}
+		for _, a := range kills {
+			if l.run.Logic(a.Node) {
+				e.logic.stop(a.ID)
+				continue
+			}
+			e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID) })
+		}
+		for _, a := range parks {
+			e.logic.park(a.ID)
+		}
+		for _, n := range lookups {
+			e.logic.look(n)
+		}
+		if report != nil {
+			e.fleet.send(report.worker, func(o *outbox) {
+				o.ack(&doradov1.AckItem{Id: report.report.GetId(), Seq: report.report.GetSeq()})
+			})
+		}
+		if alerts {
+			e.alerts.nudge()
+		}
+		if ended != nil {
+			e.followers.add(*ended)
+			if l.program.serial() {
+				e.serial.look(ended.WorkflowCode)
+			}
+		} else if watched {
+			e.logic.wakeWaiting(l.instance.WorkflowCode)
+		}
+	}
+	ch.lost = func() {
+		if command != 0 {
+			e.intake.done(command)()
+		}
+		e.shard(id).post(message{run: id, drop: true})
+	}
+	for _, part := range ch.split() {
+		e.committer.add(part)
+	}
+	for _, a := range over {
+		e.taskGroups.release(a.ID)
+	}
+}
+
+// ended describes a run that is over.
+func (l *live) ended() *Ended {
+	return &Ended{
+		InstanceID: l.run.InstanceID, WorkflowCode: l.instance.WorkflowCode, ProjectCode: l.run.ProjectCode, State: l.run.State,
+		ScheduleTime: l.instance.ScheduleTime, StartTime: l.run.StartTime, EndTime: l.run.EndTime, Param: l.param,
+	}
+}
