@@ -25,10 +25,14 @@ import (
 	"dorado/modules/schedule"
 	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
+	"dorado/modules/security/alertgroup"
 	"dorado/modules/security/auditlog"
+	"dorado/modules/security/calendar"
+	"dorado/modules/security/environment"
 	"dorado/modules/security/queue"
 	"dorado/modules/security/tenant"
 	"dorado/modules/security/user"
+	"dorado/modules/security/workergroup"
 	"dorado/modules/workflow"
 	"dorado/plugins/catalog"
 )
@@ -43,6 +47,10 @@ type modules struct {
 	account  *account.Module
 	queue    *queue.Module
 	tenant   *tenant.Module
+	groups   *workergroup.Module
+	envs     *environment.Module
+	alerts   *alertgroup.Module
+	calendar *calendar.Module
 	user     *user.Module
 	token    *accesstoken.Module
 	audit    *auditlog.Module
@@ -73,7 +81,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), project.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -83,6 +91,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.tenant = tenant.New(tenant.Deps{
 		DB: c.db, Access: m.access, Audit: log, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
 	})
+	m.arrangements(c, eng, log, codes)
 	m.identity = identity.New(identity.Deps{
 		DB: c.db, Log: c.logger, Now: time.Now, Access: m.access, Audit: log, Tenants: m.tenant.Service,
 	})
@@ -128,7 +137,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
@@ -137,14 +146,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
 		m.instance.Routes, m.home.Routes,
 	}
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API, m.schedule.API}
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API, m.schedule.API}
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

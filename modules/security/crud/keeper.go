@@ -70,7 +70,21 @@ type Keeper[T Object, D Draft[D]] struct {
 	Check func(ctx context.Context, was *T, d D) (D, error)
 	// Referring lists what refers to an object, at most limit of it; nil when nothing can.
 	Referring func(ctx context.Context, of T, limit int) ([]Use, error)
+	// Changed is told, in the transaction, of every object that was created, changed or deleted; nil tells nobody.
+	Changed func(ctx context.Context, t T) error
 }
+
+// configChannel is what masters listen on for changes of what they keep copies of: worker groups, environments, task
+// groups, parameters of projects.
+const configChannel = "dorado_config"
+
+// TellMasters is Changed for nouns that masters keep copies of.
+func TellMasters[T any](d *db.DB) func(context.Context, T) error {
+	return func(ctx context.Context, _ T) error { return NotifyMasters(ctx, d) }
+}
+
+// NotifyMasters makes masters read again what they keep copies of, once the transaction of ctx is committed.
+func NotifyMasters(ctx context.Context, d *db.DB) error { return d.Notify(ctx, configChannel, "") }
 
 // Everywhere makes MayView or MayChange of a permission that holds for the whole installation.
 func Everywhere[T any](a *access.Service, p access.Permission) func(context.Context, *T) error {
@@ -213,8 +227,13 @@ func (k *Keeper[T, D]) Delete(ctx context.Context, id int64) error {
 	})
 }
 
-// Record writes an audit entry about an object; detail may be nil.
+// Record tells whoever must know that an object changed, and writes an audit entry about it; detail may be nil.
 func (k *Keeper[T, D]) Record(ctx context.Context, verb string, t T, detail any) error {
+	if k.Changed != nil {
+		if err := k.Changed(ctx, t); err != nil {
+			return err
+		}
+	}
 	ref := t.Ref()
 	return k.Audit.Record(ctx, audit.Entry{
 		Action: k.Noun + "." + verb, ObjectType: k.Noun, ObjectID: strconv.FormatInt(ref.ID, 10), ObjectName: ref.Name,

@@ -2,7 +2,11 @@ package crudtest
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,4 +83,22 @@ func (a *App) Audited(t testing.TB) []string {
 	actions, err := db.Select[string](t.Context(), a.DB, "SELECT action FROM audit_log ORDER BY id")
 	require.NoError(t, err)
 	return actions
+}
+
+// REST calls the endpoints that mount adds as p; the answer is the envelope, with the HTTP status as "status".
+func REST(t *testing.T, a *App, p access.Principal, mount func(chi.Router)) func(method, target, body string) map[string]any {
+	t.Helper()
+	h := a.API.Router(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(access.WithPrincipal(r.Context(), p)))
+		})
+	}, mount)
+	return func(method, target, body string) map[string]any {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body)))
+		var out map[string]any
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out), w.Body.String())
+		out["status"] = float64(w.Code)
+		return out
+	}
 }

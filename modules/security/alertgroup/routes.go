@@ -1,0 +1,65 @@
+package alertgroup
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/web"
+	"dorado/app/kit/web/dsapi"
+	"dorado/modules/access"
+	"dorado/modules/audit"
+	"dorado/modules/frame"
+	"dorado/modules/security/crud"
+)
+
+// Path is the address of the list.
+const Path = "/security/alert-groups"
+
+// Deps are what the module needs.
+type Deps struct {
+	DB     *db.DB
+	Access *access.Service
+	Audit  *audit.Service
+	Site   *web.Site
+	API    *dsapi.API
+	Frame  *frame.Frame
+	Now    func() time.Time // time.Now when nil
+}
+
+// Module is the alert groups of the product: rules, pages and endpoints.
+type Module struct {
+	*Service
+	site  *web.Site
+	pages crud.Pages[Group, Draft]
+	api   api
+}
+
+// New makes the module.
+func New(d Deps) *Module {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	svc := &Service{store: store{d.DB}, access: d.Access}
+	svc.Keeper = crud.Keeper[Group, Draft]{
+		DB: d.DB, Audit: d.Audit, Now: d.Now, Noun: "alertgroup", Store: svc.store, InUse: ErrInUse, Referring: svc.referring,
+		MayView: crud.Everywhere[Group](d.Access, View), MayChange: crud.Everywhere[Group](d.Access, Manage),
+	}
+	return &Module{Service: svc, site: d.Site, pages: pages(svc, d.Frame), api: api{svc: svc, rest: d.API}}
+}
+
+// Routes adds the pages.
+func (m *Module) Routes(r chi.Router) { m.pages.Mount(r, m.site) }
+
+// API adds the REST endpoints.
+func (m *Module) API(r chi.Router) { m.api.routes(r) }
+
+// Menu is where the pages stand in the navigation.
+func (m *Module) Menu() []frame.Entry {
+	return []frame.Entry{{
+		Group: frame.Security, Order: 30, Label: "alertgroup.title", Path: Path, Icon: "siren",
+		Visible: func(ctx context.Context) bool { return m.access.Can(ctx, Manage) },
+	}}
+}
