@@ -69,7 +69,9 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
 	if standalone || slices.Contains(cfg.Roles, config.RoleScheduler) {
 		services.Add(engineService(eng))
+		follow(eng, m)
 		services.Add(clockService(c, m))
+		services.Add(backfillService(m))
 		if standalone {
 			worker, err := newWorker(cfg, logger, c.metrics, []executor.Master{{Name: cfg.Master.Name, Dialer: eng.Dialer(streams)}})
 			if err != nil {

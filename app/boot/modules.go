@@ -16,6 +16,7 @@ import (
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/access"
 	"dorado/modules/audit"
+	"dorado/modules/backfill"
 	"dorado/modules/engine"
 	"dorado/modules/frame"
 	"dorado/modules/home"
@@ -58,6 +59,7 @@ type modules struct {
 	workflow *workflow.Module
 	instance *instance.Module
 	schedule *schedule.Module
+	backfill *backfill.Module
 	home     *home.Module
 	closing  context.CancelFunc // ends event streams
 }
@@ -122,6 +124,13 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		},
 		Catalog: plugins, Site: m.site, API: m.api, Frame: m.frame,
 	})
+	m.backfill = backfill.New(backfill.Deps{
+		Services: backfill.Services{
+			DB: c.db, Access: m.access, Audit: log, Projects: projects, Instances: m.instance.Service, Now: time.Now, Logger: c.logger,
+		},
+		Site: m.site, API: m.api, Frame: m.frame,
+	})
+	m.instance.SetBackfills(m.backfill)
 	m.schedule = schedule.New(schedule.Deps{
 		Services: schedule.Services{
 			DB: c.db, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Now: time.Now,

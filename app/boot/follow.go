@@ -1,0 +1,31 @@
+package boot
+
+import (
+	"context"
+
+	"dorado/app/kit/lifecycle"
+	"dorado/modules/engine"
+	"dorado/modules/instance"
+)
+
+// children starts sub-workflows for the engine, which knows nothing of the modules above it.
+type children struct{ instances *instance.Service }
+
+// StartChild implements engine.Children.
+func (c children) StartChild(ctx context.Context, r engine.ChildRequest) (int64, error) {
+	return c.instances.StartChild(ctx, instance.ChildRequest{
+		ParentInstanceID: r.ParentInstanceID, ParentTaskInstanceID: r.ParentTaskInstanceID, ParentTaskCode: r.ParentTaskCode,
+		Position: r.Position, Element: r.Element, WorkflowCode: r.WorkflowCode, StartParams: r.StartParams,
+	})
+}
+
+// follow lets the modules that start runs and the engine hear of each other.
+func follow(eng *engine.Engine, m *modules) {
+	eng.SetChildren(children{m.instance.Service})
+	eng.OnEnd(func(e engine.Ended) { m.backfill.Ended(e.Param) })
+}
+
+// backfillService starts what is next in backfills.
+func backfillService(m *modules) lifecycle.Service {
+	return lifecycle.Service{Name: "backfills", Run: m.backfill.Run}
+}
