@@ -49,8 +49,7 @@ func newPages(s *Service, a *access.Service, f *frame.Frame) *pages {
 			}
 			return d
 		},
-		Form:  form,
-		After: func(c Calendar) string { return p.Address(c.ID, "") },
+		Form: form,
 	}
 	return p
 }

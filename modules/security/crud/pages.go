@@ -55,8 +55,6 @@ type Pages[T Object, D Draft[D]] struct {
 	Read     func(f *web.Form) D
 	// Form draws the form of a draft; f is nil when it is shown for the first time.
 	Form func(ctx context.Context, p view.Form, d D, f *web.Form) (templ.Component, error)
-	// After is where one lands after creating and editing; nil is the list.
-	After func(t T) string
 }
 
 // Mount adds the routes.
@@ -175,14 +173,7 @@ func (p Pages[T, D]) Create(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(p.after(t)).Toast(p.Keys+"created", "name", t.Ref().Name), nil
-}
-
-func (p Pages[T, D]) after(t T) string {
-	if p.After != nil {
-		return p.After(t)
-	}
-	return p.Path
+	return web.Redirect(p.Path).Toast(p.Keys+"created", "name", t.Ref().Name), nil
 }
 
 // Edit answers with the form of an object.
@@ -223,7 +214,7 @@ func (p Pages[T, D]) Update(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(p.after(t)).Toast(p.Keys+"saved", "name", t.Ref().Name), nil
+	return web.Redirect(p.Path).Toast(p.Keys+"saved", "name", t.Ref().Name), nil
 }
 
 // form shows the form of a new object (id 0) or of one, again with its faults when f has any.
