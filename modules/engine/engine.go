@@ -192,7 +192,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	} else {
 		close(e.adopted)
 		for channel, fn := range map[string]func(string){
-			CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.serial.notified, ConfigChannel: func(string) { e.setups.nudge() },
+			CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
 		} {
 			if err := e.db.Listen(work, channel, fn); err != nil {
 				e.logger.WarnContext(work, "no notifications; changes are found by polling", "channel", channel, "error", err)
@@ -301,6 +301,16 @@ func (e *Engine) settled(x Ended) {
 	e.publish([]int64{x.InstanceID})
 	e.followers.add(x)
 	e.serial.look(x.WorkflowCode)
+}
+
+// queueChanged takes a notification of SerialChannel: an instance came into the queue of a workflow, or left it.
+func (e *Engine) queueChanged(payload string) {
+	code, err := strconv.ParseInt(payload, 10, 64)
+	if err != nil {
+		code = 0
+	}
+	e.serial.look(code)
+	e.logic.recheck(code)
 }
 
 // SetChildren hands in what starts sub-workflows, before Run.

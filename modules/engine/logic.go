@@ -35,6 +35,7 @@ type logic struct {
 	tasks    map[int64]*logicTask     // by task instance
 	children map[int64]int64          // workflow instance → the task instance that started it
 	codes    map[int64]map[int64]bool // workflow → task instances that depend on it
+	parents  map[int64]map[int64]bool // workflow → task instances that start runs of it
 	queue    []*logicTask             // something to do
 	lookups  []lookup                 // earlier results to look for
 	ready    chan struct{}            // one token while there may be something to do
@@ -85,7 +86,8 @@ type logicEnd struct {
 
 func newLogic(e *Engine) *logic {
 	return &logic{
-		e: e, tasks: map[int64]*logicTask{}, children: map[int64]int64{}, codes: map[int64]map[int64]bool{}, ready: make(chan struct{}, 1),
+		e: e, tasks: map[int64]*logicTask{}, children: map[int64]int64{}, codes: map[int64]map[int64]bool{},
+		parents: map[int64]map[int64]bool{}, ready: make(chan struct{}, 1),
 	}
 }
 
@@ -247,14 +249,18 @@ func (g *logic) begin(t *logicTask) {
 		g.remove(old)
 	}
 	g.tasks[t.attempt] = t
-	if d, ok := t.work.(*dependentWork); ok { // before the first look, so that nothing is missed
+	// Before the first look, so that nothing is missed.
+	switch w := t.work.(type) {
+	case *dependentWork:
 		g.waiting.Add(1)
-		for _, code := range d.workflows() {
-			if g.codes[code] == nil {
-				g.codes[code] = map[int64]bool{}
-			}
-			g.codes[code][t.attempt] = true
+		for _, code := range w.workflows() {
+			enlist(g.codes, code, t.attempt)
 		}
+	case *subWork:
+		enlist(g.parents, w.workflow, t.attempt)
+	case *manyWork:
+		enlist(g.parents, w.workflow, t.attempt)
+	default:
 	}
 	g.schedule(t)
 }
@@ -271,13 +277,41 @@ func (g *logic) remove(t *logicTask) {
 			delete(g.children, id)
 		}
 	}
-	if d, ok := t.work.(*dependentWork); ok {
+	switch w := t.work.(type) {
+	case *dependentWork:
 		g.waiting.Add(-1)
-		for _, code := range d.workflows() {
-			delete(g.codes[code], t.attempt)
-			if len(g.codes[code]) == 0 {
-				delete(g.codes, code)
-			}
+		for _, code := range w.workflows() {
+			discharge(g.codes, code, t.attempt)
+		}
+	case *subWork:
+		discharge(g.parents, w.workflow, t.attempt)
+	case *manyWork:
+		discharge(g.parents, w.workflow, t.attempt)
+	default:
+	}
+}
+
+func enlist(index map[int64]map[int64]bool, code, attempt int64) {
+	if index[code] == nil {
+		index[code] = map[int64]bool{}
+	}
+	index[code][attempt] = true
+}
+
+func discharge(index map[int64]map[int64]bool, code, attempt int64) {
+	delete(index[code], attempt)
+	if len(index[code]) == 0 {
+		delete(index, code)
+	}
+}
+
+// recheck has every task look again that waits for runs of a workflow: they were changed by somebody else.
+func (g *logic) recheck(code int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, index := range []map[int64]map[int64]bool{g.codes, g.parents} {
+		for attempt := range index[code] {
+			g.schedule(g.tasks[attempt])
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -59,15 +58,6 @@ func (s *serial) look(code int64) {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// notified takes a notification of SerialChannel.
-func (s *serial) notified(payload string) {
-	code, err := strconv.ParseInt(payload, 10, 64)
-	if err != nil {
-		code = 0
-	}
-	s.look(code)
 }
 
 // run works until ctx ends.

@@ -74,6 +74,7 @@ func (s *Service) TriggerMany(ctx context.Context, list []Trigger) ([]int64, err
 				rows, keys = append(rows, i), append(keys, list[k].IdempotencyKey)
 			}
 		}
+		s.wake(ctx)
 		return s.store.launch(ctx, rows, keys)
 	})
 	if err != nil {

@@ -95,6 +95,7 @@ func (s *Service) ask(ctx context.Context, i *Instance, kind flow.CommandType, a
 	if err := s.store.command(ctx, kind, i.ID, i.Priority, user, mustJSON(args), now); err != nil {
 		return fmt.Errorf("insert command: %w", err)
 	}
+	s.wake(ctx)
 	return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(i.ID, 10))
 }
 

@@ -243,6 +243,7 @@ func (s *Service) send(ctx context.Context, t *ListedTask, kind flow.CommandType
 	if err := s.store.command(ctx, kind, t.WorkflowInstanceID, flow.Highest, who.UserID, mustJSON(args), s.now()); err != nil {
 		return fmt.Errorf("insert command: %w", err)
 	}
+	s.wake(ctx)
 	return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(t.WorkflowInstanceID, 10))
 }
 

@@ -31,6 +31,14 @@ type Services struct {
 	Workers   Workers
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Wake      func() // a command was committed by this process; nil = the notification must do
+}
+
+// wake tells the engine of this process of a command, once the transaction of ctx is committed.
+func (s *Service) wake(ctx context.Context) {
+	if s.Wake != nil {
+		db.AfterCommit(ctx, func(context.Context) { s.Wake() })
+	}
 }
 
 // Service is the door to everything that ran.

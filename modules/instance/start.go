@@ -44,6 +44,7 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 	}
 	var id int64
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		s.wake(ctx)
 		if id, err = s.trigger(ctx, &s.store, i, r.IdempotencyKey); err != nil {
 			return err
 		}
