@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -18,9 +19,48 @@ const (
 	memoryQuiet   = 32 << 20 // bytes allocated in a minute that count as quiet
 )
 
+// A small heap may double before it is collected, which costs nobody anything. A large one, of ten thousand waiting tasks
+// say, grows by half: collecting it more often costs less than the memory.
+const (
+	largeHeap   = 12 << 20 // bytes in use
+	smallGrowth = 100      // percent
+	largeGrowth = 50
+)
+
+// watchHeap sets how far the heap may grow, after each collection until done is closed. It needs no timer: an object that
+// nobody keeps tells of each collection.
+func watchHeap(done <-chan struct{}) {
+	var growth int
+	var again func()
+	again = func() {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		want := smallGrowth
+		if liveHeap() > largeHeap {
+			want = largeGrowth
+		}
+		if want != growth {
+			growth = want
+			debug.SetGCPercent(want)
+		}
+		runtime.SetFinalizer(new([16]byte), func(*[16]byte) { again() })
+	}
+	again()
+}
+
+func liveHeap() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
 // memoryService gives memory back that the process holds and does not use.
 func memoryService() lifecycle.Service {
 	return lifecycle.Service{Name: "memory", Run: func(ctx context.Context) error {
+		watchHeap(ctx.Done())
 		wait := time.NewTimer(memorySettled)
 		defer wait.Stop()
 		allocated := uint64(0)

@@ -215,13 +215,22 @@ func (e *Executor) wait(ctx context.Context, a *attempt, c child) {
 		r = status.result()
 	}
 	r.end = end
+	e.settleLog(a, &r)
+	e.conclude(ctx, a, r)
+}
+
+// settleLog reads the parameters that a task put out, and writes the log's last line. Thousands that end in the same
+// second would each block a thread in the file system, so only a few do this at once.
+func (e *Executor) settleLog(a *attempt, r *result) {
+	e.settling <- struct{}{}
+	defer func() { <-e.settling }()
 	if r.outcome == doradov1.Outcome_SUCCEEDED && len(a.outs) > 0 {
+		var err error
 		if r.out, err = readOut(a.logPath, a.logStart, a.outs, nil); err != nil {
 			r.outcome, r.message = doradov1.Outcome_FAILED, oneLine(err.Error())
 		}
 	}
-	e.closeLog(a, &r, "")
-	e.conclude(ctx, a, r)
+	e.closeLog(a, r, "")
 }
 
 // conclude reports the end first and cleans up afterwards: the next task need not wait for a large directory to go.

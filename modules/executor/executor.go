@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -52,14 +53,15 @@ type Executor struct {
 	log         *slog.Logger
 	metrics     *metrics
 
-	users   *users
-	spawn   *spawner
-	known   *remembered
-	dirs    *workdirs
-	journal *journal
-	killer  *killer
-	logs    *logServer
-	health  *health
+	users    *users
+	spawn    *spawner
+	known    *remembered
+	settling chan struct{} // bounds how many logs are being ended at once
+	dirs     *workdirs
+	journal  *journal
+	killer   *killer
+	logs     *logServer
+	health   *health
 
 	queue chan *attempt // accepted attempts; as long as there are slots, so sending never blocks
 
@@ -95,6 +97,7 @@ func New(d Deps) (*Executor, error) {
 	e.health = newHealth(e.cfg.ExecDir)
 	e.users = newUsers(e.cfg)
 	e.spawn, e.known = newSpawner(), newRemembered()
+	e.settling = make(chan struct{}, max(8, 4*runtime.NumCPU()))
 	var err error
 	if e.logs, err = newLogServer(e.cfg.LogDir, e.holdsLog); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)
