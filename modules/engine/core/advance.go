@@ -249,7 +249,7 @@ func (s *step) admit() bool {
 	}
 	s.open = true
 	for _, n := range s.final {
-		s.arrive(n, true)
+		s.count(n)
 	}
 	return true
 }

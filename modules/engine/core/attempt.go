@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"dorado/modules/flow"
@@ -252,15 +253,13 @@ func (s *step) killTask(ev KillTask) {
 // killAll ends every attempt, those of finally nodes only when asked: those that wait at once, those at work by a kill.
 func (s *step) killAll(finally bool) {
 	s.out.Ready = nil
-	launched := s.out.Logic // in this very step: the shell does not know them yet
-	s.out.Logic = nil
-	for _, a := range launched {
-		if s.Graph.Tasks[a.Node].Finally && !finally {
-			s.out.Logic = append(s.out.Logic, a)
-		} else if !a.State.Finished() {
-			s.end(a, flow.TaskKill, "stopped before it began")
+	s.out.Logic = slices.DeleteFunc(s.out.Logic, func(a *Attempt) bool {
+		if a.turn != s.turn || a.State.Finished() || s.Graph.Tasks[a.Node].Finally && !finally {
+			return false
 		}
-	}
+		s.end(a, flow.TaskKill, "stopped before it began") // in this very step: the shell does not know it yet
+		return true
+	})
 	for n := range s.nodes {
 		a := s.nodes[n].attempt
 		switch {

@@ -25,6 +25,12 @@ func (s *step) arrive(n int32, alive bool) {
 	nd := &s.nodes[n]
 	nd.live = nd.live || alive
 	nd.dead = nd.dead || !alive
+	s.count(n)
+}
+
+// count takes one off what a node waits for.
+func (s *step) count(n int32) {
+	nd := &s.nodes[n]
 	if nd.pending--; nd.pending == 0 && !s.counting && nd.status == idle {
 		s.ready = append(s.ready, n)
 	}
@@ -80,23 +86,20 @@ func (s *step) give(n int32) {
 // asks reports whether a node deals with failures before it.
 func (r *Run) asks(n int32) bool { return r.Graph.Kinds[n] == flow.KindConditions && !r.forbidden(n) }
 
-// handled reports whether a failure of the node does not count: all that comes after it are CONDITIONS (engine.md 3.5).
+// handled reports whether a failure of the node does not count: all that comes after it are CONDITIONS (engine.md 3.5). What
+// lies outside the cut of an EXECUTE_TASK failed in another run: then each of these must have looked at it, too.
 func (r *Run) handled(n int32) bool {
-	in := r.scope
-	if !in[n] {
-		in = r.base
-	}
-	any := false
+	some := false
 	for _, next := range r.Graph.Succ[n] {
-		if !in[next] {
+		if r.scope[n] && !r.scope[next] {
 			continue
 		}
-		if !r.asks(next) {
+		if !r.asks(next) || !r.scope[n] && r.nodes[next].attempt == nil {
 			return false
 		}
-		any = true
+		some = true
 	}
-	return any
+	return some
 }
 
 // choice is what a branching attempt remembers in its Context.
