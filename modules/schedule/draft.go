@@ -34,11 +34,11 @@ type checked struct {
 func (s *Service) check(ctx context.Context, d Draft) (checked, error) {
 	var c fault.Collector
 	out := checked{Draft: d.tidy()}
+	out.enums(&c)
 	d = out.Draft
 	if utf8.RuneCountInString(d.Name) > maxName {
 		c.Add("name", "schedule.name_long", "max", maxName)
 	}
-	out.enums(&c)
 	zone := out.when(ctx, &c)
 	if d.DoneBy != "" {
 		if _, err := ParseDoneBy(d.DoneBy); err != nil {

@@ -28,28 +28,40 @@ func (c *Clock) write(ctx context.Context, batch []item, now time.Time) error {
 		}
 		return a.fire.Nominal.Compare(b.fire.Nominal)
 	})
-	return c.writePart(ctx, batch, c.mark(batch, now))
+	bad, err := c.writePart(ctx, batch, c.mark(batch, now))
+	if err != nil || len(bad) == len(batch) {
+		return cmp.Or(err, errAll) // when nothing can be written it is not the fault of what should be
+	}
+	for _, i := range bad {
+		c.Logger.ErrorContext(ctx, "a schedule could not be fired and is skipped", "schedule_id", i.e.id, "schedule_time", i.fire.Nominal)
+	}
+	return nil
 }
 
-func (c *Clock) writePart(ctx context.Context, batch []item, mark time.Time) error {
-	err := c.transact(ctx, batch, mark)
+var errAll = errors.New("schedule: no fire of a batch could be written")
+
+// writePart writes a part of a batch and returns what cannot be written though other things can.
+func (c *Clock) writePart(ctx context.Context, batch []item, mark time.Time) (bad []item, err error) {
+	err = c.transact(ctx, batch, mark)
 	switch {
 	case err == nil:
 		c.done(batch)
-		return nil
+		return nil, nil
 	case ctx.Err() != nil || db.Unavailable(err) || errors.Is(err, context.DeadlineExceeded):
-		return err
-	case len(batch) > 1:
-		half := len(batch) / 2
-		if err := c.writePart(ctx, batch[:half], mark); err != nil {
-			return err
-		}
-		return c.writePart(ctx, batch[half:], mark)
-	default:
-		c.Logger.ErrorContext(ctx, "a schedule could not be fired and is skipped", "schedule_id", batch[0].e.id,
-			"schedule_time", batch[0].fire.Nominal, "error", err)
-		return nil
+		return nil, err
+	case len(batch) == 1:
+		c.Logger.WarnContext(ctx, "a fire could not be written", "schedule_id", batch[0].e.id, "error", err)
+		return batch, nil
 	}
+	half := len(batch) / 2
+	for _, part := range [][]item{batch[:half], batch[half:]} {
+		some, err := c.writePart(ctx, part, mark)
+		if err != nil {
+			return nil, err
+		}
+		bad = append(bad, some...)
+	}
+	return bad, nil
 }
 
 // mark is until when everything due is made once the batch is: before the first of what is due next. The entries of the

@@ -119,38 +119,3 @@ func (s *Service) Between(ctx context.Context, project int64, from, to time.Time
 	}
 	return fires, more, nil
 }
-
-// Ticks returns the nominal times, from one moment to another, both included, of the online schedules of a workflow, in
-// order and each once; at most limit of them, and whether there are more. found is false when no schedule is online. The
-// bounds of the schedules themselves do not count: what is run again may lie before them. zone is that of the first one.
-//
-// It asks no permission: who may run the workflow is the caller's to check.
-func (s *Service) Ticks(ctx context.Context, workflow int64, from, to time.Time, limit int) (times []time.Time, zone string, more, found bool, err error) {
-	all, err := s.store.ofWorkflow(ctx, workflow)
-	if err != nil {
-		return nil, "", false, false, err
-	}
-	for k := range all {
-		if !all[k].Online() {
-			continue
-		}
-		t, err := timing(ctx, &all[k], s.Calendars)
-		if err != nil {
-			return nil, "", false, false, err
-		}
-		if !found {
-			found, zone = true, t.Zone.String()
-		}
-		some, rest := t.Expr.Between(from.In(t.Zone), to, limit)
-		if t.Calendar != nil && t.Policy == Skip {
-			some = slices.DeleteFunc(some, func(n time.Time) bool { return !t.works(dayOf(n)) })
-		}
-		times, more = append(times, some...), more || rest
-	}
-	slices.SortFunc(times, time.Time.Compare)
-	times = slices.CompactFunc(times, time.Time.Equal)
-	if len(times) > limit {
-		times, more = times[:limit], true
-	}
-	return times, zone, more, found, nil
-}

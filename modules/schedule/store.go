@@ -132,9 +132,9 @@ func (s store) remove(ctx context.Context, ids ...int64) error {
 	return nil
 }
 
-// users lists up to limit schedules with a value in a column that refers to something else.
-func (s store) users(ctx context.Context, column string, value any, limit int) ([]Schedule, error) {
-	return db.Select[Schedule](ctx, s.db, selected+` WHERE s.`+column+` = ? ORDER BY s.id LIMIT ?`, value, limit)
+// where lists up to limit schedules that a condition holds for.
+func (s store) where(ctx context.Context, limit int, condition string, args ...any) ([]Schedule, error) {
+	return db.Select[Schedule](ctx, s.db, selected+` WHERE `+condition+` ORDER BY s.id LIMIT ?`, append(args, limit)...)
 }
 
 // workflowState reads whether a workflow is online and keeps it so until the transaction ends. "" = there is no such
