@@ -28,6 +28,7 @@ func (a api) routes(r chi.Router) {
 	// Writing answers another number for a project that does not exist than reading.
 	w := a.rest.Faults(project.Faults(dsapi.ProjectMissing)).Faults(faults())
 	a.definitions(r, e, w, "/projects/{project}/workflow-definition")
+	a.sourceRoutes(r, e, w, "/projects/{project}/workflow-definition")
 	r.Get("/projects/{project}/task-definition/gen-task-codes", e.OK(10049, a.genCodes))
 	r.Get("/projects/{project}/task-definition/{code}", e.OK(50043, a.task))
 }

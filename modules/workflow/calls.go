@@ -103,7 +103,7 @@ func (p *pages) save(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	change := Change{Definition: def, BaseVersion: body.BaseVersion, Message: strings.TrimSpace(body.Message), Online: body.Online}
+	change := Change{Definition: def, BaseVersion: body.BaseVersion, Message: strings.TrimSpace(body.Message), Online: body.Online, Source: sourceIn(body.Definition)}
 	saved, err := p.put(ctx, in, code, change)
 	if err != nil {
 		return p.refused(ctx, err)

@@ -171,6 +171,7 @@ func plausible(code int64) bool { return code > 1<<31 && code < 1<<53 }
 // addresses fills in what the editor may call.
 func (p *pages) addresses(ctx context.Context, doc *document, in project.Project, code int64, unborn bool) {
 	at := address(in.Code, code)
+	doc.URLs["yaml"] = at + "/yaml"
 	doc.URLs["layout"], doc.URLs["check"], doc.URLs["close"], doc.URLs["login"] = at+"/layout", at+"/check", listAddress(in.Code), "/login"
 	if !unborn {
 		p.savedAddresses(ctx, doc.URLs, in, code)

@@ -75,7 +75,7 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 		History: p.history != nil,
 	}
 	if p.svc.Can(ctx, in.Code, Edit) {
-		v.NewURL, v.ExampleURL = list+"/new", list+"/example"
+		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", list+"/import"
 	}
 	mine := make(map[int64]Draft, len(drafts))
 	for _, d := range drafts {
@@ -109,7 +109,7 @@ func (p *pages) row(ctx context.Context, w Workflow, bars []Bar, draft bool) vie
 	at := address(w.ProjectCode, w.Code)
 	row := view.Row{
 		ID: "w" + strconv.FormatInt(w.Code, 10), Name: w.Name, URL: at, Description: w.Description, State: string(w.ReleaseState),
-		Online: w.Online(), Version: w.Version, VersionsURL: at + "/versions", Tasks: w.TaskCount, Owner: w.OwnerName,
+		Online: w.Online(), Version: w.Version, VersionsURL: at + "/versions", ExportURL: at + "/yaml", Tasks: w.TaskCount, Owner: w.OwnerName,
 		Modifier: w.ModifierName, UpdatedAt: w.UpdatedAt, Draft: draft,
 	}
 	if p.svc.Can(ctx, w.ProjectCode, Edit) {

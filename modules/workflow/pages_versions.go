@@ -35,8 +35,15 @@ func (p *pages) versions(r *http.Request) (web.Response, error) {
 		Shell: p.shell(r, in, w, i18n.T(ctx, "workflow.versions")), Name: w.Name, State: string(w.ReleaseState), BackURL: at,
 		Pager: components.PagerProps{Path: at + "/versions", Query: url.Values{}, Page: q.Page, Size: q.Size, Total: total},
 	}
-	for _, one := range list {
-		v.Rows = append(v.Rows, p.versionRow(ctx, w, one))
+	if total > 1 {
+		v.CompareURL = at + "/versions/compare"
+	}
+	for i, one := range list {
+		row := p.versionRow(ctx, w, one)
+		if i+1 < len(list) {
+			row.ChangesURL = v.CompareURL + "?old=" + strconv.Itoa(list[i+1].Version) + "&new=" + strconv.Itoa(one.Version)
+		}
+		v.Rows = append(v.Rows, row)
 	}
 	return web.Page(view.Versions(v)), nil
 }

@@ -45,6 +45,9 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 		if err := s.write(ctx, w, def, d, body, c.Message); err != nil {
 			return err
 		}
+		if err := s.keepSource(ctx, &Saved{Workflow: w, Definition: def, Changed: true}, c.Source); err != nil {
+			return err
+		}
 		if err := s.record(ctx, w, "workflow.create", map[string]any{"version": 1, "tasks": len(def.Tasks)}); err != nil {
 			return err
 		}
@@ -93,6 +96,9 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 			return ErrOnline.With("name", w.Name)
 		}
 		if err := s.revise(ctx, &saved, next, c.Message); err != nil {
+			return err
+		}
+		if err := s.keepSource(ctx, &saved, c.Source); err != nil {
 			return err
 		}
 		if c.Online && !saved.Workflow.Online() {
@@ -283,7 +289,10 @@ func (s *Service) Restore(ctx context.Context, code int64, version int, message 
 			return err
 		}
 		saved = Saved{Workflow: w, Definition: def}
-		return s.revise(ctx, &saved, revision{}, message)
+		if err := s.revise(ctx, &saved, revision{}, message); err != nil || !saved.Changed {
+			return err
+		}
+		return s.carrySource(ctx, &saved, version)
 	})
 	return saved, err
 }

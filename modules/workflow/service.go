@@ -38,6 +38,7 @@ type Service struct {
 	Deps
 	store     store
 	referrers []Referrer
+	lookup    Lookup
 	scheduler Scheduler
 }
 

@@ -67,6 +67,8 @@ type Change struct {
 	// refused with a StaleError. AnyVersion saves over whatever is there.
 	BaseVersion int
 	Message     string
+	// Source is the YAML that the author typed, kept for its comments; "" when the workflow was drawn.
+	Source string
 	// Online puts the saved version online in the same transaction, taking an online workflow offline for the moment.
 	// Without it a workflow that is online is not changed: ErrOnline.
 	Online bool

@@ -29,6 +29,7 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 // menu is what does not fit beside the name of a workflow.
 func (r Row) menu(ctx context.Context) []components.MenuItem {
 	items := []components.MenuItem{{Label: i18n.T(ctx, "workflow.versions"), Icon: "history", URL: r.VersionsURL, Test: "row.versions"}}
+	items = append(items, components.MenuItem{Label: i18n.T(ctx, "yaml.export"), Icon: "download", URL: r.ExportURL, Test: "row.yaml"})
 	if r.CopyURL != "" {
 		items = append(items, components.MenuItem{Label: i18n.T(ctx, "workflow.copy"), Icon: "copy", URL: r.CopyURL, Post: true, Test: "row.copy"})
 	}

@@ -24,6 +24,8 @@ type Drawing struct {
 	Points []Point
 	Labels []Label
 	Title  string // accessible name of the picture
+	// EdgeState becomes data-state of an edge, given the indices of its ends; nil for none.
+	EdgeState func(from, to int) string
 	// Thumbnail leaves out all text and links.
 	Thumbnail bool
 }
@@ -62,8 +64,12 @@ func SVG(w io.Writer, d Drawing) error {
 		sa, sb := size(e[0]), size(e[1])
 		ax, ay, bx, by := a.X+sa.W, a.Y+sa.H/2, b.X, b.Y+sb.H/2
 		bend := max(32, math.Abs(bx-ax)/2)
-		fmt.Fprintf(out, `<path class="dag-svg-edge" d="M%g %gC%g %g %g %g %g %gm-7 -4l7 4l-7 4"/>`,
-			ax, ay, ax+bend, ay, bx-bend, by, bx, by)
+		state := ""
+		if d.EdgeState != nil {
+			state = attribute("data-state", d.EdgeState(e[0], e[1]))
+		}
+		fmt.Fprintf(out, `<path class="dag-svg-edge"%s d="M%g %gC%g %g %g %g %g %gm-7 -4l7 4l-7 4"/>`,
+			state, ax, ay, ax+bend, ay, bx-bend, by, bx, by)
 	}
 	for i, p := range d.Points {
 		var l Label
@@ -81,11 +87,7 @@ func (d Drawing) node(out *bufio.Writer, p Point, s Size, l Label) {
 	if link {
 		fmt.Fprintf(out, `<a href="%s">`, escape(l.Href))
 	}
-	state := ""
-	if l.State != "" {
-		state = fmt.Sprintf(` data-state="%s"`, escape(l.State))
-	}
-	fmt.Fprintf(out, `<g class="dag-svg-node"%s>`, state)
+	fmt.Fprintf(out, `<g class="dag-svg-node"%s>`, attribute("data-state", l.State))
 	if l.Name != "" && !d.Thumbnail {
 		fmt.Fprintf(out, "<title>%s</title>", escape(strings.TrimSuffix(l.Name+", "+l.Detail, ", ")))
 	}
@@ -99,6 +101,14 @@ func (d Drawing) node(out *bufio.Writer, p Point, s Size, l Label) {
 	if link {
 		fmt.Fprint(out, "</a>")
 	}
+}
+
+// attribute writes an attribute with the blank before it, nothing for an empty value.
+func attribute(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return fmt.Sprintf(` %s="%s"`, name, escape(value))
 }
 
 // cut shortens text to about width pixels, counting a wide East Asian character as two latin ones.

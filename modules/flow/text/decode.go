@@ -94,7 +94,7 @@ func (r *reader) pairs(n *yaml.Node, known map[string]bool, what string) []pair 
 		return nil
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, "wrong_type", "field", what, "want", "map")
+		r.fail(n, "want_map", "field", what)
 		return nil
 	}
 	all := r.entries(n)
@@ -147,7 +147,7 @@ func (r *reader) scalar(p pair) (string, bool) {
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode {
-		r.fail(n, "wrong_type", "field", p.name, "want", "text")
+		r.fail(n, "want_text", "field", p.name)
 		return "", false
 	}
 	if null(n) {
@@ -168,7 +168,7 @@ func (r *reader) integer(p pair, limit int64) int64 {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		r.fail(p.value, "wrong_type", "field", p.name, "want", "number")
+		r.fail(p.value, "want_number", "field", p.name)
 		return 0
 	}
 	if n < -1 || n >= limit {
@@ -190,7 +190,7 @@ func (r *reader) boolean(p pair) bool {
 		return true
 	case "false", "False", "FALSE":
 	default:
-		r.fail(p.value, "wrong_type", "field", p.name, "want", "boolean")
+		r.fail(p.value, "want_boolean", "field", p.name)
 	}
 	return false
 }
@@ -352,12 +352,12 @@ func (r *reader) jsonScalar(out *bytes.Buffer, n *yaml.Node, key string, refs ma
 	case (tag == "!!int" || tag == "!!float") && bare:
 		var v any
 		if n.Decode(&v) != nil {
-			r.fail(n, "wrong_type", "field", key, "want", "number")
+			r.fail(n, "want_number", "field", key)
 			return
 		}
 		text, err := json.Marshal(v)
 		if err != nil { // no number is infinite in JSON
-			r.fail(n, "wrong_type", "field", key, "want", "number")
+			r.fail(n, "want_number", "field", key)
 			return
 		}
 		out.Write(text)

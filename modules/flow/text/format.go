@@ -25,19 +25,8 @@ func Format(def *flow.Definition, outside Resolver, style Style) []byte {
 
 // tree is the canonical text as a tree.
 func tree(def *flow.Definition, outside Resolver, style Style) *node {
-	w := writer{
-		def: def, names: namesOf(def, outside), style: style, unique: true,
-		before: make(map[int64][]flow.Edge, len(def.Tasks)), called: make(map[int64]string, len(def.Tasks)),
-	}
-	seen := make(map[string]bool, len(def.Tasks))
-	for i := range def.Tasks {
-		t := &def.Tasks[i]
-		w.unique = w.unique && t.Name != "" && !seen[t.Name]
-		seen[t.Name], w.called[t.Code] = true, t.Name
-	}
-	for _, e := range def.Edges {
-		w.before[e.Post] = append(w.before[e.Post], e)
-	}
+	w := writerOf(def, outside)
+	w.style = style
 	root := object()
 	if style.Codes && def.Code != 0 {
 		root.add("code", number(def.Code))
@@ -62,6 +51,23 @@ func tree(def *flow.Definition, outside Resolver, style Style) *node {
 		}
 	}
 	return root
+}
+
+func writerOf(def *flow.Definition, outside Resolver) *writer {
+	w := &writer{
+		def: def, names: namesOf(def, outside), unique: true,
+		before: make(map[int64][]flow.Edge, len(def.Tasks)), called: make(map[int64]string, len(def.Tasks)),
+	}
+	seen := make(map[string]bool, len(def.Tasks))
+	for i := range def.Tasks {
+		t := &def.Tasks[i]
+		w.unique = w.unique && t.Name != "" && !seen[t.Name]
+		seen[t.Name], w.called[t.Code] = true, t.Name
+	}
+	for _, e := range def.Edges {
+		w.before[e.Post] = append(w.before[e.Post], e)
+	}
+	return w
 }
 
 type writer struct {

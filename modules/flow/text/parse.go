@@ -257,7 +257,7 @@ func (r *reader) list(p pair) {
 			add(name.Value, name, body)
 		}
 	default:
-		r.fail(value, "wrong_type", "field", "tasks", "want", "map")
+		r.fail(value, "want_map", "field", "tasks")
 	}
 }
 
@@ -425,13 +425,13 @@ func (r *reader) places(p *pair) {
 		}
 		at := r.follow(one.value)
 		if at == nil || at.Kind != yaml.SequenceNode || len(at.Content) != 2 {
-			r.fail(one.value, "wrong_type", "field", one.name, "want", "point")
+			r.fail(one.value, "want_point", "field", one.name)
 			continue
 		}
 		x, okX := decimalOf(at.Content[0])
 		y, okY := decimalOf(at.Content[1])
 		if !okX || !okY {
-			r.fail(at, "wrong_type", "field", one.name, "want", "point")
+			r.fail(at, "want_point", "field", one.name)
 			continue
 		}
 		r.def.Locations = append(r.def.Locations, flow.Location{TaskCode: code, X: x, Y: y})

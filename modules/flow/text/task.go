@@ -160,7 +160,7 @@ func (r *reader) needs(w *written, p pair) {
 			}
 		}
 		if at == nil || at.Kind != yaml.ScalarNode {
-			r.fail(item, "wrong_type", "field", "needs", "want", "tasks")
+			r.fail(item, "want_tasks", "field", "needs")
 			continue
 		}
 		pre, ok := r.sibling(at.Value)
@@ -256,7 +256,7 @@ func (r *reader) resources(c contents) []flow.ResourceRef {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		r.fail(n, "wrong_type", "field", p.name, "want", "list")
+		r.fail(n, "want_list", "field", p.name)
 		return nil
 	}
 	var out []flow.ResourceRef

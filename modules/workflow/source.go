@@ -1,0 +1,320 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dorado/app/kit/fault"
+	"dorado/app/kit/i18n"
+	"dorado/modules/flow"
+	flowtext "dorado/modules/flow/text"
+)
+
+// Lookup knows the names of what belongs to other modules: environments and task groups. boot hands it in; without it
+// texts have their codes.
+type Lookup interface {
+	// Name returns the name of what has a code, "" for none.
+	Name(ctx context.Context, kind flowtext.Kind, code int64) (string, error)
+	// Code returns the code of what has a name, 0 for none.
+	Code(ctx context.Context, kind flowtext.Kind, name string) (int64, error)
+}
+
+// SetLookup hands in the names of other modules. It must not be called once requests are served.
+func (s *Service) SetLookup(l Lookup) { s.lookup = l }
+
+// ErrSource refuses a text that is no workflow.
+var ErrSource = fault.New(fault.Invalid, "workflow.source_invalid")
+
+// SourceError refuses a text with all that is wrong with it. It is an ErrSource.
+type SourceError struct {
+	Problems []SourceProblem
+	err      *fault.Error
+}
+
+// Error describes the refusal for logs.
+func (e *SourceError) Error() string { return e.err.Error() }
+
+// Unwrap is the fault that the user sees.
+func (e *SourceError) Unwrap() error { return e.err }
+
+// SourceProblem is one thing wrong with a text.
+type SourceProblem struct {
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Message  string `json:"message"`
+	Severity string `json:"severity"`
+}
+
+// names resolves references for whoever acts: what he may not read has no name.
+type names struct {
+	ctx context.Context //nolint:containedctx // lives as long as one call
+	svc *Service
+	err error
+}
+
+func (s *Service) names(ctx context.Context) *names { return &names{ctx: ctx, svc: s} }
+
+func (n *names) Name(kind flowtext.Kind, code int64) (string, bool) {
+	if kind == flowtext.Environment || kind == flowtext.TaskGroup {
+		if n.svc.lookup == nil {
+			return "", false
+		}
+		name, err := n.svc.lookup.Name(n.ctx, kind, code)
+		n.err = errors.Join(n.err, err)
+		return name, err == nil && name != ""
+	}
+	found, err := n.svc.store.reference(n.ctx, kind, code)
+	n.err = errors.Join(n.err, err)
+	if err != nil || found.Code == 0 || !n.svc.Can(n.ctx, found.ProjectCode, Read) {
+		return "", false
+	}
+	parts := []string{found.Project, found.Workflow, found.Task}[:depthOf(kind)]
+	// A slash within a name would make the way ambiguous.
+	if slices.ContainsFunc(parts, func(part string) bool { return part == "" || strings.Contains(part, "/") }) {
+		return "", false
+	}
+	return strings.Join(parts, "/"), true
+}
+
+// depthOf is how many names lead to a thing.
+func depthOf(kind flowtext.Kind) int {
+	switch kind {
+	case flowtext.Project:
+		return 1
+	case flowtext.Workflow:
+		return 2
+	default:
+		return 3
+	}
+}
+
+func (n *names) Code(kind flowtext.Kind, name string) (int64, bool) {
+	if kind == flowtext.Environment || kind == flowtext.TaskGroup {
+		if n.svc.lookup == nil {
+			return 0, false
+		}
+		code, err := n.svc.lookup.Code(n.ctx, kind, name)
+		n.err = errors.Join(n.err, err)
+		return code, err == nil && code != 0
+	}
+	parts := strings.Split(name, "/")
+	if len(parts) != depthOf(kind) {
+		return 0, false
+	}
+	found, err := n.svc.store.reference(n.ctx, kind, 0, parts...)
+	n.err = errors.Join(n.err, err)
+	return found.Code, err == nil && found.Code != 0 && n.svc.Can(n.ctx, found.ProjectCode, Read)
+}
+
+// Source returns the YAML of one version, 0 for the current one: what its author typed, or else the canonical text. It
+// returns ErrNotFound, ErrVersionNotFound.
+func (s *Service) Source(ctx context.Context, code int64, version int, style flowtext.Style) (string, error) {
+	w, err := s.need(ctx, code, Read)
+	if err != nil {
+		return "", err
+	}
+	if version == 0 {
+		version = w.Version
+	}
+	def, err := s.store.body(ctx, code, version)
+	if err != nil {
+		return "", err
+	}
+	src, err := s.store.source(ctx, code, version)
+	if err != nil {
+		return "", err
+	}
+	n := s.names(ctx)
+	if src == "" {
+		return string(flowtext.Format(def, n, style)), n.err
+	}
+	out := flowtext.Update([]byte(src), def, def, n)
+	if style.Layout {
+		out = flowtext.WithLayout(out, def, n)
+	}
+	return string(out), n.err
+}
+
+// WriteSource brings a text, "" for none yet, in step with a definition. prev is what the text said before, nil when
+// that is what the saved version of the definition says.
+func (s *Service) WriteSource(ctx context.Context, projectCode int64, src string, prev, next *flow.Definition) (string, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return "", err
+	}
+	if src == "" && next.Code != 0 {
+		w, err := s.in(ctx, projectCode, next.Code, Read)
+		switch {
+		case err == nil:
+			if src, err = s.store.source(ctx, w.Code, w.Version); err != nil {
+				return "", err
+			}
+			if prev, err = s.store.body(ctx, w.Code, w.Version); err != nil {
+				return "", err
+			}
+		case !errors.Is(err, ErrNotFound):
+			return "", err
+		}
+	}
+	n := s.names(ctx)
+	if src == "" {
+		return string(flowtext.Format(next, n, flowtext.Style{})), n.err
+	}
+	return string(flowtext.Update([]byte(src), prev, next, n)), n.err
+}
+
+// ReadSource reads a text as an edit of base, nil for a new workflow, and says what is wrong with it. The definition is
+// nil when it cannot be read; it may be there and still have problems that keep it from being saved.
+func (s *Service) ReadSource(ctx context.Context, projectCode int64, src string, base *flow.Definition) (*flow.Definition, []SourceProblem, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return nil, nil, err
+	}
+	n := s.names(ctx)
+	doc := flowtext.Parse([]byte(src), flowtext.Options{Names: n, Base: base, NewCode: s.Codes.Next})
+	if n.err != nil {
+		return nil, nil, n.err
+	}
+	out := make([]SourceProblem, 0, len(doc.Problems))
+	for _, p := range doc.Problems {
+		out = append(out, SourceProblem{p.Line, p.Column, i18n.T(ctx, p.Key, p.Args...), "error"})
+	}
+	if doc.Definition == nil {
+		return nil, out, nil
+	}
+	doc.Definition.ProjectCode = projectCode
+	found, err := s.Check(ctx, projectCode, doc.Definition)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range found {
+		line, column := doc.Locate(p.TaskName, p.Field)
+		out = append(out, SourceProblem{line, column, i18n.T(ctx, p.Key, p.Args...), strings.ToLower(string(p.Severity))})
+	}
+	slices.SortStableFunc(out, func(a, b SourceProblem) int { return a.Line - b.Line })
+	return doc.Definition, out, nil
+}
+
+// Import is what a text would do to a project.
+type Import struct {
+	Name       string
+	Code       int64 // of the workflow that there is, 0: a new one
+	Version    int   // its current one
+	Online     bool
+	Same       bool // nothing would change
+	Definition *flow.Definition
+	Problems   []SourceProblem
+}
+
+// Failed reports whether a problem keeps the text from being saved.
+func (i Import) Failed() bool {
+	return i.Definition == nil || slices.ContainsFunc(i.Problems, func(p SourceProblem) bool { return p.Severity == "error" })
+}
+
+// PreviewImport says what Import would do. target is the code of the workflow to change, 0 to find it by its name.
+func (s *Service) PreviewImport(ctx context.Context, projectCode, target int64, src string) (Import, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return Import{}, err
+	}
+	var out Import
+	var w Workflow
+	var err error
+	if target != 0 {
+		if w, err = s.in(ctx, projectCode, target, Read); err != nil {
+			return out, err
+		}
+	} else if name := flowtext.NameOf([]byte(src)); name != "" {
+		if w, err = s.ByName(ctx, projectCode, name); err != nil && !errors.Is(err, ErrNotFound) {
+			return out, err
+		}
+	}
+	var base *flow.Definition
+	if w.Code != 0 {
+		if base, err = s.store.body(ctx, w.Code, w.Version); err != nil {
+			return out, err
+		}
+	}
+	out.Code, out.Version, out.Online, out.Name = w.Code, w.Version, w.Online(), w.Name
+	if out.Definition, out.Problems, err = s.ReadSource(ctx, projectCode, src, base); err != nil {
+		return out, err
+	}
+	if out.Definition != nil {
+		out.Name = out.Definition.Name
+		out.Same = base != nil && flow.Equal(base, out.Definition)
+	}
+	return out, nil
+}
+
+// ImportSource saves a text as a new workflow, or as a new version of the workflow of that name, offline unless online
+// is asked for. baseVersion is as in Change. It returns a SourceError, and what Create and Update return.
+func (s *Service) ImportSource(ctx context.Context, projectCode, target int64, src, message string, baseVersion int, online bool) (Saved, error) {
+	if _, err := s.Projects.Require(ctx, projectCode, Edit); err != nil {
+		return Saved{}, err
+	}
+	p, err := s.PreviewImport(ctx, projectCode, target, src)
+	if err != nil {
+		return Saved{}, err
+	}
+	if p.Failed() {
+		return Saved{}, sourceError(p.Problems)
+	}
+	c := Change{Definition: p.Definition, BaseVersion: baseVersion, Message: message, Online: online, Source: src}
+	if p.Code == 0 {
+		return s.Create(ctx, projectCode, c)
+	}
+	return s.Update(ctx, p.Code, c)
+}
+
+// shownProblems is how many lines a message has room for.
+const shownProblems = 10
+
+func sourceError(problems []SourceProblem) error {
+	var lines []string
+	for _, p := range problems {
+		if p.Severity == "error" && len(lines) < shownProblems {
+			lines = append(lines, fmt.Sprintf("%d:%d %s", p.Line, p.Column, p.Message))
+		}
+	}
+	return &SourceError{problems, ErrSource.With("problems", strings.Join(lines, "\n"))}
+}
+
+// keepSource stores the text of a version that was just written, or brings the one of an earlier version in step. It
+// runs in the transaction of the save.
+func (s *Service) keepSource(ctx context.Context, saved *Saved, src string) error {
+	w, def := saved.Workflow, saved.Definition
+	n := s.names(ctx)
+	if src != "" {
+		if !saved.Changed {
+			if there, err := s.store.source(ctx, w.Code, w.Version); err != nil || there == src {
+				return err
+			}
+		}
+		src = string(flowtext.Update([]byte(src), def, def, n))
+		return errors.Join(n.err, s.store.putSource(ctx, w.Code, w.Version, src))
+	}
+	if !saved.Changed {
+		return nil
+	}
+	last, err := s.store.typed(ctx, w.Code, w.Version)
+	if err != nil || last == 0 {
+		return err
+	}
+	return s.carrySource(ctx, saved, last)
+}
+
+// carrySource makes the text of an earlier version the text of the saved one.
+func (s *Service) carrySource(ctx context.Context, saved *Saved, from int) error {
+	w := saved.Workflow
+	src, err := s.store.source(ctx, w.Code, from)
+	if err != nil || src == "" {
+		return err
+	}
+	prev, err := s.store.body(ctx, w.Code, from)
+	if err != nil {
+		return err
+	}
+	n := s.names(ctx)
+	src = string(flowtext.Update([]byte(src), prev, saved.Definition, n))
+	return errors.Join(n.err, s.store.putSource(ctx, w.Code, w.Version, src))
+}
