@@ -24,6 +24,7 @@ type fixture struct {
 	t      *testing.T
 	db     *db.DB
 	engine *engine.Engine
+	config engine.Config
 	stop   func()
 }
 
@@ -32,7 +33,7 @@ func newFixture(t *testing.T, d *db.DB) *fixture {
 	now := time.Now()
 	exec(t, d, `INSERT INTO users (name, password_hash, user_type, created_at, updated_at) VALUES ('ann', 'x', 'ADMIN_USER', ?, ?)`, now, now)
 	exec(t, d, `INSERT INTO project (code, name, owner_id, created_at, updated_at) VALUES (7, 'p', 1, ?, ?)`, now, now)
-	f := &fixture{t: t, db: d}
+	f := &fixture{t: t, db: d, config: engine.Config{Name: "m1", Shards: 2, WorkerTimeout: time.Second}}
 	f.start()
 	t.Cleanup(func() { f.stop() })
 	return f
@@ -47,8 +48,7 @@ func exec(t *testing.T, d *db.DB, query string, args ...any) {
 // start runs an engine until stop.
 func (f *fixture) start() {
 	f.t.Helper()
-	e := engine.New(engine.Config{Name: "m1", Shards: 2, WorkerTimeout: time.Second},
-		engine.Deps{DB: f.db, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Children: f})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -135,7 +135,9 @@ type worker struct {
 	killed map[int64]bool
 	acked  map[int64]bool
 	hold   bool // do not finish what is dispatched
-	held   []*doradov1.Task
+	// stubborn workers do not confirm kills.
+	stubborn bool
+	held     []*doradov1.Task
 }
 
 func (f *fixture) worker(name string, slots int, held ...*doradov1.HeldAttempt) *worker {
@@ -169,6 +171,9 @@ func (w *worker) serve() {
 		}
 		for _, id := range frame.GetKill().GetIds() {
 			w.killed[id] = true
+			if w.stubborn {
+				continue
+			}
 			reports = append(reports, &doradov1.Report{
 				Id: id, Seq: 1, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_KILLED,
 				WorkflowInstanceId: w.runOf(id), EndMs: time.Now().UnixMilli(),
