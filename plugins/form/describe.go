@@ -3,6 +3,7 @@ package form
 // Description is a field as the browser reads it, with texts in the reader's language.
 type Description struct {
 	Name        string              `json:"name"`
+	Alias       string              `json:"alias,omitempty"`
 	Type        Type                `json:"type"`
 	Label       string              `json:"label"`
 	Help        string              `json:"help,omitempty"`
@@ -40,7 +41,7 @@ func (s Schema) Describe(translate func(key string) string) []Description {
 	all := make([]Description, 0, len(s))
 	for _, f := range s {
 		d := Description{
-			Name: f.Name, Type: f.Type, Label: text(f.Label), Help: text(f.Help), Placeholder: text(f.Placeholder),
+			Name: f.Name, Alias: f.Alias, Type: f.Type, Label: text(f.Label), Help: text(f.Help), Placeholder: text(f.Placeholder),
 			Required: f.Required, Default: f.Default, Language: f.Language, Min: f.Min, Max: f.Max, Advanced: f.Advanced,
 		}
 		for _, o := range f.Options {

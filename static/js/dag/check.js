@@ -5,6 +5,7 @@
  * @typedef {import('./model.js').Model} Model
  * @typedef {{taskCode: number, field: string, key: string, args?: Record<string, any>, severity: 'error' | 'warning'}} Finding
  */
+import { branches, branchesOf, branching, codeOf, watched } from './branch.js';
 import { problem } from './schema.js';
 
 const BUILT_IN = /^(system\.|parameter\.|resources$)/;
@@ -34,9 +35,10 @@ export function check(model, types, known = {}) {
       const p = problem(f, params ?? {});
       if (p) add(code, f.name, p.key, p.args);
     }
-    if (known.workerGroups?.length && task.workerGroup && !known.workerGroups.includes(task.workerGroup)) {
+    if (!type?.logic && known.workerGroups?.length && task.workerGroup && !known.workerGroups.includes(task.workerGroup)) {
       add(code, 'workerGroup', 'js.editor.problem.workerGroup', { name: task.workerGroup }, 'warning');
     }
+    branchProblems(model, task, add);
     if (task.timeoutFlag === 'OPEN' && !(Number(task.timeout) > 0)) add(code, 'timeout', 'js.editor.problem.timeout');
     const seen = new Set();
     for (const p of params?.localParams ?? []) {
@@ -51,8 +53,49 @@ export function check(model, types, known = {}) {
     else if (globals.has(p.prop)) add(0, 'globalParams', 'js.editor.problem.paramTwice', { name: p.prop });
     globals.add(p.prop);
   }
+  for (const e of model.edges.values()) {
+    const pre = model.tasks.get(e.preTaskCode);
+    const post = model.tasks.get(e.postTaskCode);
+    if (pre && post && !pre.finally !== !post.finally) add(post.code, 'finally', 'js.editor.problem.finally', { name: pre.name });
+    if (pre && post && branching(pre) && !branchesOf(model, e)?.length) {
+      add(pre.code, pre.taskType === 'SWITCH' ? 'switchResult' : 'conditionResult', 'js.editor.problem.neverTaken', { name: post.name }, 'warning');
+    }
+  }
   undefinedParams(model, globals, add);
   return out;
+}
+
+/**
+ * What is wrong with the branches of a task that chooses among its successors.
+ * @param {Model} model @param {import('./types.js').Task} task
+ * @param {(code: number, field: string, key: string, args?: any, severity?: 'error' | 'warning') => void} add
+ */
+function branchProblems(model, task, add) {
+  if (!branching(task)) return;
+  const all = branches(task);
+  const of = (/** @type {string} */ kind) => all.filter((b) => b.kind === kind).map((b) => b.code);
+  if (task.taskType === 'CONDITIONS') {
+    const success = of('success');
+    const failed = of('failed');
+    if (!success.length) add(task.code, 'conditionResult', 'js.editor.problem.noSuccess');
+    if (!failed.length) add(task.code, 'conditionResult', 'js.editor.problem.noFailed');
+    if (success.some((c) => failed.includes(c))) add(task.code, 'conditionResult', 'js.editor.problem.sameBranch');
+    for (const c of watched(task)) {
+      if (!model.prev.get(task.code)?.has(c)) add(task.code, 'dependence', 'js.editor.problem.notBefore', { name: model.tasks.get(c)?.name ?? String(c) });
+    }
+  } else {
+    const rows = task.taskParams?.switchResult?.dependTaskList ?? [];
+    rows.forEach((/** @type {any} */ row, /** @type {number} */ i) => {
+      if (!String(row?.condition ?? '').trim()) add(task.code, 'switchResult', 'js.editor.problem.noCondition', { n: i + 1 });
+      if (!codeOf(row?.nextNode)) add(task.code, 'switchResult', 'js.editor.problem.noTarget', { n: i + 1 });
+    });
+    if (!of('default').length) add(task.code, 'switchResult', 'js.editor.problem.noDefault');
+  }
+  for (const b of all) {
+    if (!model.next.get(task.code)?.has(b.code)) {
+      add(task.code, task.taskType === 'SWITCH' ? 'switchResult' : 'conditionResult', 'js.editor.problem.notAfter', { name: model.tasks.get(b.code)?.name ?? String(b.code) });
+    }
+  }
 }
 
 /**

@@ -7,6 +7,7 @@
  * @typedef {import('./model.js').Model} Model
  * @typedef {{kind: string, tasks: Task[], relations: Relation[], locations: {taskCode: number, x: number, y: number}[]}} Clip
  */
+import { recoded } from './branch.js';
 
 const KIND = 'dorado/tasks';
 
@@ -47,7 +48,8 @@ export function plan(model, clip, codes, at) {
   const tasks = clip.tasks.map((x, i) => {
     const name = model.freeName(String(x.name ?? x.taskType.toLowerCase()), names);
     names.add(name);
-    return { ...structuredClone(x), code: codes[i], name, version: 0 };
+    const copy = structuredClone(x);
+    return { ...copy, taskParams: recoded(copy, fresh), code: codes[i], name, version: 0 };
   });
   const old = new Map(clip.locations.map((l) => [l.taskCode, l]));
   const left = Math.min(...clip.locations.map((l) => l.x));

@@ -6,21 +6,24 @@
 import { t } from '../messages.js';
 import '../elements/code-field.js';
 import { ApiError, Codes, Draft, call } from './api.js';
+import { inStep } from './branch.js';
 import { check as inspect } from './check.js';
-import { COMMANDS, contextMenu, ofKind, pasteText, quickAdd } from './commands.js';
+import { COMMANDS, contextMenu, quickAdd } from './commands.js';
 import { prompt } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { snap } from './geometry.js';
-import { EDITS, GLOBAL, command } from './keys.js';
+import { Input } from './input.js';
+import { EDITS } from './keys.js';
 import { List } from './list.js';
+import { LiveRun } from './live.js';
+import { Lookup } from './lookup.js';
 import { Minimap } from './minimap.js';
 import { Model, NODE_H, NODE_W } from './model.js';
 import { Palette, menu, remember } from './palette.js';
 import { Panel } from './panel.js';
 import { Pointers } from './pointer.js';
 import { draftConflict } from './publish.js';
-import { Types, newTask } from './schema.js';
-import { look } from './states.js';
+import { Types, newTask, preferred } from './schema.js';
 import { ProblemPanel, Toolbar } from './toolbar.js';
 import { View } from './view.js';
 
@@ -45,6 +48,8 @@ export class DagEditor extends HTMLElement {
   /** @type {List} */ list = LATER;
   /** @type {ProblemPanel} */ problemPanel = LATER;
   /** @type {Pointers} */ pointers = LATER;
+  /** @type {Lookup} */ lookup = LATER;
+  /** @type {LiveRun} */ liveRun = LATER;
   /** @type {Palette | null} */ palette = null;
   /** @type {HTMLElement} */ overlay = LATER;
   /** @type {HTMLElement} */ live = LATER;
@@ -61,8 +66,6 @@ export class DagEditor extends HTMLElement {
   /** @type {{x: number, y: number} | null} */ pointer = null;
   /** @type {number[] | null} */ #order = null;
   checkTimer = 0;
-  #ticker = 0;
-  /** @type {EventSource | null} */ #events = null;
   /** @type {AbortController | null} */ #life = null;
 
   connectedCallback() {
@@ -74,8 +77,7 @@ export class DagEditor extends HTMLElement {
     this.draft?.leave();
     this.#life?.abort();
     this.#life = null;
-    this.#events?.close();
-    clearInterval(this.#ticker);
+    this.liveRun?.stop();
     clearTimeout(this.checkTimer);
     this.view?.destroy();
   }
@@ -88,6 +90,9 @@ export class DagEditor extends HTMLElement {
     this.readOnly = data.mode !== 'edit';
     this.types = new Types(data.schema);
     this.codes = new Codes(data.urls.codes);
+    this.lookup = new Lookup(data.urls);
+    this.liveRun = new LiveRun(this);
+    this.model.follow = inStep;
     if (data.instance) this.states = new Map(Object.entries(data.instance.states ?? {}).map(([c, s]) => [Number(c), s]));
     this.#build();
     this.draft = new Draft(this.readOnly ? undefined : data.urls.draft, data.draft, data.definition.version ?? 0, () => ({ ...this.data.definition, ...this.model.toDefinition() }));
@@ -158,14 +163,7 @@ export class DagEditor extends HTMLElement {
   #listen() {
     this.#life = new AbortController();
     const { signal } = this.#life;
-    this.view.stage.addEventListener('keydown', (/** @type {KeyboardEvent} */ e) => this.#key(e), { signal });
-    this.view.stage.addEventListener('keyup', (/** @type {KeyboardEvent} */ e) => e.key === ' ' && this.#space(false), { signal });
-    this.view.stage.addEventListener('blur', () => this.#space(false), { signal });
-    document.addEventListener('keydown', (e) => this.#globalKey(e), { signal });
-    document.addEventListener('pointermove', (e) => (this.pointer = { x: e.clientX, y: e.clientY }), { signal, passive: true });
-    document.addEventListener('copy', (e) => this.#clipboard(e), { signal });
-    document.addEventListener('cut', (e) => this.#clipboard(e), { signal });
-    document.addEventListener('paste', (e) => this.#clipboard(e), { signal });
+    new Input(this, signal);
     document.addEventListener('signed-in', () => {
       this.banner('signedOut', null);
       if (this.draft.pending) void this.draft.flush();
@@ -177,29 +175,7 @@ export class DagEditor extends HTMLElement {
     const theme = new MutationObserver(() => this.#theme());
     theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     signal.addEventListener('abort', () => theme.disconnect());
-    const { instance } = this.data;
-    if (!instance) return;
-    // Running tasks count up once a second.
-    this.#ticker = window.setInterval(() => {
-      for (const [c, s] of this.states ?? []) if (s.startTime && !s.endTime && this.view.cards.has(c)) this.view.refreshState(c);
-    }, 1000);
-    if (instance.eventsUrl) this.#stream(instance.eventsUrl);
-  }
-  /** @param {string} url */
-  #stream(url) {
-    const es = new EventSource(url);
-    this.#events = es;
-    const take = (/** @type {MessageEvent} */ e) => {
-      try {
-        const d = JSON.parse(e.data);
-        this.setStates(d.states ?? (d.taskCode ? { [d.taskCode]: d } : d));
-      } catch {
-        // Not a state message.
-      }
-    };
-    es.addEventListener('message', take);
-    es.addEventListener('ti.state', take);
-    es.addEventListener('states', take);
+    this.liveRun.start();
   }
   #theme() {
     this.view.themeChanged();
@@ -374,6 +350,7 @@ export class DagEditor extends HTMLElement {
       if (names.length > 8) names.splice(4, names.length - 7, '…');
       return t('js.editor.refused.cycle', { path: names.join(' → ') });
     }
+    if (no.why === 'finally') return t('js.editor.refused.finally');
     return t(no.why === 'duplicate' ? 'js.editor.refused.duplicate' : no.why === 'self' ? 'js.editor.refused.self' : 'js.editor.refused.missing');
   }
   /** Say why an edge was not drawn, and light the way that would close. @param {NonNullable<ReturnType<Model['cannotConnect']>>} no */
@@ -436,8 +413,8 @@ export class DagEditor extends HTMLElement {
     const c = this.view.centre();
     const p = at ?? this.freePlace({ x: c.x - NODE_W / 2, y: c.y - NODE_H / 2 });
     const edges = from === undefined ? [] : [{ preTaskCode: from, postTaskCode: code, name: '' }];
-    const task = newTask(kind, code, this.model.freeName(type.toLowerCase()));
-    if (this.data.workerGroups?.length && !this.data.workerGroups.includes('default')) task.workerGroup = this.data.workerGroups[0];
+    const task = preferred(newTask(kind, code, this.model.freeName(type.toLowerCase())), kind, this.data.preference);
+    if (task.workerGroup === 'default' && this.data.workerGroups?.length && !this.data.workerGroups.includes('default')) task.workerGroup = this.data.workerGroups[0];
     this.model.add([task], [{ x: snap(p.x), y: snap(p.y) }], edges);
     remember(type);
     this.view.select([code]);
@@ -460,105 +437,15 @@ export class DagEditor extends HTMLElement {
     if (this.readOnly && EDITS.has(name)) return undefined;
     return COMMANDS[name]?.(this, ev);
   }
-  /** @param {KeyboardEvent} e */
-  #key(e) {
-    if (e.defaultPrevented || e.isComposing) return;
-    this.view.stage.removeAttribute('data-pointer');
-    if (e.key === ' ') {
-      e.preventDefault();
-      return this.#space(true);
-    }
-    if (e.key === 'Tab' && !e.ctrlKey && !e.altKey && !e.metaKey) return this.#tab(e);
-    const name = command(e);
-    if (!name || (name === 'paste' && !e.altKey)) return; // the paste event carries the text without asking for permission
-    if (name === 'copy' || name === 'cut') return; // so do copy and cut
-    e.preventDefault();
-    e.stopPropagation();
-    this.walked = name === 'escape';
-    void this.run(name, e);
-  }
-  /** Tab walks the tasks; past the last one, or after Escape, it leaves the canvas. @param {KeyboardEvent} e */
-  #tab(e) {
-    if (this.walked) {
-      this.walked = false;
-      return;
-    }
-    const order = this.order();
-    const cur = [...this.view.selected].at(-1);
-    const i = cur === undefined ? (e.shiftKey ? order.length : -1) : order.indexOf(cur);
-    const next = order[i + (e.shiftKey ? -1 : 1)];
-    if (next === undefined) return;
-    e.preventDefault();
-    this.walkTo(next);
-  }
-  /** @param {boolean} down */
-  #space(down) {
-    this.pointers.space = down;
-    this.view.stage.toggleAttribute('data-space', down);
-  }
-  /** @param {KeyboardEvent} e */
-  #globalKey(e) {
-    if (e.defaultPrevented || document.querySelector('dialog[open]')) return;
-    const name = command(e);
-    if (!name || !GLOBAL.has(name)) return;
-    const inText = /** @type {Element} */ (e.target).closest?.('input, textarea, [contenteditable="true"]');
-    if (inText && (name === 'undo' || name === 'redo' || (name === 'search' && inText.closest('.cm-editor')))) return;
-    e.preventDefault();
-    void this.run(name, e);
-  }
-  /** Copy, cut and paste by the browser's own events. @param {ClipboardEvent} e */
-  #clipboard(e) {
-    const active = document.activeElement;
-    if (document.querySelector('dialog[open]') || !(active === this.view.stage || active === document.body)) return;
-    if (e.type === 'paste') {
-      const text = e.clipboardData?.getData('text/plain') ?? '';
-      if (this.readOnly || (!text.includes('dorado/tasks') && !this.clip)) return;
-      e.preventDefault();
-      const r = this.view.rect();
-      const over = this.pointer && this.pointer.x > r.left && this.pointer.x < r.right && this.pointer.y > r.top && this.pointer.y < r.bottom;
-      const p = over && this.pointer ? this.view.toGraph(this.pointer.x, this.pointer.y) : null;
-      void pasteText(this, text.includes('dorado/tasks') ? text : this.clip, p ? { x: snap(p.x), y: snap(p.y) } : null);
-      return;
-    }
-    if (!this.view.selected.size || (e.type === 'cut' && this.readOnly)) return;
-    void COMMANDS.copy(this);
-    e.clipboardData?.setData('text/plain', this.clip);
-    e.preventDefault();
-    if (e.type === 'cut') this.model.remove(this.view.selected, [], 'cut');
-  }
-
   // ---- run states
 
   /** New states of tasks; nothing moves. @param {Record<string, RunState>} change */
   setStates(change) {
-    if (!this.states) {
-      this.states = new Map();
-      this.view.ctx.states = this.states;
-      this.view.refresh();
-    }
-    for (const [key, s] of Object.entries(change)) {
-      const code = Number(key);
-      if (!this.model.tasks.has(code)) continue;
-      const before = this.states.get(code);
-      this.states.set(code, { ...before, ...s });
-      this.view.refreshState(code);
-      if (before?.state !== s.state && look(s.state).kind === 'failed') this.say(`${this.model.tasks.get(code)?.name}: ${t(look(s.state).label)}`);
-      if (this.panel.code === code && !this.panel.el.contains(document.activeElement)) this.panel.render();
-    }
-    this.minimap.changed();
-    this.toolbar.updateLegend();
-    if (this.list.open) this.list.render();
+    this.liveRun.take(change);
   }
   /** Go to the next task of a state. @param {string} kind @returns {boolean} */
   jump(kind) {
-    if (!this.states) return false;
-    const all = ofKind(this, kind);
-    if (!all.length) return false;
-    const cur = [...this.view.selected].at(-1);
-    const next = all[(cur === undefined ? 0 : all.indexOf(cur) + 1) % all.length];
-    this.openTask(next);
-    this.say(this.view.describe(next));
-    return true;
+    return this.liveRun.jump(kind);
   }
 
   // ---- server

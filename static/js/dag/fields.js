@@ -4,10 +4,13 @@
  * the JSON the server stores; `typing` says that more of the same will follow, so that undo takes it as one step.
  * @typedef {import('./types.js').Field} Field
  * @typedef {{value: any, readOnly: boolean, change(value: any, typing: boolean): void, problem?: string,
- *   resources?: string[], names?: () => {name: string, source: string}[]}} Control
+ *   resources?: string[], names?: () => {name: string, source: string}[], editor?: import('./editor.js').DagEditor,
+ *   code?: number}} Control  `editor` and `code` tell fields about other tasks where they are
  */
 import { t } from '../messages.js';
+import { dependence } from './dependence-field.js';
 import { h, icon, iconButton, uid } from './dom.js';
+import { cases, conditions, outcomes, workflowPick } from './logic-fields.js';
 
 export const PARAM_TYPES = ['VARCHAR', 'INTEGER', 'LONG', 'FLOAT', 'DOUBLE', 'DATE', 'TIME', 'TIMESTAMP', 'BOOLEAN', 'LIST', 'FILE'];
 
@@ -76,6 +79,20 @@ function build(field, c, id) {
       return params(c, test);
     case 'resources':
       return resources(c, test);
+    case 'workflow':
+      return workflowPick(field, c, test, id);
+    case 'outcomes':
+      return outcomes(field, c, test);
+    case 'conditions':
+      return conditions(field, c, test);
+    case 'cases':
+      return cases(field, c, test);
+    case 'dependence':
+      return dependence(field, c, test);
+    case 'lists':
+      return rows(c, test, [
+        { key: 'name', label: t('js.editor.param.name') }, { key: 'value', label: t('js.editor.logic.values') }, { key: 'separator', label: t('js.editor.logic.separator') },
+      ], { name: '', value: '', separator: ',' });
     default:
       return h('input.input', { ...common, type: 'text', placeholder: field.placeholder, value: text, oninput: typed, onchange: done });
   }

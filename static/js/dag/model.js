@@ -33,6 +33,7 @@ export class Model extends EventTarget {
   /** @type {Patch[]} */ redoStack = [];
   /** Grows with every change, also undo and redo. */ revision = 0;
   /** @type {Patch[] | null} collects the steps of a batch */ #batch = null;
+  /** @type {(model: Model, patch: Patch) => Patch} adds to a patch what must change with it */ follow = (_, patch) => patch;
 
   /** Replace everything; forgets the history. @param {Partial<Definition>} def */
   load(def) {
@@ -98,11 +99,12 @@ export class Model extends EventTarget {
   /**
    * Why an edge cannot be drawn; for a cycle with the way that would close.
    * @param {number} pre @param {number} post
-   * @returns {{why: 'missing' | 'self' | 'duplicate' | 'cycle', path?: number[]} | null}
+   * @returns {{why: 'missing' | 'self' | 'duplicate' | 'cycle' | 'finally', path?: number[]} | null}
    */
   cannotConnect(pre, post) {
     if (!this.tasks.has(pre) || !this.tasks.has(post)) return { why: 'missing' };
     if (pre === post) return { why: 'self' };
+    if (!this.tasks.get(pre)?.finally !== !this.tasks.get(post)?.finally) return { why: 'finally' };
     if (this.edges.has(edgeId(pre, post))) return { why: 'duplicate' };
     const path = this.path(post, pre);
     return path ? { why: 'cycle', path: [pre, ...path] } : null;
@@ -302,6 +304,7 @@ export class Model extends EventTarget {
 
   /** Apply a patch and remember it. @param {Patch} p */
   commit(p) {
+    p = this.follow(this, p);
     this.#apply(p);
     if (this.#batch) this.#batch.push(p);
     else this.#record(p);

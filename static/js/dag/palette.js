@@ -142,11 +142,12 @@ export class Palette {
   }
 }
 
+/** @typedef {{key: string, text: string, note?: string, icon: string, type?: string}} Found */
+
 /**
  * A small list at the pointer: type to filter, arrows and Enter to choose.
  * @param {{host: HTMLElement, x: number, y: number, label: string, placeholder: string, test: string,
- *   find(query: string): {key: string, text: string, note?: string, icon: string, type?: string}[],
- *   choose(key: string): void, closed?(): void}} opt
+ *   find(query: string): Found[] | Promise<Found[]>, choose(key: string): void, closed?(): void}} opt
  */
 export function picker(opt) {
   const listId = uid('pick');
@@ -154,8 +155,9 @@ export function picker(opt) {
   const input = h('input.input', { type: 'text', placeholder: opt.placeholder, 'aria-label': opt.label, role: 'combobox', 'aria-expanded': 'true', 'aria-controls': listId, 'aria-autocomplete': 'list', 'data-test': `${opt.test}.search`, autocomplete: 'off' });
   const el = h('div.dag-pick', { 'data-test': opt.test }, input, list);
   let at = 0;
-  /** @type {ReturnType<typeof opt.find>} */
+  /** @type {Found[]} */
   let found = [];
+  let turn = 0;
   let open = true;
   const close = () => {
     if (!open) return;
@@ -181,7 +183,14 @@ export function picker(opt) {
     else input.removeAttribute('aria-activedescendant');
   };
   const render = () => {
-    found = opt.find(input.value);
+    const mine = ++turn;
+    const hits = opt.find(input.value);
+    if (Array.isArray(hits)) return show(hits);
+    if (!found.length) list.replaceChildren(h('p.hint.dag-empty', null, t('js.editor.search.going')));
+    void hits.then((late) => open && mine === turn && show(late));
+  };
+  const show = (/** @type {Found[]} */ hits) => {
+    found = hits;
     at = 0;
     list.replaceChildren(...found.map((f, i) =>
       h('div.dag-pick-item', { role: 'option', id: `${listId}-${i}`, 'data-key': f.key, 'data-type': f.type ?? false, 'data-test': `${opt.test}.item`, onclick: () => pick(i) },

@@ -7,6 +7,8 @@ import { t } from '../messages.js';
 import { parameterNames } from './check.js';
 import { h, icon, iconButton, uid } from './dom.js';
 import { fieldRow, params as paramRows, setProblem } from './fields.js';
+import { runTab } from './panel-run.js';
+import { previewBox } from './preview.js';
 import { problem as fieldProblem, visible } from './schema.js';
 import { look, ran } from './states.js';
 
@@ -23,7 +25,7 @@ const TABS = [
 /** Which tab holds a common field. @type {Record<string, Tab>} */
 const TAB_OF = {
   name: 'task', description: 'task', flag: 'run', taskPriority: 'run', workerGroup: 'run', environmentCode: 'run', taskGroupId: 'run', taskGroupPriority: 'run',
-  failRetryTimes: 'run', failRetryInterval: 'run', delayTime: 'run', timeout: 'run', timeoutFlag: 'run', timeoutNotifyStrategy: 'run', isCache: 'run',
+  failRetryTimes: 'run', failRetryInterval: 'run', delayTime: 'run', timeout: 'run', timeoutFlag: 'run', timeoutNotifyStrategy: 'run', isCache: 'run', finally: 'run',
   cpuQuota: 'run', memoryMax: 'run', localParams: 'params', preTasks: 'depend',
 };
 const WIDTH = 'dorado.editor.panel';
@@ -96,7 +98,7 @@ export class Panel {
     const title = this.head.querySelector('h2');
     if (title) title.textContent = task.name || t('js.editor.unnamed');
     const fields = this.editor.types.get(task.taskType).fields;
-    const shown = fields.filter((f) => visible(f, task.taskParams)).map((f) => f.name).join();
+    const shown = fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)).map((f) => f.name).join();
     if (this.tab === 'task' && shown !== this.shown) this.render();
     else this.problems();
   }
@@ -111,7 +113,7 @@ export class Panel {
     const focus = active?.closest('[data-test]')?.getAttribute('data-test');
     const scroll = this.body.scrollTop;
     this.#renderHead(task);
-    const make = { task: () => this.#taskTab(task), run: () => this.#runTab(task), params: () => this.#paramsTab(task), depend: () => this.#dependTab(task) };
+    const make = { task: () => this.#taskTab(task), run: () => runTab(this, task), params: () => this.#paramsTab(task), depend: () => this.#dependTab(task) };
     const form = h('form.form', { onsubmit: (/** @type {Event} */ e) => e.preventDefault() }, ...make[this.tab]());
     this.body.replaceChildren(h('div', { role: 'tabpanel', 'aria-label': t(TABS.find(([k]) => k === this.tab)?.[1] ?? '') }, form));
     this.body.scrollTop = scroll;
@@ -159,11 +161,11 @@ export class Panel {
 
   // ---- one row per field
 
-  /** @param {Partial<Field> & {name: string, type: string, label: string}} field @param {any} value @param {(value: any) => Partial<Task>} to */
-  #common(field, value, to) {
+  /** @param {Partial<Field> & {name: string, type: string, label: string}} field @param {any} value @param {(value: any) => Partial<Task>} to @param {boolean} [off] */
+  common(field, value, to, off = false) {
     return fieldRow(/** @type {Field} */ (field), {
       value,
-      readOnly: this.editor.readOnly,
+      readOnly: this.editor.readOnly || off,
       change: (v, typing) => this.#set(to(v), field.name, typing),
     });
   }
@@ -177,23 +179,25 @@ export class Panel {
   #taskTab(task) {
     const { editor } = this;
     const type = editor.types.get(task.taskType);
-    const fields = type.fields.filter((f) => visible(f, task.taskParams));
+    const fields = type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
     this.shown = fields.map((f) => f.name).join();
     const row = (/** @type {Field} */ f) => fieldRow(f, {
-      value: task.taskParams[f.name],
+      value: task.taskParams[f.name] ?? (f.alias ? task.taskParams[f.alias] : undefined),
       readOnly: editor.readOnly,
       resources: editor.data.resources,
       names: () => parameterNames(editor.model, task.code),
+      editor,
+      code: task.code,
       change: (v, typing) => this.#set({ taskParams: { ...this.task?.taskParams, [f.name]: v } }, f.name, typing),
     });
     const plain = fields.filter((f) => !f.advanced);
     const more = fields.filter((f) => f.advanced);
     return [
       this.#runNote(task),
-      this.#common({ name: 'name', type: 'text', label: t('js.editor.field.name'), required: true }, task.name, (v) => ({ name: v })),
+      this.common({ name: 'name', type: 'text', label: t('js.editor.field.name'), required: true }, task.name, (v) => ({ name: v })),
       ...plain.map(row),
       more.length ? h('details.dag-more', null, h('summary', null, t('js.editor.advanced')), h('div.form.flat', null, ...more.map(row))) : null,
-      this.#common({ name: 'description', type: 'textarea', label: t('js.editor.field.description') }, task.description, (v) => ({ description: v })),
+      this.common({ name: 'description', type: 'textarea', label: t('js.editor.field.description') }, task.description, (v) => ({ description: v })),
     ].filter(Boolean);
   }
   /** @param {Task} task */
@@ -211,47 +215,6 @@ export class Panel {
         run.logUrl ? h('a', { href: run.logUrl, 'data-test': 'editor.panel.log' }, t('js.editor.openLog')) : null));
   }
   /** @param {Task} task */
-  #runTab(task) {
-    const { editor } = this;
-    const { features, workerGroups } = editor.data;
-    const type = editor.types.get(task.taskType);
-    const groups = [...new Set([...(workerGroups ?? []), task.workerGroup].filter(Boolean))];
-    const opts = (/** @type {[string, string][]} */ list) => list.map(([value, label]) => ({ value, label }));
-    const int = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string[]} */ [help] = [''], min = 0) =>
-      this.#common({ name, type: 'number', label, help, min }, /** @type {any} */ (task)[name] ?? 0, (v) => ({ [name]: v === '' ? min : v }));
-    const rows = [
-      this.#common({ name: 'flag', type: 'switch', label: t('js.editor.field.flag'), help: t('js.editor.field.flag.help') }, task.flag !== 'NO', (v) => ({ flag: v ? 'YES' : 'NO' })),
-      h('div.two-col', null,
-        this.#common({ name: 'taskPriority', type: 'select', label: t('js.editor.field.priority'), options: editor.priorities() }, task.taskPriority || 'MEDIUM', (v) => ({ taskPriority: v })),
-        this.#common({ name: 'workerGroup', type: 'select', label: t('js.editor.field.workerGroup'), options: groups.map((g) => ({ value: g, label: g })) }, task.workerGroup, (v) => ({ workerGroup: v }))),
-    ];
-    if (features.environments) {
-      const fit = (editor.data.environments ?? []).filter((e) => !e.workerGroups?.length || e.workerGroups.includes(task.workerGroup));
-      rows.push(this.#common({ name: 'environmentCode', type: 'select', label: t('js.editor.field.environment'), options: [{ value: '-1', label: t('js.editor.none') }, ...fit] }, Number(task.environmentCode ?? -1), (v) => ({ environmentCode: v })));
-    }
-    if (features.taskGroups) {
-      rows.push(h('div.two-col', null,
-        this.#common({ name: 'taskGroupId', type: 'select', label: t('js.editor.field.taskGroup'), options: [{ value: '0', label: t('js.editor.none') }, ...(editor.data.taskGroups ?? [])] }, Number(task.taskGroupId ?? 0), (v) => ({ taskGroupId: v })),
-        int('taskGroupPriority', t('js.editor.field.taskGroupPriority'))));
-    }
-    if (type.retryable !== false) {
-      rows.push(h('div.two-col', null, int('failRetryTimes', t('js.editor.field.retryTimes')), int('failRetryInterval', t('js.editor.field.retryInterval'))));
-    }
-    rows.push(int('delayTime', t('js.editor.field.delay')));
-    rows.push(this.#common({ name: 'timeoutFlag', type: 'switch', label: t('js.editor.field.timeout'), help: t('js.editor.field.timeout.help') }, task.timeoutFlag === 'OPEN', (v) => {
-      queueMicrotask(() => this.render());
-      return v ? { timeoutFlag: 'OPEN', timeout: Number(task.timeout) || 30, timeoutNotifyStrategy: task.timeoutNotifyStrategy || 'WARN' } : { timeoutFlag: 'CLOSE' };
-    }));
-    if (task.timeoutFlag === 'OPEN') {
-      rows.push(h('div.two-col', null,
-        this.#common({ name: 'timeoutNotifyStrategy', type: 'select', label: t('js.editor.field.timeoutStrategy'), options: opts([['WARN', t('js.editor.timeout.warn')], ['FAILED', t('js.editor.timeout.fail')], ['WARNFAILED', t('js.editor.timeout.both')]]) }, task.timeoutNotifyStrategy || 'WARN', (v) => ({ timeoutNotifyStrategy: v })),
-        int('timeout', t('js.editor.field.timeoutMinutes'), [''], 1)));
-    }
-    if (features.cache) rows.push(this.#common({ name: 'isCache', type: 'switch', label: t('js.editor.field.cache'), help: t('js.editor.field.cache.help') }, task.isCache === 'YES', (v) => ({ isCache: v ? 'YES' : 'NO' })));
-    if (features.limits) rows.push(h('div.two-col', null, int('cpuQuota', t('js.editor.field.cpu'), [t('js.editor.unlimited')], -1), int('memoryMax', t('js.editor.field.memory'), [t('js.editor.unlimited')], -1)));
-    return rows;
-  }
-  /** @param {Task} task */
   #paramsTab(task) {
     const list = paramRows({
       value: task.taskParams?.localParams ?? [],
@@ -261,6 +224,7 @@ export class Panel {
     const known = parameterNames(this.editor.model, task.code).filter((p) => p.source === 'upstream' || p.source === 'global');
     return [
       h('div.field', { 'data-field': 'localParams' }, h('span.lbl', null, t('js.editor.field.localParams')), list, h('p.hint', null, t('js.editor.field.localParams.help')), h('p.hint.error', { role: 'alert', hidden: true })),
+      this.editor.data.urls.preview ? previewBox(this.editor, task.code) : null,
       known.length ? h('div.field', null, h('span.lbl', null, t('js.editor.param.known')), h('ul.dag-known', null, ...known.map((p) => h('li', null, h('code', null, `\${${p.name}}`), h('span.mut', null, t(p.source === 'upstream' ? 'js.editor.param.upstream' : 'js.editor.param.global')))))) : null,
     ].filter(Boolean);
   }

@@ -7,7 +7,7 @@
  */
 import { t } from '../messages.js';
 import { ApiError, call } from './api.js';
-import { ask, saveDialog } from './dialogs.js';
+import { ask, dialog, saveDialog } from './dialogs.js';
 import { h } from './dom.js';
 
 /** @param {DagEditor} e */
@@ -109,11 +109,37 @@ export async function discardDraft(e) {
   }
 }
 
+/**
+ * Name what depends on the workflow before it goes offline. The server decides; this only says it beforehand.
+ * @param {DagEditor} e @returns {Promise<boolean>}
+ */
+async function mayGoOffline(e) {
+  if (!e.data.urls.dependants) return true;
+  /** @type {{label: string, url?: string, note: string, blocks: boolean}[]} */
+  let all = [];
+  try {
+    all = (await call('GET', e.data.urls.dependants)).dependants;
+  } catch {
+    return true; // the server will refuse what must not be
+  }
+  if (!all.length) return true;
+  const blocked = all.some((d) => d.blocks);
+  const list = h('ul.dag-known', null, ...all.map((d) => h('li', null,
+    d.url ? h('a.link', { href: d.url, target: '_blank', rel: 'noopener' }, d.label) : h('span', null, d.label), h('span.mut', null, d.note))));
+  const answer = await dialog(e.overlay, t(blocked ? 'js.editor.offline.refused' : 'js.editor.offline.ask'), [h('p', null, t(blocked ? 'js.editor.offline.refused.text' : 'js.editor.offline.ask.text')), list], blocked ? [
+    { label: t('js.editor.close'), value: '', primary: true, test: 'offline.close' },
+  ] : [
+    { label: t('js.editor.cancel'), value: '', test: 'offline.cancel' }, { label: t('js.editor.offline'), value: 'yes', primary: true, test: 'offline.confirm' },
+  ], { test: 'editor.offlineDialog' });
+  return answer === 'yes';
+}
+
 /** @param {DagEditor} e */
 export async function toggleRelease(e) {
   const { definition, urls } = e.data;
   if (!definition.code) return;
   const online = definition.releaseState === 'ONLINE';
+  if (online && !(await mayGoOffline(e))) return;
   try {
     const res = await call('POST', (online ? urls.offline : urls.online) ?? '', {});
     definition.releaseState = res.releaseState;

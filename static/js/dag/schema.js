@@ -14,7 +14,7 @@ export class Types {
   /** @param {{types: TaskType[]} | undefined} schema */
   constructor(schema) {
     this.all = schema?.types ?? [];
-    this.byName = new Map(this.all.map((x) => [x.type, x]));
+    this.byName = new Map(this.all.flatMap((x) => [x.type, ...(x.also ?? [])].map((name) => [name, x])));
   }
   /** @param {string} type @returns {TaskType} */
   get(type) {
@@ -36,7 +36,7 @@ export function visible(field, params) {
 /** @param {TaskType} type @returns {TaskParams} */
 export function defaults(type) {
   /** @type {TaskParams} */
-  const params = { localParams: [], resourceList: [] };
+  const params = type.logic ? { localParams: [] } : { localParams: [], resourceList: [] };
   for (const f of type.fields) if (f.default !== undefined && f.default !== null) params[f.name] = structuredClone(f.default);
   return params;
 }
@@ -72,8 +72,31 @@ export function newTask(type, code, name) {
   };
 }
 
+/** What a project suggests for new tasks; for logic tasks only what they have. @param {import('./types.js').Task} task @param {TaskType} type @param {Partial<import('./types.js').Task> | undefined} wishes */
+export function preferred(task, type, wishes = {}) {
+  const out = { ...task };
+  if (wishes.taskPriority) out.taskPriority = wishes.taskPriority;
+  if (type.retryable !== false) {
+    if (wishes.failRetryTimes) out.failRetryTimes = wishes.failRetryTimes;
+    if (wishes.failRetryInterval) out.failRetryInterval = wishes.failRetryInterval;
+  }
+  if (type.logic) return out;
+  if (wishes.workerGroup) out.workerGroup = wishes.workerGroup;
+  if (wishes.environmentCode && wishes.environmentCode > 0) out.environmentCode = wishes.environmentCode;
+  if (wishes.cpuQuota) out.cpuQuota = wishes.cpuQuota;
+  if (wishes.memoryMax) out.memoryMax = wishes.memoryMax;
+  return out;
+}
+
 /** @param {any} v */
 const empty = (v) => v === undefined || v === null || v === '' || (typeof v === 'string' && !v.trim()) || (Array.isArray(v) && !v.length);
+
+/** Where a list of choices among other tasks or workflows stands in a value. @type {Record<string, (v: any) => any>} */
+const INSIDE = {
+  workflow: (v) => Number(v) || '',
+  conditions: (v) => v.dependTaskList,
+  dependence: (v) => v.dependTaskList,
+};
 
 /**
  * What is wrong with one field: a message key with arguments, or null.
@@ -81,8 +104,8 @@ const empty = (v) => v === undefined || v === null || v === '' || (typeof v === 
  */
 export function problem(field, params) {
   if (!visible(field, params)) return null;
-  const v = params[field.name];
-  if (empty(v)) return field.required ? { key: 'js.editor.problem.required', args: { field: field.label } } : null;
+  const v = params[field.name] ?? (field.alias ? params[field.alias] : undefined);
+  if (empty(v) || empty(INSIDE[field.type] ? INSIDE[field.type](v) : v)) return field.required ? { key: 'js.editor.problem.required', args: { field: field.label } } : null;
   if (field.type === 'number' && !isReference(v)) {
     const n = Number(v);
     if (!Number.isFinite(n)) return { key: 'js.editor.problem.number', args: { field: field.label } };

@@ -8,28 +8,30 @@
  *   taskPriority: string, workerGroup: string, environmentCode?: number, failRetryTimes?: number,
  *   failRetryInterval?: number, timeoutFlag?: string, timeoutNotifyStrategy?: string | null, timeout?: number,
  *   delayTime?: number, isCache?: string, taskGroupId?: number | null, taskGroupPriority?: number | null,
- *   cpuQuota?: number, memoryMax?: number, taskExecuteType?: string, version?: number}} Task
+ *   cpuQuota?: number, memoryMax?: number, taskExecuteType?: string, finally?: boolean, version?: number}} Task
  * @typedef {{preTaskCode: number, postTaskCode: number, name?: string}} Relation
  * @typedef {{x: number, y: number}} Point
  * @typedef {{taskCode: number, x: number, y: number}} Location
  * @typedef {{name: string, description: string, timeout: number, executionType: string, globalParams: Property[]}} Meta
- * @typedef {Meta & {code: number, version: number, releaseState: string, tasks: Task[], relations: Relation[],
+ * @typedef {Meta & {code: number, projectCode?: number, version: number, releaseState: string, tasks: Task[], relations: Relation[],
  *   locations: Location[] | null}} Definition
  * @typedef {{taskCode: number, field: string, message: string, severity: string}} Problem
  * @typedef {{state: string, attempt?: number, maxAttempts?: number, startTime?: string, endTime?: string,
  *   reason?: string, logUrl?: string, host?: string}} RunState
  * @typedef {{name: string, type: string, label: string, help?: string, required?: boolean, default?: any,
  *   language?: string, options?: {value: string, label: string}[], visibleWhen?: {field: string, in: string[]},
- *   min?: number, max?: number, advanced?: boolean, placeholder?: string}} Field
- * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], retryable?: boolean,
- *   fields: Field[]}} TaskType
+ *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string}} Field
+ * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
+ *   retryable?: boolean, logic?: boolean, help?: string, fields: Field[]}} TaskType
  * @typedef {{types: TaskType[]}} Schema
- * @typedef {{environments?: boolean, taskGroups?: boolean, cache?: boolean, limits?: boolean}} Features
+ * @typedef {{environments?: boolean, taskGroups?: boolean, cache?: boolean, limits?: boolean,
+ *   finally?: boolean}} Features
  * @typedef {{[name: string]: string | undefined}} Urls
  * @typedef {{definition: Definition, draft: {revision: number, savedAt: string, baseVersion: number} | null,
  *   mode: string, readReason?: string, urls: Urls, schema: Schema, workerGroups: string[], features: Features,
  *   environments?: {value: string, label: string, workerGroups?: string[]}[],
  *   taskGroups?: {value: string, label: string}[], resources?: string[],
+ *   dateCycles?: {value: string, label: string, dates: {value: string, label: string}[]}[], preference?: Partial<Task>,
  *   instance: {id: number, name?: string, states: Record<string, RunState>, eventsUrl?: string} | null}} PageData
  */
 export {};

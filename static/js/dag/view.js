@@ -4,11 +4,13 @@
  * more than 500 cards would be in view. It draws and hits; it never changes the document.
  */
 import { t } from '../messages.js';
-import { h, icon, iconRef, svg } from './dom.js';
+import { branches, branchesOf, branching } from './branch.js';
+import { emptyCard, fillCard } from './card.js';
+import { h, svg } from './dom.js';
 import { FarPicture } from './far.js';
 import { SpatialIndex, boundsOf, clamp, curve, edgeDistance, ends } from './geometry.js';
 import { NODE_H, NODE_W, edgeId } from './model.js';
-import { look, ran } from './states.js';
+import { look } from './states.js';
 
 /** @typedef {import('./types.js').Point} Point */
 /** @typedef {import('./types.js').Task} Task */
@@ -18,6 +20,7 @@ import { look, ran } from './states.js';
 const FAR_BELOW = 0.5;
 const MOST_CARDS = 500;
 const MARGIN = 240;
+const LABEL = 28; // characters of an edge's label
 export const ZOOM_MIN = 0.05;
 export const ZOOM_MAX = 4;
 
@@ -241,8 +244,9 @@ export class View extends EventTarget {
       if (after) this.index.add(code, after);
       this.#dropPathsOf(code);
     }
-    for (const [code, , after] of patch.tasks ?? []) {
+    for (const [code, before, after] of patch.tasks ?? []) {
       this.#dropCard(code);
+      if (branching(after) || before?.finally !== after?.finally) this.#dropPathsOf(code); // their edges show what they say
       if (!after) lost = this.selected.delete(code) || lost;
     }
     for (const [id, , after] of patch.edges ?? []) {
@@ -266,7 +270,7 @@ export class View extends EventTarget {
   refreshState(code) {
     const el = this.cards.get(code);
     const task = this.model.tasks.get(code);
-    if (el && task) this.#fill(el, task);
+    if (el && task) fillCard(this, el, task);
     for (const n of this.model.next.get(code) ?? []) this.#dropPath(edgeId(code, n));
     for (const n of this.model.prev.get(code) ?? []) this.#dropPath(edgeId(n, code));
     this.picture.forget();
@@ -431,59 +435,11 @@ export class View extends EventTarget {
   }
   /** @param {Task} task */
   #card(task) {
-    const el = /** @type {HTMLElement} */ (CARD().cloneNode(true));
+    const el = emptyCard();
     el.id = `dag-task-${task.code}`;
     el.dataset.code = String(task.code);
-    this.#fill(el, task);
+    fillCard(this, el, task);
     return el;
-  }
-  /** @param {HTMLElement} el @param {Task} task */
-  #fill(el, task) {
-    const { ctx } = this;
-    const type = ctx.types.get(task.taskType);
-    const run = ctx.states?.get(task.code);
-    const seen = look(run?.state);
-    const problem = ctx.problems.get(task.code);
-    const off = task.flag === 'NO';
-    el.dataset.name = task.name;
-    el.dataset.type = task.taskType;
-    el.dataset.category = type.category;
-    el.toggleAttribute('data-off', off);
-    el.toggleAttribute('data-sel', this.selected.has(task.code));
-    el.toggleAttribute('data-on', !!this.lit?.has(task.code));
-    el.toggleAttribute('data-faint', !!this.shown && !this.shown.has(task.code));
-    if (ctx.states) el.dataset.state = seen.kind;
-    if (problem) el.dataset.problem = problem;
-    else delete el.dataset.problem;
-    const [box, texts, badges] = /** @type {any} */ (el.children);
-    box.querySelector('use').setAttribute('href', iconRef(type.icon));
-    texts.children[0].textContent = task.name || t('js.editor.unnamed');
-    texts.children[1].textContent = this.#detail(task, type.label, run);
-    badges.replaceChildren();
-    const badge = (/** @type {string} */ name, /** @type {string} */ title) => {
-      const b = h('span.dag-badge', { title }, icon(name));
-      b.dataset.badge = name;
-      badges.append(b);
-    };
-    if (problem) badge('warn', t(problem === 'error' ? 'js.editor.badge.error' : 'js.editor.badge.warning'));
-    if (off) badge('ban', t('js.editor.badge.off'));
-    if (!ctx.states) {
-      if (Number(task.failRetryTimes) > 0) badges.append(h('span.dag-badge', { title: t('js.editor.badge.retry', { n: Number(task.failRetryTimes) }) }, icon('rerun'), String(task.failRetryTimes)));
-      if (task.timeoutFlag === 'OPEN') badge('timer', t('js.editor.badge.timeout', { n: Number(task.timeout) }));
-      if (task.isCache === 'YES') badge('database', t('js.editor.badge.cache'));
-    } else badges.append(icon(seen.icon, seen.kind === 'running' ? 'st spin' : 'st'));
-    el.title = task.name;
-    el.setAttribute('aria-label', this.describe(task.code));
-  }
-  /** @param {Task} task @param {string} label @param {import('./types.js').RunState | undefined} run */
-  #detail(task, label, run) {
-    const parts = [label];
-    if (run) {
-      if ((run.attempt ?? 0) > 1) parts.push(t('js.editor.attempt', { n: run.attempt ?? 0, of: run.maxAttempts ?? run.attempt ?? 0 }));
-      const took = ran(run, Date.now());
-      if (took) parts.push(took);
-    } else if (!this.ctx.states && task.workerGroup && task.workerGroup !== 'default') parts.push(task.workerGroup);
-    return parts.join(' · ');
   }
   /** What a screen reader says of a task. @param {number} code */
   describe(code) {
@@ -497,6 +453,7 @@ export class View extends EventTarget {
     const after = names(this.model.next.get(code));
     if (before) parts.push(t('js.editor.after', { names: before }));
     if (after) parts.push(t('js.editor.before', { names: after }));
+    for (const b of branches(task)) parts.push(`${branchText([b])}: ${this.model.tasks.get(b.code)?.name ?? ''}`);
     return parts.join(', ');
   }
   /** @param {string} id @param {import('./types.js').Relation} e @returns {SVGGElement} */
@@ -507,10 +464,17 @@ export class View extends EventTarget {
       g.dataset.from = look(this.ctx.states.get(e.preTaskCode)?.state).kind;
       g.dataset.to = look(this.ctx.states.get(e.postTaskCode)?.state).kind;
     }
+    const ways = branchesOf(this.model, e);
+    if (ways) g.dataset.branch = ways[0]?.kind ?? 'none';
+    if (this.model.tasks.get(e.postTaskCode)?.finally) g.dataset.finally = '';
     g.append(svg('path', { class: 'hit' }), svg('path', { class: 'ln', 'marker-end': 'url(#dag-arrow)' }));
-    if (e.name) {
+    const text = e.name || (ways ? branchText(ways) : '');
+    if (text) {
       const label = svg('text', { 'text-anchor': 'middle', 'dominant-baseline': 'central' });
-      label.textContent = e.name;
+      label.textContent = text.length > LABEL ? `${text.slice(0, LABEL - 1)}…` : text;
+      const full = svg('title');
+      full.textContent = text;
+      label.append(full);
       g.append(label);
     }
     g.toggleAttribute('data-sel', this.selectedEdges.has(id));
@@ -519,12 +483,9 @@ export class View extends EventTarget {
   }
 }
 
-/** @type {HTMLElement | null} */
-let card = null;
-const CARD = () =>
-  (card ??= h('div.dag-node', { role: 'group', 'data-test': 'editor.node' },
-    h('span.ic', null, icon('shell')),
-    h('span.tx', null, h('b'), h('small')),
-    h('span.dag-badges'),
-    h('i.port.in', { 'data-test': 'editor.port.in' }),
-    h('i.port.out', { 'data-test': 'editor.port.out' })));
+/** What is written on an edge that belongs to branches. @param {import('./branch.js').Branch[]} ways */
+export function branchText(ways) {
+  if (!ways.length) return t('js.editor.branch.never');
+  return ways.map((b) => (b.kind === 'case' ? b.text.trim().replace(/\s+/g, ' ') || t('js.editor.branch.noCondition') : t(BRANCH_TEXT[b.kind]))).join(' | ');
+}
+const BRANCH_TEXT = { success: 'js.editor.branch.success', failed: 'js.editor.branch.failed', default: 'js.editor.branch.default' };

@@ -1,0 +1,92 @@
+// @ts-check
+/** What parameters and texts of a task would be in a run at a chosen time. Nothing is run or saved for it. */
+import { t } from '../messages.js';
+import { ApiError, call } from './api.js';
+import { h, icon, uid } from './dom.js';
+
+/** @typedef {import('./editor.js').DagEditor} DagEditor @typedef {import('./types.js').Task} Task */
+/** @typedef {{name: string, value: string, level: string, from?: string, later?: boolean}} Resolved */
+
+/** The time chosen last; it stays while one goes from task to task. */
+let chosen = '';
+
+/**
+ * As much of the document as the values of one task depend on: itself whole, of the tasks before it what they hand on.
+ * @param {import('./model.js').Model} model @param {number} code
+ */
+export function excerpt(model, code) {
+  const before = model.upstream([code]);
+  return {
+    ...model.meta,
+    tasks: [...before].map((c) => model.tasks.get(c)).filter((x) => x !== undefined).map((x) =>
+      x.code === code ? x : { code: x.code, name: x.name, taskType: x.taskType, taskParams: { localParams: x.taskParams?.localParams ?? [] } }),
+    relations: [...before].flatMap((c) => [...(model.prev.get(c) ?? [])].map((p) => ({ preTaskCode: p, postTaskCode: c }))),
+    locations: [],
+  };
+}
+
+/** The texts of a task in which parameters may stand. @param {DagEditor} editor @param {Task} task @returns {{label: string, text: string}[]} */
+function textsOf(editor, task) {
+  return editor.types.get(task.taskType).fields
+    .filter((f) => ['text', 'textarea', 'code'].includes(f.type))
+    .map((f) => ({ label: f.label, text: String(task.taskParams?.[f.name] ?? '') }))
+    .filter((x) => x.text.includes('$'));
+}
+
+/** @returns {string} now, as a datetime-local field writes it */
+function now() {
+  const d = new Date();
+  return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** @param {DagEditor} editor @param {number} code */
+export function previewBox(editor, code) {
+  const id = uid('preview');
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const at = h('input.input', { id, type: 'datetime-local', value: chosen || now(), 'data-test': 'preview.at', onchange: () => {
+    chosen = at.value;
+    if (out.childElementCount) void show();
+  } });
+  const out = h('div.dag-preview', { 'aria-live': 'polite', 'data-test': 'preview.result' });
+  let turn = 0;
+  const show = async () => {
+    const task = editor.model.tasks.get(code);
+    if (!task) return;
+    const mine = ++turn;
+    const texts = textsOf(editor, task);
+    try {
+      const res = await call('POST', editor.data.urls.preview ?? '', {
+        definition: excerpt(editor.model, code), taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text),
+      });
+      if (mine === turn) out.replaceChildren(...render(res.params, texts, res.texts));
+    } catch (err) {
+      if (mine === turn) out.replaceChildren(h('p.hint.error', { role: 'alert' }, err instanceof ApiError && err.status ? err.message : t('js.editor.banner.offline')));
+    }
+  };
+  return h('div.field', { 'data-field': 'preview' },
+    h('label', { for: id }, t('js.editor.preview.at', { zone })),
+    h('div.row', null, at, h('button.btn.sm', { type: 'button', 'data-test': 'preview.show', onclick: () => void show() }, icon('eye'), t('js.editor.preview.show'))),
+    out);
+}
+
+const ORDER = ['local', 'startup', 'upstream', 'global', 'project', 'builtin'];
+const LEVELS = /** @type {Record<string, string>} */ ({
+  local: 'js.editor.param.local', startup: 'js.editor.param.local', upstream: 'js.editor.param.upstream', global: 'js.editor.param.global',
+  project: 'js.editor.param.project', builtin: 'js.editor.param.builtin',
+});
+
+/** @param {Resolved[]} params @param {{label: string}[]} texts @param {string[]} filled */
+function render(params, texts, filled) {
+  const sorted = [...params].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level) || a.name.localeCompare(b.name));
+  const row = (/** @type {Resolved} */ p) => h('li', { 'data-name': p.name },
+    h('code', null, p.name),
+    p.later ? h('span.mut', null, t('js.editor.preview.later', { task: p.from ?? '' })) : h('span.dag-value', null, p.value === '' ? h('span.mut', null, t('js.editor.preview.empty')) : p.value),
+    h('span.pill', null, t(LEVELS[p.level] ?? 'js.editor.param.global')));
+  const own = sorted.filter((p) => p.level !== 'builtin');
+  const builtin = sorted.filter((p) => p.level === 'builtin');
+  return [
+    ...(own.length ? [h('ul.dag-resolved', null, ...own.map(row))] : []),
+    ...texts.map((x, i) => h('div.field', null, h('span.lbl', null, x.label), h('pre.dag-filled', { tabindex: '0', 'aria-label': x.label, 'data-test': `preview.text.${i}` }, filled[i] ?? ''))),
+    h('details', null, h('summary', null, t('js.editor.preview.builtin')), h('ul.dag-resolved', null, ...builtin.map(row))),
+  ];
+}
