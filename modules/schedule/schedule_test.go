@@ -264,3 +264,21 @@ func fields(err error) []string {
 	}
 	return out
 }
+
+// stranger is a user without any role.
+func (w *world) stranger(t testing.TB, name string) access.Principal {
+	t.Helper()
+	id, err := db.Get[int64](t.Context(), w.DB, `INSERT INTO users (name, password_hash, user_type, email, created_at, updated_at)
+		VALUES (?, '', 'GENERAL_USER', ?, ?, ?) RETURNING id`, name, name+"@example.org", noon(), noon())
+	require.NoError(t, err)
+	return access.Principal{UserID: id, Name: name}
+}
+
+// as is what somebody does; nobody does it when p is nobody.
+func as(t testing.TB, p access.Principal) context.Context {
+	t.Helper()
+	if p == (access.Principal{}) {
+		return t.Context()
+	}
+	return access.WithPrincipal(t.Context(), p)
+}
