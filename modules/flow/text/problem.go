@@ -37,7 +37,7 @@ func nearest(written string, known func(yield func(string) bool)) string {
 			best, least = name, d
 		}
 	}
-	if least*2 >= len(written) && least > 0 {
+	if least*2 > len(written) {
 		return ""
 	}
 	return best
