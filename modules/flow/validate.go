@@ -73,7 +73,9 @@ func Validate(def *Definition, plugins PluginChecker, known ...string) []Problem
 		return v.problems
 	}
 	v.workflow()
+	v.circles()
 	v.graph()
+	v.finally()
 	names := make(map[string]bool, len(def.Tasks))
 	for i := range def.Tasks {
 		if len(v.problems) >= maxProblems {
@@ -100,6 +102,7 @@ func HasErrors(problems []Problem) bool {
 type validator struct {
 	def      *Definition
 	byCode   map[int64]*Task
+	edges    map[[2]int64]bool // pre, post
 	problems []Problem
 }
 
@@ -183,6 +186,7 @@ func (v *validator) graph() {
 		v.byCode[t.Code] = t
 	}
 	seen := make(map[[2]int64]bool, len(v.def.Edges))
+	v.edges = seen
 	for _, e := range v.def.Edges {
 		if len(v.problems) >= maxProblems {
 			return
@@ -265,7 +269,7 @@ func (v *validator) taskParams(t *Task, plugins PluginChecker) {
 		}
 		common.LocalParams = local
 	}
-	checked := false
+	checked, before := false, len(v.problems)
 	if plugins != nil {
 		for _, p := range plugins.CheckParams(t.Type, t.Params) {
 			field := "taskParams"
@@ -278,6 +282,9 @@ func (v *validator) taskParams(t *Task, plugins PluginChecker) {
 	}
 	if !checked {
 		v.params(t, "taskParams.localParams", common.LocalParams)
+	}
+	if len(v.problems) == before {
+		v.logic(t)
 	}
 }
 
@@ -294,6 +301,8 @@ func (v *validator) params(t *Task, field string, list []Property) {
 			v.fail(t, field, "flow.problem.param_name_empty")
 		case utf8.RuneCountInString(p.Prop) > MaxParamName:
 			v.fail(t, field, "flow.problem.param_name_too_long", "max", MaxParamName)
+		case strings.ContainsAny(p.Prop, "${}") || strings.ContainsFunc(p.Prop, unicode.IsControl):
+			v.fail(t, field, "flow.problem.param_name_bad", "name", p.Prop)
 		case seen[id]:
 			v.fail(t, field, "flow.problem.param_twice", "name", p.Prop)
 		}

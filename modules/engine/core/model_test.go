@@ -24,7 +24,7 @@ import (
 // checks that no run hangs and that no task begins before its predecessors allow it. DORADO_MODEL_RUNS sets the number of
 // runs, DORADO_MODEL_SEED plays one of them again.
 func TestModelRandomRunsEqualTheReference(t *testing.T) {
-	runs, first := 3000, 0
+	runs, first := 10_000, 0
 	if n, err := strconv.Atoi(os.Getenv("DORADO_MODEL_RUNS")); err == nil {
 		runs = n
 	}
