@@ -134,9 +134,11 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.schedule = schedule.New(schedule.Deps{
 		Services: schedule.Services{
 			DB: c.db, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Now: time.Now,
+			Calendars: workdays{m.calendar.Service}, Known: m.known(),
 		},
 		Site: m.site, API: m.api, Frame: m.frame,
 	})
+	m.referToSchedules()
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
