@@ -292,3 +292,10 @@ func param(t *doradov1.Task, name string) string {
 	}
 	return "(none)"
 }
+
+func codeText(code int64) string { return fmt.Sprint(code) }
+
+func (f *fixture) logHas(a attempt, text string) bool {
+	f.t.Helper()
+	return strings.Contains(f.log(a), text)
+}
