@@ -19,6 +19,8 @@ type pages struct {
 	svc   *Service
 	frame *frame.Frame
 	runs  RunStats // nil until something can run
+	// offers lists what preferences may name; nil offers nothing.
+	offers func(ctx context.Context, project int64) (Options, error)
 }
 
 func (p *pages) index(r *http.Request) (web.Response, error) {

@@ -9,6 +9,11 @@ const (
 	Edit    access.Permission = "project.edit"
 	Delete  access.Permission = "project.delete"
 	Members access.Permission = "project.members"
+
+	// EditSettings is for the parameters and preferences of a project.
+	EditSettings access.Permission = "project.settings"
+	// AssignGroups is for which worker groups a project may use.
+	AssignGroups access.Permission = "project.worker_groups"
 )
 
 // Rules says which roles have the permissions.
@@ -19,5 +24,7 @@ func Rules() []access.Rule {
 		access.Allow(Edit, access.Writers()...),
 		access.Allow(Delete, access.Writers()...),
 		access.Allow(Members, access.Owner),
+		access.Allow(EditSettings, access.Writers()...),
+		access.Allow(AssignGroups),
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"dorado/app/kit/web"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/frame"
+	"dorado/modules/security/crud"
+	"dorado/views/components"
 )
 
 // Path is the address of the list.
@@ -49,6 +51,18 @@ func NewModule(svc *Service, d PageDeps) *Module {
 // SetRunStats hands in what the overview shows of runs. It must not be called once requests are served.
 func (m *Module) SetRunStats(s RunStats) { m.pages.runs = s }
 
+// Options are what the preferences of a project may name.
+type Options struct {
+	Tenants      []components.Option
+	Environments []components.Option
+	AlertGroups  []components.Option
+}
+
+// SetOptions hands in what preferences may name. It must not be called once requests are served.
+func (m *Module) SetOptions(offers func(ctx context.Context, project int64) (Options, error)) {
+	m.pages.offers = offers
+}
+
 // Routes adds the pages.
 func (m *Module) Routes(r chi.Router) {
 	p, h := m.pages, m.site.Handle
@@ -63,16 +77,43 @@ func (m *Module) Routes(r chi.Router) {
 	r.Get(Path+"/{project}/members", h(p.members))
 	r.Post(Path+"/{project}/members", h(p.setMember))
 	r.Post(Path+"/{project}/members/{id}/delete", h(p.removeMember))
+	m.settingsRoutes(r)
+}
+
+func (m *Module) settingsRoutes(r chi.Router) {
+	p, h := m.pages, m.site.Handle
+	list := Path + "/{project}/parameters"
+	web.Resource{
+		Path: list, Index: p.parameters(crud.Pages[Parameter, ParameterDraft].Index), New: p.parameters(crud.Pages[Parameter, ParameterDraft].New),
+		Create: p.parameters(crud.Pages[Parameter, ParameterDraft].Create), Edit: p.parameters(crud.Pages[Parameter, ParameterDraft].Edit),
+		Update: p.parameters(crud.Pages[Parameter, ParameterDraft].Update), Confirm: p.parameters(crud.Pages[Parameter, ParameterDraft].Confirm),
+		Delete: p.parameters(crud.Pages[Parameter, ParameterDraft].Delete),
+	}.Mount(r, m.site)
+	r.Post(list+"/delete", h(p.deleteParameters))
+	r.Get(list+"/{id}/uses", h(p.parameterUses))
+	r.Get(Path+"/{project}/preferences", h(p.preferences))
+	r.Post(Path+"/{project}/preferences", h(p.savePreferences))
+	r.Get(Path+"/{project}/worker-groups", h(p.workerGroups))
+	r.Post(Path+"/{project}/worker-groups", h(p.saveWorkerGroups))
 }
 
 // API adds the REST endpoints.
-func (m *Module) API(r chi.Router) { m.api.routes(r) }
+func (m *Module) API(r chi.Router) {
+	m.api.routes(r)
+	m.api.settings(r)
+}
 
 // Menu is where the pages stand in the navigation.
 func (m *Module) Menu() []frame.Entry {
 	return []frame.Entry{
 		{Group: frame.Main, Order: 20, Label: "project.title", Path: Path, Icon: "boxes"},
 		{Group: frame.Project, Order: 10, Label: "project.overview", Path: Path + "/{project}", Icon: "grid"},
+		{Group: frame.Project, Order: 70, Label: "parameter.title", Path: Path + "/{project}/parameters", Icon: "variable"},
+		{Group: frame.Project, Order: 80, Label: "preference.title", Path: Path + "/{project}/preferences", Icon: "sliders"},
+		{
+			Group: frame.Project, Order: 85, Label: "project.groups", Path: Path + "/{project}/worker-groups", Icon: "group",
+			Visible: func(ctx context.Context) bool { return m.Access.Can(ctx, AssignGroups) },
+		},
 		{Group: frame.Project, Order: 90, Label: "project.members", Path: Path + "/{project}/members", Icon: "users"},
 	}
 }

@@ -26,8 +26,12 @@ type Deps struct {
 // Service is the only door to projects.
 type Service struct {
 	Deps
-	store    store
-	contents Contents
+	store          store
+	contents       Contents
+	parameterUsers ParameterUsers
+	known          Known
+	groupUsers     []GroupUsers
+	allGroups      func(ctx context.Context) ([]string, error)
 }
 
 // New returns the service.

@@ -42,7 +42,7 @@ func (m *Module) settingsForm(r *http.Request, p identity.Preferences, f *web.Fo
 		Shell: m.frame.Page(r, i18n.T(r.Context(), "account.settings.title")), Action: settingsPath,
 		Theme: p.Theme, Locale: p.Locale, Zone: p.Zone, PageSize: strconv.Itoa(p.PageSize), Error: f.Notice(), Errors: f.Errors(),
 	}
-	for _, z := range zones() {
+	for _, z := range Zones() {
 		view.Zones = append(view.Zones, components.Option{Value: z, Label: z})
 	}
 	for _, n := range listing.Sizes() {
@@ -110,8 +110,8 @@ func (m *Module) keep(r *http.Request, change func(*identity.Preferences)) error
 	return m.identity.UpdatePreferences(r.Context(), pref)
 }
 
-// zones are the names offered while typing; every other IANA name is accepted too.
-func zones() []string {
+// Zones are the names offered while typing; every other IANA name is accepted too.
+func Zones() []string {
 	return []string{
 		"UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires",
 		"America/Bogota", "America/Chicago", "America/Denver", "America/Halifax", "America/Lima", "America/Los_Angeles", "America/Mexico_City",

@@ -16,7 +16,7 @@ import (
 )
 
 // Path is the address of the list.
-const Path = "/security/alert-groups"
+const Path = "/security/alarm-groups"
 
 // Deps are what the module needs.
 type Deps struct {
