@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -31,6 +32,17 @@ func zoneOf(timers []timer, asked string) (*time.Location, error) {
 		return nil, instance.ErrStartRequest.With("field", "timeZone", "reason", asked)
 	}
 	return zone, nil
+}
+
+// Zone is the zone in which the dates of a workflow are written; it is instance.Backfills. It returns
+// instance.ErrStartRequest for a zone that does not exist.
+func (s *Service) Zone(ctx context.Context, workflow int64, asked string) (*time.Location, bool, error) {
+	timers, err := s.store.timers(ctx, workflow)
+	if err != nil {
+		return nil, false, err
+	}
+	zone, err := zoneOf(timers, asked)
+	return zone, len(timers) > 0, err
 }
 
 // dates are the instants that a request names, in the order in which they are to run.

@@ -78,6 +78,8 @@ type BackfillStarted struct {
 
 // Backfills plans and starts backfills.
 type Backfills interface {
+	// Zone is the zone in which the dates of a workflow are written: that of its schedules that are online, else asked.
+	Zone(ctx context.Context, workflow int64, asked string) (zone *time.Location, scheduled bool, err error)
 	// Plan says what r would do. It returns what Service.Start returns, and faults about the dates.
 	Plan(ctx context.Context, project int64, r BackfillRequest) (*BackfillPlan, error)
 	// Start writes the plan down and starts its first runs. A plan that is given must still be what r would do.

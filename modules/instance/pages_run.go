@@ -2,25 +2,20 @@ package instance
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"dorado/app/kit/fault"
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/ids"
 	"dorado/app/kit/web"
 	"dorado/modules/flow"
 	"dorado/modules/project"
-	"dorado/modules/security/tenant"
 	"dorado/modules/workflow"
-	"dorado/views/components"
-	view "dorado/views/instance"
 )
-
-// spareParams is how many empty rows the dialog offers for further startup parameters.
-const spareParams = 2
 
 // runTarget is what a run dialog is about.
 type runTarget struct {
@@ -61,9 +56,10 @@ func (p pages) runTarget(r *http.Request, node string) (runTarget, error) {
 	return t, ErrStartNode.With("code", node)
 }
 
-// runForm is the dialog, prefilled.
+// runForm is the dialog, prefilled: by the preferences of the project, by a preset (?preset=), or by an earlier run (?like=,
+// "last" for the latest one).
 func (p pages) runForm(r *http.Request) (web.Response, error) {
-	q := r.URL.Query()
+	ctx, q := r.Context(), r.URL.Query()
 	t, err := p.runTarget(r, q.Get("startNode"))
 	if err != nil {
 		return nil, err
@@ -72,16 +68,50 @@ func (p pages) runForm(r *http.Request) (web.Response, error) {
 	if err != nil {
 		depend = flow.TaskPost
 	}
-	req := StartRequest{Depend: depend, FailureStrategy: flow.FailureContinue, Priority: flow.Medium, WorkerGroup: "default", TenantCode: tenant.Default}
+	in := runInput{key: ids.Token(), dates: freshDates(i18n.Zone(ctx))}
+	if in.req, err = p.preferred(ctx, t.owner.Code); err != nil {
+		return nil, err
+	}
 	for _, g := range t.program.def.GlobalParams {
 		if g.Direct != flow.Out {
-			req.StartParams = append(req.StartParams, g)
+			in.req.StartParams = append(in.req.StartParams, g)
 		}
 	}
-	return p.runView(r, t, req, ids.Token(), nil)
+	if err := p.prefill(ctx, t, &in, q.Get("preset"), q.Get("like")); err != nil {
+		return nil, err
+	}
+	in.req.Depend = depend
+	in.complement = q.Get("complement") == "true"
+	return p.runView(r, t, in, nil, nil)
 }
 
-// run starts the workflow and leads to the page of its instance.
+// freshDates are those of today.
+func freshDates(zone *time.Location) runDates {
+	now := time.Now().In(zone)
+	return runDates{
+		From: now.Format("2006-01-02") + "T00:00", To: now.Format("2006-01-02") + "T23:59", Width: "2", Order: "ASC_ORDER", Mode: "RUN_MODE_SERIAL",
+		Kind: "range", Depend: "OFF_MODE", Skip: string(SkipNone),
+	}
+}
+
+// runInput is what was typed into the dialog.
+type runInput struct {
+	req        StartRequest
+	key        string
+	complement bool
+	dates      runDates
+	plan       string // of the plan that was shown
+	at         string // the date whose parameters are shown
+	presetName string
+}
+
+// runDates are the fields of a backfill, as typed.
+type runDates struct {
+	Depend, Mode, Width, Order, Kind, From, To, List, Skip string
+	AllLevels, IgnoreCycle, ContinueChain                  bool
+}
+
+// run starts the workflow and leads to the page of its instance, or of the backfill; or it shows what would happen.
 func (p pages) run(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
 	f := web.ReadForm(r)
@@ -92,24 +122,89 @@ func (p pages) run(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := p.readRun(r, f, t)
-	var id int64
+	in := p.readRun(r, f, t)
+	if f.Text("do") == "preview" || in.complement && in.plan == "" {
+		return p.previewed(r, t, in, f)
+	}
+	var target string
 	if f.OK() {
-		id, err = p.Start(ctx, t.owner.Code, req)
+		target, err = p.started(ctx, t, in, f)
+	}
+	if isPlanChanged(err) {
+		f.Rejects(err)
+		return p.previewed(r, t, in, f)
 	}
 	if f.Rejects(err) {
-		return p.runView(r, t, req, f.Text("key"), f)
+		return p.runView(r, t, in, f, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(address(t.owner.Code, id)).Toast("instance.run.started", "name", t.workflow.Name), nil
+	if in.presetName != "" {
+		if err := p.SavePreset(ctx, t.workflow, in.presetName, in.req); err != nil {
+			p.Logger.WarnContext(ctx, "a preset was not saved", "workflow_code", t.workflow.Code, "error", err)
+		}
+	}
+	return web.Redirect(target).Toast("instance.run.started", "name", t.workflow.Name), nil
 }
 
-func (p pages) readRun(r *http.Request, f *web.Form, t runTarget) StartRequest {
-	req := StartRequest{
+// isPlanChanged reports whether a plan that was shown is not what would happen any more.
+func isPlanChanged(err error) bool {
+	if err == nil {
+		return false
+	}
+	fe := fault.From(err)
+	return fe != nil && fe.Key == "backfill.plan_changed"
+}
+
+// started starts what was asked for and returns the page to go to.
+func (p pages) started(ctx context.Context, t runTarget, in runInput, f *web.Form) (string, error) {
+	if !in.complement {
+		id, err := p.Start(ctx, t.owner.Code, in.req)
+		return address(t.owner.Code, id), err
+	}
+	b, err := p.backfillOf(ctx, t, in, f)
+	if err != nil || !f.OK() {
+		return "", err
+	}
+	out, err := p.backfills.Start(ctx, t.owner.Code, b, in.plan)
+	return out.URL, err
+}
+
+// previewed shows the dialog with what a run, or a backfill, would do.
+func (p pages) previewed(r *http.Request, t runTarget, in runInput, f *web.Form) (web.Response, error) {
+	ctx := r.Context()
+	var shown *runPreview
+	if f.OK() || f.Notice() != "" {
+		var err error
+		if shown, err = p.preview(ctx, t, &in, f); f.Rejects(err) {
+			shown = nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if f.OK() {
+		f = nil // nothing is wrong
+	}
+	return p.runView(r, t, in, f, shown)
+}
+
+func (p pages) readRun(r *http.Request, f *web.Form, t runTarget) runInput {
+	in := runInput{
+		key: f.Text("key"), plan: f.Text("plan"), at: f.Text("at"), presetName: f.Text("preset_name"), complement: f.Bool("complement"),
+		dates: runDates{
+			Depend: f.Text("c_depend"), Mode: f.Text("c_mode"), Width: f.Text("c_width"), Order: f.Text("c_order"), Kind: f.Text("c_kind"),
+			From: f.Text("c_from"), To: f.Text("c_to"), List: f.Text("c_list"), Skip: f.Text("c_skip"), AllLevels: f.Bool("c_all"),
+			IgnoreCycle: f.Bool("c_cycle"), ContinueChain: f.Text("c_policy") == "CONTINUE_CHAIN",
+		},
+	}
+	in.req = StartRequest{
 		WorkflowCode: t.workflow.Code, WorkerGroup: f.Text("group"), TenantCode: f.Text("tenant"), DryRun: f.Bool("dry_run"),
+		EnvironmentCode: f.Int64("environment"), WarningGroupID: f.Int64("alert_group"),
 		TimeZone: i18n.Zone(r.Context()).String(), IdempotencyKey: f.Text("key"),
+	}
+	if in.req.EnvironmentCode == 0 {
+		in.req.EnvironmentCode = -1
 	}
 	choose := func(field string, err error) {
 		if err != nil {
@@ -117,16 +212,33 @@ func (p pages) readRun(r *http.Request, f *web.Form, t runTarget) StartRequest {
 		}
 	}
 	var err error
-	req.FailureStrategy, err = flow.ParseFailureStrategy(f.Text("failure"))
+	in.req.FailureStrategy, err = flow.ParseFailureStrategy(f.Text("failure"))
 	choose("failure", err)
-	req.Priority, err = flow.ParsePriority(f.Text("priority"))
+	in.req.Priority, err = flow.ParsePriority(f.Text("priority"))
 	choose("priority", err)
-	req.Depend, err = flow.ParseTaskDependType(f.Text("depend"))
+	in.req.Depend, err = flow.ParseTaskDependType(f.Text("depend"))
 	choose("depend", err)
-	if t.node != nil {
-		req.StartNodes = []int64{t.node.Code}
+	in.req.WarningType, err = flow.ParseWarningType(f.Text("warning"))
+	choose("warning", err)
+	if in.req.WarningType == flow.WarningNone {
+		in.req.WarningGroupID = 0
+	} else if in.req.WarningGroupID <= 0 {
+		f.Reject("alert_group", "run.alert_group_missing")
 	}
-	names, kinds, values := r.Form["param_name"], r.Form["param_type"], r.Form["param_value"]
+	if t.node != nil {
+		in.req.StartNodes = []int64{t.node.Code}
+	}
+	in.req.StartParams = readParams(r, f)
+	if len([]rune(in.presetName)) > maxPresetName {
+		f.Reject("preset_name", "run.preset_name_long", "max", maxPresetName)
+	}
+	return in
+}
+
+// readParams reads the rows of startup parameters.
+func readParams(r *http.Request, f *web.Form) []flow.Property {
+	var out []flow.Property
+	names, kinds, directs, values := r.Form["param_name"], r.Form["param_type"], r.Form["param_direct"], r.Form["param_value"]
 	for k, name := range names {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
@@ -135,122 +247,57 @@ func (p pages) readRun(r *http.Request, f *web.Form, t runTarget) StartRequest {
 		if k < len(kinds) && slices.Contains(flow.ParamTypes(), flow.ParamType(kinds[k])) {
 			v.Type = flow.ParamType(kinds[k])
 		}
+		if k < len(directs) && directs[k] == string(flow.Out) {
+			v.Direct = flow.Out
+		}
 		if k < len(values) {
 			v.Value = clean(values[k])
 		}
-		if slices.ContainsFunc(req.StartParams, func(other flow.Property) bool { return other.Prop == v.Prop }) {
+		if slices.ContainsFunc(out, func(other flow.Property) bool { return other.Prop == v.Prop }) {
 			f.Reject("params", ErrStartParam.Key, "name", v.Prop)
 		}
-		req.StartParams = append(req.StartParams, v)
+		out = append(out, v)
 	}
-	return req
+	return out
+}
+
+// backfillOf reads the fields of a backfill. What is wrong with one of them is noted in f.
+func (p pages) backfillOf(ctx context.Context, t runTarget, in runInput, f *web.Form) (BackfillRequest, error) {
+	d := in.dates
+	b := BackfillRequest{
+		StartRequest: in.req, Width: 1, Ascending: d.Order != "DESC_ORDER", ContinueChain: d.ContinueChain, Skip: SkipNone,
+		Dependents: d.Depend == "ALL_DEPENDENT", AllLevels: d.AllLevels, IgnoreCycle: d.IgnoreCycle,
+	}
+	if slices.Contains(Skips(), Skip(d.Skip)) {
+		b.Skip = Skip(d.Skip)
+	}
+	if d.Mode == "RUN_MODE_PARALLEL" {
+		n, err := strconv.Atoi(d.Width)
+		if err != nil || n < 1 {
+			f.Reject("c_width", "run.width")
+		}
+		b.Width = n
+	}
+	zone, _, err := p.backfills.Zone(ctx, t.workflow.Code, in.req.TimeZone)
+	if err != nil {
+		return b, err
+	}
+	if d.Kind == "list" {
+		if b.Dates, err = ParseDates(d.List, zone); err != nil || len(b.Dates) == 0 {
+			f.Reject("c_list", ErrDate.Key, "text", d.List)
+		}
+		return b, nil
+	}
+	if b.From, err = ParseDate(d.From, zone); err != nil {
+		f.Reject("c_from", ErrDate.Key, "text", d.From)
+	}
+	if b.To, err = ParseDate(d.To, zone); err != nil {
+		f.Reject("c_to", ErrDate.Key, "text", d.To)
+	}
+	return b, nil
 }
 
 // clean makes text from a form storable.
 func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
-}
-
-func (p pages) runView(r *http.Request, t runTarget, req StartRequest, key string, f *web.Form) (web.Response, error) {
-	ctx := r.Context()
-	here := workflowAddress(t.owner.Code, t.workflow.Code)
-	title := i18n.T(ctx, "instance.run.title", "name", t.workflow.Name)
-	v := view.RunForm{
-		Shell: p.frame.InProject(r, ref(t.owner), title, components.Crumb{Label: t.workflow.Name, URL: here}),
-		Title: title, Action: here + "/run", CancelURL: here, Key: key, Version: t.workflow.Version, Depend: string(req.Depend),
-		Failure: string(req.FailureStrategy), Priority: string(req.Priority), Group: req.WorkerGroup, Tenant: req.TenantCode, DryRun: req.DryRun,
-		Error: f.Notice(), Errors: f.Errors(),
-	}
-	if !t.workflow.Online() {
-		v.Refused = i18n.T(ctx, ErrOffline.Key, "name", t.workflow.Name)
-	}
-	if t.node != nil {
-		v.Node, v.NodeCode = t.node.Name, strconv.FormatInt(t.node.Code, 10)
-		for _, cut := range []flow.TaskDependType{flow.TaskPost, flow.TaskPre, flow.TaskOnly} {
-			v.Depends = append(v.Depends, components.Option{
-				Value: string(cut), Label: i18n.T(ctx, "instance.depend."+string(cut)), Hint: i18n.T(ctx, "instance.run.count", "count", t.size(cut)),
-			})
-		}
-	}
-	p.groups(ctx, &v)
-	tenants, err := p.Tenants.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	v.Tenants = []components.Option{{Value: tenant.Default, Label: i18n.T(ctx, "instance.run.tenant_default")}}
-	for _, tn := range tenants {
-		v.Tenants = append(v.Tenants, components.Option{Value: tn.Code, Label: tn.Code})
-	}
-	for _, s := range req.StartParams {
-		v.Params = append(v.Params, view.StartParam{Name: s.Prop, Type: string(s.Type), Value: s.Value})
-	}
-	for range spareParams {
-		v.Params = append(v.Params, view.StartParam{Type: string(flow.Varchar)})
-	}
-	v.Curl = call(r, t)
-	return f.Again(view.Run(v)), nil
-}
-
-// size is how many tasks a cut at the start node runs.
-func (t runTarget) size(cut flow.TaskDependType) int {
-	in, err := t.program.graph.Scope([]int64{t.node.Code}, cut)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for k, yes := range in {
-		if yes && t.program.graph.Tasks[k].Flag != flow.FlagNo {
-			n++
-		}
-	}
-	return n
-}
-
-// groups offers the groups that are served now, the default one, and the chosen one; and warns when nobody would take the
-// tasks.
-func (p pages) groups(ctx context.Context, v *view.RunForm) {
-	names := []string{"default"}
-	if p.Workers != nil {
-		names = append(names, p.Workers.Groups()...)
-	}
-	if v.Group != "" {
-		names = append(names, v.Group)
-	}
-	slices.Sort(names)
-	for _, g := range slices.Compact(names) {
-		label := g
-		if p.Workers != nil {
-			_, serving := p.Workers.Backlog(g)
-			label = i18n.T(ctx, "instance.run.group_workers", "group", g, "count", serving)
-			if g == v.Group && serving == 0 {
-				v.GroupNote = i18n.T(ctx, "instance.run.no_worker")
-			}
-		}
-		v.Groups = append(v.Groups, components.Option{Value: g, Label: label})
-	}
-}
-
-// call is the same run as a call of the REST interface.
-func call(r *http.Request, t runTarget) string {
-	scheme := "http"
-	if web.Secure(r) {
-		scheme = "https"
-	}
-	nodes := ""
-	if t.node != nil {
-		nodes = fmt.Sprintf(" \\\n  -d startNodeList=%d -d taskDependType=%s", t.node.Code, flow.TaskPost)
-	}
-	return fmt.Sprintf("curl -H \"token: $DORADO_TOKEN\" \\\n  %s://%s/dolphinscheduler/projects/%d/executors/start-workflow-instance \\\n"+
-		"  -d workflowDefinitionCode=%d -d scheduleTime= -d failureStrategy=CONTINUE -d warningType=NONE%s",
-		scheme, host(r), t.owner.Code, t.workflow.Code, nodes)
-}
-
-// host is the name this server was called by, without anything that a shell would take for more.
-func host(r *http.Request) string {
-	return strings.Map(func(c rune) rune {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-:[]", c) {
-			return c
-		}
-		return -1
-	}, r.Host)
 }

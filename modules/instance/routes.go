@@ -46,6 +46,7 @@ func (m *Module) Routes(r chi.Router) {
 
 	get("/workflows/{workflow}/run", m.pages.runForm)
 	post("/workflows/{workflow}/run", m.pages.run)
+	post("/workflows/{workflow}/presets/{preset}/delete", m.pages.deletePreset)
 
 	get("/instances", m.pages.list)
 	get("/instances/events", m.pages.listEvents)
