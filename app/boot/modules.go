@@ -136,7 +136,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 			DB: c.db, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Now: time.Now,
 			Calendars: workdays{m.calendar.Service}, Known: m.known(),
 		},
-		Site: m.site, API: m.api, Frame: m.frame,
+		Site: m.site, API: m.api, Frame: m.frame, Pages: m.timingPages(),
 	})
 	m.referToSchedules()
 	m.project.SetRunStats(m.projectStates)
@@ -149,7 +149,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.home.Menu(),
+		m.instance.Menu(), m.schedule.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
 }
@@ -158,7 +158,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
-		m.instance.Routes, m.home.Routes,
+		m.instance.Routes, m.schedule.Routes, m.home.Routes,
 	}
 }
 

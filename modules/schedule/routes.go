@@ -17,12 +17,14 @@ type Deps struct {
 	Site  *web.Site
 	API   *dsapi.API
 	Frame *frame.Frame
+	Pages PageDeps
 }
 
 // Module is the schedules of the product: rules, pages and endpoints.
 type Module struct {
 	*Service
-	api api
+	pages pages
+	api   api
 }
 
 // New makes the module. Workflows take their schedules along from now on, when they go online, offline, or are deleted;
@@ -32,7 +34,20 @@ func New(d Deps) *Module {
 	d.Workflows.SetScheduler(svc)
 	d.Workflows.AddReferrer(svc)
 	d.Tenants.AddReferrer(svc)
-	return &Module{Service: svc, api: api{svc: svc, rest: d.API}}
+	return &Module{
+		Service: svc, api: api{svc: svc, rest: d.API}, pages: pages{Service: svc, PageDeps: d.Pages, frame: d.Frame, site: d.Site},
+	}
+}
+
+// Routes adds the pages.
+func (m *Module) Routes(r chi.Router) { m.pages.routes(r) }
+
+// Menu is where the pages stand in the navigation.
+func (m *Module) Menu() []frame.Entry {
+	return []frame.Entry{
+		{Group: frame.Project, Order: 50, Label: "timing.title", Path: "/projects/{project}/schedules", Icon: "clock"},
+		{Group: frame.Project, Order: 51, Label: "timing.calendar_view", Path: "/projects/{project}/calendar", Icon: "cal"},
+	}
 }
 
 // API adds the REST endpoints.

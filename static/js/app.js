@@ -19,6 +19,7 @@ import { zone } from './behaviors/zone.js';
 /** @type {Record<string, (el: HTMLElement) => void>} */
 const behaviors = {
   copy,
+  cron: () => void import('./elements/cron-field.js'), // a dialog may bring it to any page
   dialog,
   'dialog-close': dialogClose,
   dirty,
