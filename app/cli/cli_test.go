@@ -1,8 +1,18 @@
 package cli_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -15,7 +25,84 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestCommandLine plays the sessions in testdata/script.
+// TestCommandLine plays the sessions in testdata/script. "signin" waits for the server on $PORT and sets DORADO_SERVER
+// and DORADO_TOKEN for the administrator, whose project "etl" it makes.
 func TestCommandLine(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			port, err := freePort()
+			env.Setenv("PORT", port)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"signin": func(ts *testscript.TestScript, _ bool, args []string) {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				server := "http://127.0.0.1:" + ts.Getenv("PORT")
+				token, err := signIn(ctx, server, args[0])
+				ts.Check(err)
+				ts.Setenv("DORADO_SERVER", server)
+				ts.Setenv("DORADO_TOKEN", token)
+				ts.Check(rest(ctx, server, "token", token, "/projects", url.Values{"projectName": {"etl"}}, nil))
+			},
+		},
+	})
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// signIn makes an access token for the administrator as soon as the server answers.
+func signIn(ctx context.Context, server, password string) (string, error) {
+	var session struct{ SessionID string }
+	for {
+		err := rest(ctx, server, "", "", "/login", url.Values{"userName": {"admin"}, "userPassword": {password}}, &session)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return "", errors.Join(ctx.Err(), err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	var token struct{ Token string }
+	fields := url.Values{"userId": {strconv.Itoa(1)}, "expireTime": {time.Now().UTC().AddDate(1, 0, 0).Format(time.DateTime)}}
+	err := rest(ctx, server, "sessionId", session.SessionID, "/access-tokens", fields, &token)
+	return token.Token, err
+}
+
+func rest(ctx context.Context, server, header, value, path string, fields url.Values, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/dolphinscheduler"+path, strings.NewReader(fields.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if header != "" {
+		req.Header.Set(header, value)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer := struct {
+		Code int
+		Msg  string
+		Data any
+	}{Data: into}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Code != 0 {
+		return fmt.Errorf("%s: %s", path, answer.Msg)
+	}
+	return nil
 }

@@ -24,9 +24,15 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	coded, hasCode := errors.AsType[exit](err)
 	switch {
 	case err == nil:
 		return 0
+	case hasCode && coded.err == nil:
+		return coded.code
+	case hasCode && !errors.As(err, new(usageError)):
+		fmt.Fprintf(stderr, "dorado: %s\n", indent(err))
+		return coded.code
 	case errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "dorado: %v\n", err)
 		return 2
@@ -78,7 +84,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		serveCommand(s, "standalone", "Run everything in one process", boot.Standalone),
 		serveCommand(s, "master", "Run pages, REST and the scheduler; workers connect to it", boot.Master),
 		serveCommand(s, "worker", "Run tasks for one or more masters; needs no database", boot.Worker),
-		migrateCommand(s), userCommand(s), configCommand(s), versionCommand(),
+		migrateCommand(s), userCommand(s), configCommand(s), workflowCommand(), versionCommand(),
 	)
 	return root
 }

@@ -359,3 +359,9 @@ func NameOf(src []byte) string {
 	}
 	return strings.TrimSpace(head.Name)
 }
+
+// HasLayout reports whether a text says where tasks are drawn.
+func HasLayout(src []byte) bool {
+	var parsed yaml.Node
+	return len(src) <= MaxBytes && yaml.Unmarshal(src, &parsed) == nil && len(parsed.Content) > 0 && member(parsed.Content[0], "layout") != nil
+}
