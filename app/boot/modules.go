@@ -142,7 +142,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
-		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory,
+		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory, Timings: m.timings(),
 	})
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,

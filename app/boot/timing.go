@@ -6,6 +6,7 @@ import (
 
 	"dorado/modules/schedule"
 	"dorado/modules/security/account"
+	"dorado/modules/workflow"
 )
 
 // timingPages gives the timing dialog what its schedules may refer to.
@@ -45,4 +46,16 @@ func (m *modules) timingPages() schedule.PageDeps {
 			return list, err
 		},
 	}
+}
+
+// timings tells the list of workflows about their schedules.
+func (m *modules) timings() *workflow.Timings {
+	return &workflow.Timings{Edit: schedule.Edit, Of: func(ctx context.Context, codes []int64) (map[int64]workflow.Timing, error) {
+		all, err := m.schedule.Summaries(ctx, codes)
+		out := make(map[int64]workflow.Timing, len(all))
+		for code, s := range all {
+			out[code] = workflow.Timing{Online: s.Online, Offline: s.Offline, Next: s.Next, Words: s.Words}
+		}
+		return out, err
+	}}
 }

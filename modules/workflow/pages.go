@@ -25,6 +25,7 @@ type pages struct {
 	groups  func(ctx context.Context) ([]string, error)
 	lists   FormLists
 	history RunHistory
+	timings *Timings
 }
 
 // inProject reads the project of the address for somebody who may do perm in it.
@@ -69,10 +70,14 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	timings, err := p.timings.of(ctx, page.Items...)
+	if err != nil {
+		return nil, err
+	}
 	list := listAddress(in.Code)
 	v := view.ListPage{
 		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(ctx, "workflow.title")), List: frame.Listed(list, q, page),
-		History: p.history != nil,
+		History: p.history != nil, Timed: p.timings != nil,
 	}
 	if p.svc.Can(ctx, in.Code, Edit) {
 		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", list+"/import"
@@ -82,7 +87,9 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 		mine[d.WorkflowCode] = d
 	}
 	for _, w := range page.Items {
-		v.Rows = append(v.Rows, p.row(ctx, w, bars[w.Code], mine[w.Code].Revision > 0))
+		row := p.row(ctx, w, bars[w.Code], mine[w.Code].Revision > 0)
+		p.timed(ctx, w, timings[w.Code], &row)
+		v.Rows = append(v.Rows, row)
 	}
 	for _, d := range drafts {
 		if d.BaseVersion == 0 {
@@ -170,11 +177,18 @@ func (p *pages) release(r *http.Request) (web.Response, error) {
 			return question, err
 		}
 	}
+	before, err := p.timings.of(r.Context(), w)
+	if err != nil {
+		return nil, err
+	}
 	w, err = p.svc.Release(r.Context(), w.Code, state)
 	if err != nil {
 		return nil, err
 	}
 	toast := "workflow.now_offline"
+	if before[w.Code].Online > 0 {
+		toast = "timing.with_workflow"
+	}
 	if w.Online() {
 		toast = "workflow.now_online"
 	}

@@ -37,6 +37,8 @@ type PageDeps struct {
 	Lists FormLists
 	// History is nil until something can run.
 	History RunHistory
+	// Timings is nil as long as there are no schedules.
+	Timings *Timings
 }
 
 // Module is the workflows of the product: rules, pages and endpoints.
@@ -51,7 +53,7 @@ type Module struct {
 func NewModule(svc *Service, d PageDeps) *Module {
 	return &Module{
 		Service: svc, site: d.Site, api: api{svc, d.API},
-		pages: &pages{svc: svc, frame: d.Frame, run: d.Run, groups: d.WorkerGroups, lists: d.Lists, history: d.History},
+		pages: &pages{svc: svc, frame: d.Frame, run: d.Run, groups: d.WorkerGroups, lists: d.Lists, history: d.History, timings: d.Timings},
 	}
 }
 

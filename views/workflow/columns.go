@@ -15,6 +15,9 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 		{Label: i18n.T(ctx, "workflow.field.version"), Right: true, Drop: 2},
 		dropped(2, right(p.List.Column("tasks", i18n.T(ctx, "workflow.field.tasks")))),
 	}
+	if p.Timed {
+		columns = append(columns, components.Column{Label: i18n.T(ctx, "timing.title"), Drop: 2})
+	}
 	if p.History {
 		columns = append(columns,
 			components.Column{Label: i18n.T(ctx, "workflow.field.last_run"), Drop: 1},
@@ -30,6 +33,11 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 func (r Row) menu(ctx context.Context) []components.MenuItem {
 	items := []components.MenuItem{{Label: i18n.T(ctx, "workflow.versions"), Icon: "history", URL: r.VersionsURL, Test: "row.versions"}}
 	items = append(items, components.MenuItem{Label: i18n.T(ctx, "yaml.export"), Icon: "download", URL: r.ExportURL, Test: "row.yaml"})
+	if r.TimingURL != "" {
+		items = append(items, components.MenuItem{
+			Label: i18n.T(ctx, "timing.action"), Icon: "clock", URL: r.TimingURL, Dialog: r.TimingNew, Disabled: r.TimingDisabled, Test: "row.schedules",
+		})
+	}
 	if r.CopyURL != "" {
 		items = append(items, components.MenuItem{Label: i18n.T(ctx, "workflow.copy"), Icon: "copy", URL: r.CopyURL, Post: true, Test: "row.copy"})
 	}
