@@ -109,6 +109,7 @@ func workloads() []Workload {
 		{ID: "B5", Name: "mixed graphs", Run: mixed},
 		{ID: "B6", Name: "logic only", Run: logicOnly},
 		{ID: "B7", Name: "sleepers", Run: sleepers},
+		{ID: "B8", Name: "schedules", Run: schedules},
 		{ID: "B10", Name: "logs", Run: logs},
 		{ID: "B13", Name: "start", Run: startUp},
 	}
