@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -168,6 +169,9 @@ const paramsPath = "taskParams"
 // DecodeConditions reads the parameters of a CONDITIONS task. Like all decoders of logic tasks it is as lenient as
 // DecodeTasks, and each of its errors is a *WireError that names the field within taskParams.
 func DecodeConditions(params json.RawMessage) (Conditions, error) {
+	if c, ok := plainConditions(params); ok {
+		return c, nil
+	}
 	var c Conditions
 	err := readParams(params, func(o *object) {
 		o.nested("dependence", func(o *object) {
@@ -186,6 +190,42 @@ func DecodeConditions(params json.RawMessage) (Conditions, error) {
 		})
 	})
 	return c, err
+}
+
+// plainConditions reads parameters that need no leniency, which is many times faster: a run may hold thousands.
+func plainConditions(params json.RawMessage) (Conditions, bool) {
+	var raw struct {
+		Dependence struct {
+			Relation       Relation `json:"relation"`
+			DependTaskList []struct {
+				Relation       Relation `json:"relation"`
+				DependItemList []struct {
+					DepTaskCode int64     `json:"depTaskCode"`
+					Status      TaskState `json:"status"`
+				} `json:"dependItemList"`
+			} `json:"dependTaskList"`
+		} `json:"dependence"`
+		ConditionResult struct {
+			SuccessNode []int64 `json:"successNode"`
+			FailedNode  []int64 `json:"failedNode"`
+		} `json:"conditionResult"`
+	}
+	if json.Unmarshal(params, &raw) != nil {
+		return Conditions{}, false
+	}
+	c := Conditions{Relation: raw.Dependence.Relation, Success: raw.ConditionResult.SuccessNode, Failed: raw.ConditionResult.FailedNode}
+	plain := c.Relation == And || c.Relation == Or
+	for i := range raw.Dependence.DependTaskList {
+		group := &raw.Dependence.DependTaskList[i]
+		plain = plain && (group.Relation == And || group.Relation == Or)
+		items := make([]ConditionItem, len(group.DependItemList))
+		for k, item := range group.DependItemList {
+			plain = plain && (item.Status == TaskSuccess || item.Status == TaskFailure)
+			items[k] = ConditionItem{TaskCode: item.DepTaskCode, Status: item.Status}
+		}
+		c.Groups = append(c.Groups, ConditionGroup{Relation: group.Relation, Items: items})
+	}
+	return c, plain && !slices.Contains(c.Success, 0) && !slices.Contains(c.Failed, 0)
 }
 
 // DecodeSwitch reads the parameters of a SWITCH task; nextNode may be a code or a list with one code.

@@ -325,7 +325,7 @@ func conditions(dep int64, success, failed []int64) func(*flow.Task) {
 	return func(t *flow.Task) {
 		t.Type = flow.TypeConditions
 		t.Params, _ = json.Marshal(map[string]any{
-			"dependence":      map[string]any{"dependTaskList": []any{map[string]any{"dependItemList": []any{map[string]any{"depTaskCode": dep, "status": "SUCCESS"}}}}},
+			"dependence":      map[string]any{"relation": "AND", "dependTaskList": []any{map[string]any{"relation": "AND", "dependItemList": []any{map[string]any{"depTaskCode": dep, "status": "SUCCESS"}}}}},
 			"conditionResult": map[string]any{"successNode": success, "failedNode": failed},
 		})
 	}
