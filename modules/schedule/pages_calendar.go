@@ -228,7 +228,7 @@ func (d *drawing) x(t time.Time) int {
 
 // draw turns the runs into the view, and reports how many workflows did not fit.
 func (d *drawing) draw(ctx context.Context, l place, v *view.CalendarPage, week bool) (hidden int) {
-	d.slots = make([]int, view.Span/densitySlot+1)
+	d.count()
 	lanes := make([]*lane, 0, len(d.lanes))
 	for _, one := range d.lanes {
 		lanes = append(lanes, one)
@@ -263,6 +263,43 @@ func (d *drawing) draw(ctx context.Context, l place, v *view.CalendarPage, week 
 	return max(0, len(lanes)-mostLanes)
 }
 
+// count finds how many runs there are at once: for each slot the most at any moment of it.
+func (d *drawing) count() {
+	d.slots = make([]int, view.Span/densitySlot+1)
+	type edge struct {
+		at   time.Time
+		step int
+	}
+	var edges []edge
+	for _, one := range d.lanes {
+		for _, m := range one.marks {
+			end := m.to
+			if !end.After(m.from) {
+				end = m.from.Add(time.Second)
+			}
+			if end.After(d.from) && m.from.Before(d.to) {
+				edges = append(edges, edge{m.from, 1}, edge{end, -1})
+			}
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		if c := a.at.Compare(b.at); c != 0 {
+			return c
+		}
+		return a.step - b.step
+	})
+	now := 0
+	for n, e := range edges {
+		now += e.step
+		if now == 0 || n+1 == len(edges) {
+			continue
+		}
+		for slot := d.x(e.at) / densitySlot; slot <= d.x(edges[n+1].at)/densitySlot; slot++ {
+			d.slots[slot] = max(d.slots[slot], now)
+		}
+	}
+}
+
 // marks draws the runs of a workflow; planned runs that fall into one place become one mark.
 func (d *drawing) marks(ctx context.Context, one *lane) []view.Mark {
 	slices.SortFunc(one.marks, func(a, b mark) int { return a.from.Compare(b.from) })
@@ -270,9 +307,6 @@ func (d *drawing) marks(ctx context.Context, one *lane) []view.Mark {
 	var last mark
 	for _, m := range one.marks {
 		x, end := d.x(m.from), d.x(m.to)
-		for n := x / densitySlot; n <= min(end/densitySlot, len(d.slots)-1); n++ {
-			d.slots[n]++
-		}
 		if k := len(out) - 1; m.state == "" && k >= 0 && out[k].State == "" && x < out[k].X+4 {
 			last.count++
 			last.to = m.to

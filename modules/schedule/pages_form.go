@@ -37,13 +37,18 @@ func (p pages) newForm(r *http.Request) (web.Response, error) {
 	if _, err := p.Projects.Require(ctx, l.owner.Code, Edit); err != nil {
 		return nil, err
 	}
+	wish, err := p.Projects.Preference(ctx, l.owner.Code)
+	if err != nil {
+		return nil, err
+	}
 	zone := i18n.Zone(ctx)
 	year, month, day := p.now().In(zone).Date()
 	today := time.Date(year, month, day, 0, 0, 0, 0, zone)
 	d := Draft{
 		Crontab: firstCrontab, TimeZone: zone.String(), Start: today.Format(inputTime), End: today.AddDate(lasts, 0, 0).Format(inputTime),
-		Misfire: FireAllMissed, CalendarPolicy: Skip, FailureStrategy: flow.FailureContinue, WarningType: flow.WarningNone, Priority: flow.Medium,
-		WorkerGroup: "default", TenantCode: tenant.Default, EnvironmentCode: -1,
+		Misfire: FireAllMissed, CalendarPolicy: Skip, FailureStrategy: flow.FailureContinue, WarningType: wish.WarningType,
+		WarningGroupID: wish.AlertGroup, Priority: wish.TaskPriority, WorkerGroup: wish.WorkerGroup, TenantCode: wish.Tenant,
+		EnvironmentCode: wish.EnvironmentCode,
 	}
 	if text := r.URL.Query().Get("crontab"); text != "" {
 		d.Crontab = text

@@ -57,9 +57,13 @@ func (p pages) askOnline(r *http.Request) (web.Response, error) {
 
 // moment is a time in the schedule's zone, and in the viewer's when that is another.
 func moment(ctx context.Context, s *Schedule, at time.Time) string {
-	text := at.In(s.Zone()).Format(time.DateTime) + " " + s.TimeZone
+	layout := shownTime
+	if at.Second() != 0 {
+		layout = time.DateTime
+	}
+	text := at.In(s.Zone()).Format(layout) + " " + s.TimeZone
 	if mine := i18n.Zone(ctx); mine.String() != s.TimeZone {
-		text += " = " + at.In(mine).Format(time.DateTime) + " " + mine.String()
+		text += " = " + at.In(mine).Format(layout) + " " + mine.String()
 	}
 	return text
 }
