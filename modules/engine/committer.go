@@ -66,7 +66,9 @@ func merge(changes []*change) *group {
 		}
 		if c.command != 0 {
 			g.commands = append(g.commands, groupedCommand{c.command, c.run})
-			claimedBy[c.run] = c.command
+			if !c.aside {
+				claimedBy[c.run] = c.command
+			}
 		}
 		command := claimedBy[c.run]
 		for i := range c.attempts {
@@ -247,7 +249,7 @@ func (c *committer) try(ctx context.Context, changes []*change) error {
 	runs := make([]int64, 0, len(changes))
 	void := map[int64]bool{}
 	for _, ch := range changes {
-		if ch.command != 0 && !taken[ch.command] {
+		if ch.command != 0 && !taken[ch.command] && !ch.aside {
 			void[ch.run] = true
 		}
 		if void[ch.run] || ch.void != nil && *ch.void {

@@ -48,7 +48,7 @@ func exec(t *testing.T, d *db.DB, query string, args ...any) {
 // start runs an engine until stop.
 func (f *fixture) start() {
 	f.t.Helper()
-	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Children: f})
+	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()

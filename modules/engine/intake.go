@@ -30,11 +30,13 @@ type intake struct {
 	wake   chan struct{}
 
 	mu     sync.Mutex
-	flight map[int64]bool // commands under way
+	flight map[int64]int64 // commands under way (0), or done since the read of that number
+	flying int             // under way
+	reads  int64           // how often commands were read
 }
 
 func newIntake(e *Engine, logger *slog.Logger) *intake {
-	return &intake{e: e, logger: logger, wake: make(chan struct{}, 1), flight: map[int64]bool{}}
+	return &intake{e: e, logger: logger, wake: make(chan struct{}, 1), flight: map[int64]int64{}}
 }
 
 // nudge says that there may be commands.
@@ -45,12 +47,16 @@ func (i *intake) nudge() {
 	}
 }
 
-// done returns the function to call when a command's change was saved, or was void.
+// done returns the function to call when a command's change was saved, or was void. The command is remembered until a read
+// that began afterwards: one that is under way may still have seen it.
 func (i *intake) done(command int64) func() {
 	return func() {
 		i.mu.Lock()
-		full := len(i.flight) >= intakeLimit
-		delete(i.flight, command)
+		full := i.flying >= intakeLimit
+		if at, known := i.flight[command]; known && at == 0 {
+			i.flight[command] = i.reads
+			i.flying--
+		}
 		i.mu.Unlock()
 		if full {
 			i.nudge()
@@ -85,7 +91,13 @@ func (i *intake) run(ctx context.Context) error {
 func (i *intake) takeAll(ctx context.Context) error {
 	for {
 		i.mu.Lock()
-		flying := len(i.flight)
+		flying := i.flying
+		i.reads++
+		for command, at := range i.flight {
+			if at != 0 && at < i.reads { // this read begins after it was gone
+				delete(i.flight, command)
+			}
+		}
 		i.mu.Unlock()
 		if flying >= intakeLimit {
 			return nil
@@ -97,8 +109,11 @@ func (i *intake) takeAll(ctx context.Context) error {
 		fresh := 0
 		for _, row := range rows {
 			i.mu.Lock()
-			known := i.flight[row.CommandID]
-			i.flight[row.CommandID] = true
+			_, known := i.flight[row.CommandID]
+			if !known {
+				i.flight[row.CommandID] = 0
+				i.flying++
+			}
 			i.mu.Unlock()
 			if known {
 				continue
@@ -106,7 +121,7 @@ func (i *intake) takeAll(ctx context.Context) error {
 			fresh++
 			i.e.meters.commands.Inc()
 			if err := i.take(ctx, row); err != nil {
-				i.done(row.CommandID)()
+				i.forget(row.CommandID)
 				return err
 			}
 		}
@@ -114,6 +129,16 @@ func (i *intake) takeAll(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// forget has a command taken again.
+func (i *intake) forget(command int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if at, known := i.flight[command]; known && at == 0 {
+		i.flying--
+	}
+	delete(i.flight, command)
 }
 
 // take starts carrying out one command. A command that can never be carried out is moved to the error table.

@@ -39,6 +39,7 @@ type logic struct {
 	queue    []*logicTask             // something to do
 	lookups  []lookup                 // earlier results to look for
 	ready    chan struct{}            // one token while there may be something to do
+	early    map[int64]Ended          // ends of children that nobody claimed yet
 	swept    int64                    // the last task that a sweep woke
 }
 
@@ -87,7 +88,7 @@ type logicEnd struct {
 func newLogic(e *Engine) *logic {
 	return &logic{
 		e: e, tasks: map[int64]*logicTask{}, children: map[int64]int64{}, codes: map[int64]map[int64]bool{},
-		parents: map[int64]map[int64]bool{}, ready: make(chan struct{}, 1),
+		parents: map[int64]map[int64]bool{}, early: map[int64]Ended{}, ready: make(chan struct{}, 1),
 	}
 }
 
@@ -371,10 +372,23 @@ func (g *logic) ended(e Ended) {
 		t.news = append(t.news, e)
 		delete(g.children, e.InstanceID)
 		g.schedule(t)
+	} else if e.Param.ParentInstanceID != 0 {
+		g.keepEarly(e)
 	}
 	for attempt := range g.codes[e.WorkflowCode] {
 		g.schedule(g.tasks[attempt])
 	}
+}
+
+// earlyMost bounds the ends that are kept for tasks that have not heard yet which run they started.
+const earlyMost = 1000
+
+// keepEarly keeps the end of a child that was quicker than the answer to who started it. The caller holds the lock.
+func (g *logic) keepEarly(e Ended) {
+	if len(g.early) >= earlyMost {
+		clear(g.early)
+	}
+	g.early[e.InstanceID] = e
 }
 
 // watches reports whether any task depends on a workflow.
@@ -396,11 +410,18 @@ func (g *logic) wakeWaiting(code int64) {
 	}
 }
 
-// adoptChild has the end of a run wake the task that started it.
-func (g *logic) adoptChild(child int64, t *logicTask) {
+// adoptChild has the end of a run wake the task that started it. A child that was started just now may have ended already.
+func (g *logic) adoptChild(child int64, t *logicTask, fresh bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !t.over && g.children[child] != t.attempt {
+	e, ended := g.early[child]
+	delete(g.early, child)
+	switch {
+	case t.over:
+	case ended && fresh:
+		t.news = append(t.news, e)
+		g.schedule(t)
+	case g.children[child] != t.attempt:
 		g.children[child] = t.attempt
 		t.kids = append(t.kids, child)
 	}

@@ -214,7 +214,7 @@ func (g *logic) startChild(ctx context.Context, t *logicTask, r ChildRequest) (i
 		}
 		return 0, "", err
 	}
-	g.adoptChild(id, t)
+	g.adoptChild(id, t, true)
 	g.e.Nudge()
 	return id, "", nil
 }
@@ -284,7 +284,7 @@ func (s *subWork) step(ctx context.Context, g *logic, t *logicTask, w wakeUp) (*
 		t.log("goes on with workflow instance %d, which is %s", c.ID, c.State)
 	}
 	s.known, s.child = true, c.ID
-	g.adoptChild(c.ID, t)
+	g.adoptChild(c.ID, t, false)
 	if c.startsAgain(t) {
 		if w.stop {
 			return &logicEnd{outcome: flow.TaskKill}, nil

@@ -174,7 +174,7 @@ func (m *manyWork) load(ctx context.Context, g *logic, t *logicTask, family int6
 			m.again = append(m.again, c.Position)
 		case !c.state().Finished():
 			m.running[c.ID] = c.Position
-			g.adoptChild(c.ID, t)
+			g.adoptChild(c.ID, t, false)
 		case c.state() != flow.WorkflowSuccess:
 			m.failed = m.failed || c.state() != flow.WorkflowPause
 		}
@@ -206,7 +206,7 @@ func (m *manyWork) fill(ctx context.Context, g *logic, t *logicTask, family int6
 				return err
 			}
 			if c != nil {
-				g.adoptChild(c.ID, t)
+				g.adoptChild(c.ID, t, false)
 				if err := g.e.store.revive(ctx, c); err != nil {
 					return err
 				}

@@ -71,11 +71,13 @@ type change struct {
 	attempts []attemptRow
 	instance *runRow
 	extras   []extra
-	command  int64 // the command that this change carries out; the change is void when another master took it
+	command  int64 // the command that this change carries out; unless aside, the change is void when another master took it
 	// after performs the effects, once the change is durable; it must not block. lost tells the run's shard instead that
 	// the change was void.
 	after func()
 	lost  func()
+	// aside changes take a command away and count whether it was there or not.
+	aside bool
 	// void is shared by the changes that one event was split into: when the first of them is void, so are the others.
 	void *bool
 }

@@ -151,7 +151,7 @@ func (s *shard) handle(m *message) {
 func (s *shard) ignore(run, command int64) {
 	if command != 0 {
 		done := s.e.intake.done(command)
-		s.e.committer.add(&change{run: run, command: command, after: done, lost: done})
+		s.e.committer.add(&change{run: run, command: command, aside: true, after: done, lost: done})
 	}
 }
 

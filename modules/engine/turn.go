@@ -17,6 +17,7 @@ func (s *shard) apply(l *live, ev core.Event, command int64, report *message) {
 	switch ev.(type) {
 	case core.Begin, core.Execute:
 		l.forgetPools()
+		t.claims = true
 	default:
 	}
 	t.advance(ev)
@@ -37,6 +38,7 @@ type turn struct {
 	alerts   []core.Alert
 	extras   []extra
 	lookups  []lookup
+	claims   bool // only whoever takes the command may do this
 }
 
 type send struct {
@@ -138,7 +140,7 @@ func (t *turn) assign(a *core.Attempt, worker string) {
 // finish queues the save of what changed; its effects follow the commit.
 func (t *turn) finish(command int64, report *message) {
 	e, l, id := t.e, t.l, t.l.run.InstanceID
-	ch := &change{run: id, command: command}
+	ch := &change{run: id, command: command, aside: !t.claims}
 	ch.attempts = make([]attemptRow, 0, len(t.changed))
 	seen := make(map[int64]bool, len(t.changed))
 	var over []*core.Attempt // hold no slot of a task group any more
