@@ -402,10 +402,8 @@ func (o *object) choice(field string, all ...string) string {
 	if s == "" {
 		return all[0]
 	}
-	for _, known := range all {
-		if s == known {
-			return s
-		}
+	if slices.Contains(all, s) {
+		return s
 	}
 	o.fail(field, "must be one of "+strings.Join(all, ", "))
 	return all[0]

@@ -156,13 +156,14 @@ func TestSwitchTakesTheFirstTrueConditionAndTellsWhy(t *testing.T) {
 		for i, c := range conditions {
 			s.Cases = append(s.Cases, flow.SwitchCase{Condition: c, Next: int64(i + 1)})
 		}
-		return s.Choose(params, upstream)
+		return s.Choose(flow.ConditionParams(params, upstream))
 	}
 	next, log, err := choose(9, "${n} > 9", `"${name}" === "1"`, "true")
 	require.NoError(t, err)
 	require.Equal(t, int64(2), next)
-	require.Contains(t, log, "5 > 9  =>  false")
-	require.Contains(t, log, `"1" === "1"  =>  true`)
+	require.Contains(t, log, "${n} > 9  =>  5 > 9 = false")
+	require.Contains(t, log, `"1" === "1" = true`)
+	require.False(t, (&flow.Switch{Cases: []flow.SwitchCase{{Condition: "true"}}}).UsesParams())
 	next, log, err = choose(9, "${missing} == 1", "while(true)")
 	require.NoError(t, err)
 	require.Equal(t, int64(9), next)

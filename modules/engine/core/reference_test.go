@@ -235,29 +235,18 @@ func (m *reference) final(status []string) flow.WorkflowState {
 			ready = ready || status[n] == "ready"
 		}
 	}
-	switch m.state {
-	case flow.WorkflowReadyPause:
-		if !counted && !paused && !ready {
-			return flow.WorkflowSuccess
-		}
-		if !counted {
-			return flow.WorkflowPause
-		}
-		return flow.WorkflowFailure
-	case flow.WorkflowReadyStop:
-		switch {
-		case killed:
-			return flow.WorkflowStop
-		case counted:
-			return flow.WorkflowFailure
-		case unrun, paused:
-			return flow.WorkflowStop
-		}
-		return flow.WorkflowSuccess
-	}
+	stop, pause := m.state == flow.WorkflowReadyStop, m.state == flow.WorkflowReadyPause
 	switch {
+	case stop && killed:
+		return flow.WorkflowStop
 	case counted:
 		return flow.WorkflowFailure
+	case stop && (unrun || paused):
+		return flow.WorkflowStop
+	case pause && (paused || ready):
+		return flow.WorkflowPause
+	case pause:
+		return flow.WorkflowSuccess
 	case killed:
 		return flow.WorkflowStop
 	case paused:
