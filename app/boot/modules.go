@@ -142,14 +142,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
-		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory, Timings: m.timings(),
+		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory, Timings: m.timings(), Lists: m.formLists(),
 	})
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.schedule.Menu(), m.home.Menu(),
+		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
 }
@@ -158,7 +158,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
-		m.instance.Routes, m.schedule.Routes, m.home.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.home.Routes,
 	}
 }
 

@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -90,6 +91,17 @@ type Backfill struct {
 // URL is its page.
 func (b *Backfill) URL() string { return address(b.ProjectCode, b.ID) }
 
+// zone is that of its dates.
+func (b *Backfill) zone() *time.Location {
+	var r stored
+	if json.Unmarshal([]byte(b.Request), &r) == nil {
+		if zone, err := time.LoadLocation(r.TimeZone); err == nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
 // Over reports whether nothing of it waits or runs.
 func (b *Backfill) Over() bool { return b.EndedAt != nil }
 
@@ -157,7 +169,9 @@ var (
 	ErrNotPaused  = fault.New(fault.Conflict, "backfill.not_paused")
 	ErrPaused     = fault.New(fault.Conflict, "backfill.paused")
 	ErrNoFailed   = fault.New(fault.Conflict, "backfill.no_failed")
-	ErrCron       = fault.New(fault.Conflict, "backfill.cron")
+	// ErrNothingWaits says why there is nothing to cancel.
+	ErrNothingWaits = fault.New(fault.Conflict, "backfill.nothing_waits")
+	ErrCron         = fault.New(fault.Conflict, "backfill.cron")
 )
 
 func address(project, id int64) string {

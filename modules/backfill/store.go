@@ -233,3 +233,35 @@ func (s *store) started(ctx context.Context, key string) (param string, found bo
 	}
 	return param, err == nil, err
 }
+
+// signature changes with everything that the page of a backfill shows.
+func (s *store) signature(ctx context.Context, id int64) (string, error) {
+	type row struct {
+		State string `db:"state"`
+		Run   string `db:"run_state"`
+		N     int    `db:"n"`
+		Last  int64  `db:"last"`
+	}
+	rows, err := db.Select[row](ctx, s.db, `SELECT bd.state, COALESCE(w.state, '') AS run_state, count(*) AS n, COALESCE(MAX(bd.workflow_instance_id), 0) AS last
+		FROM backfill_date bd LEFT JOIN workflow_instance w ON w.id = bd.workflow_instance_id WHERE bd.backfill_id = ?
+		GROUP BY bd.state, COALESCE(w.state, '') ORDER BY 1, 2`, id)
+	if err != nil {
+		return "", err
+	}
+	head, err := db.Get[string](ctx, s.db, `SELECT state || '/' || CAST(width AS TEXT) FROM backfill WHERE id = ?`, id)
+	return fmt.Sprint(head, rows), err
+}
+
+// took is how long the successful dates of a backfill took, on average over the latest ones.
+func (s *store) took(ctx context.Context, id int64) (time.Duration, error) {
+	list, err := db.Select[Date](ctx, s.db, `SELECT `+dateColumns+` FROM backfill_date bd JOIN workflow_instance w ON w.id = bd.workflow_instance_id
+		WHERE bd.backfill_id = ? AND bd.state = ? AND w.end_time IS NOT NULL ORDER BY bd.workflow_instance_id DESC LIMIT 20`, id, DateSuccess)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	sum := time.Duration(0)
+	for k := range list {
+		sum += list[k].Took(time.Time{})
+	}
+	return sum / time.Duration(len(list)), nil
+}

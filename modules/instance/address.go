@@ -24,3 +24,6 @@ func taskAddress(project, id int64) string {
 func workflowAddress(project, code int64) string {
 	return "/projects/" + strconv.FormatInt(project, 10) + "/workflows/" + strconv.FormatInt(code, 10)
 }
+
+// Address is the page of an instance.
+func Address(project, id int64) string { return address(project, id) }
