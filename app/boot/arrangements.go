@@ -1,13 +1,21 @@
 package boot
 
 import (
+	"context"
+	"strconv"
+
+	"dorado/app/kit/i18n"
 	"dorado/app/kit/ids"
 	"dorado/modules/audit"
 	"dorado/modules/engine"
+	"dorado/modules/project"
 	"dorado/modules/security/alertgroup"
 	"dorado/modules/security/calendar"
 	"dorado/modules/security/environment"
+	"dorado/modules/security/tenant"
 	"dorado/modules/security/workergroup"
+	"dorado/modules/workflow"
+	"dorado/views/components"
 )
 
 // arrangements builds what administrators arrange for runs: who may run them, with what, and when.
@@ -20,6 +28,51 @@ func (m *modules) arrangements(c *core, eng *engine.Engine, log *audit.Service, 
 	})
 	m.alerts = alertgroup.New(alertgroup.Deps{DB: c.db, Access: m.access, Audit: log, Site: m.site, API: m.api, Frame: m.frame})
 	m.calendar = calendar.New(calendar.Deps{DB: c.db, Access: m.access, Audit: log, Site: m.site, Frame: m.frame})
+}
+
+// referToArrangements makes what administrators arrange ask workflows and runs before it goes, and tells projects what
+// there is.
+func (m *modules) referToArrangements(projects *project.Service, workflows *workflow.Service) {
+	m.groups.AddReferrer(workflows)
+	m.groups.AddReferrer(m.instance.Service)
+	m.envs.AddReferrer(workflows)
+	m.envs.AddReferrer(m.instance.Service)
+	m.alerts.AddReferrer(m.instance.Service)
+	projects.SetParameterUsers(workflows)
+	projects.AddGroupUser(workflows)
+	projects.SetWorkerGroups(m.groups.Names)
+	projects.SetKnown(project.Known{
+		Tenant: m.tenant.Exists, WorkerGroup: m.groups.Exists, Environment: m.envs.Exists, AlertGroup: m.alerts.Exists,
+	})
+	m.project.SetOptions(m.preferences)
+}
+
+// preferences lists what the preferences of a project may name.
+func (m *modules) preferences(ctx context.Context, _ int64) (project.Options, error) {
+	o := project.Options{
+		Tenants:      []components.Option{{Value: tenant.Default, Label: tenant.Default}},
+		Environments: []components.Option{{Value: strconv.FormatInt(environment.None, 10), Label: i18n.T(ctx, "preference.no_environment")}},
+		AlertGroups:  []components.Option{{Value: "0", Label: i18n.T(ctx, "preference.no_alert_group")}},
+	}
+	tenants, err := m.tenant.All(ctx)
+	if err != nil {
+		return o, err
+	}
+	for _, t := range tenants {
+		o.Tenants = append(o.Tenants, components.Option{Value: t.Code, Label: t.Code})
+	}
+	environments, err := m.envs.All(ctx)
+	if err != nil {
+		return o, err
+	}
+	for _, e := range environments {
+		o.Environments = append(o.Environments, components.Option{Value: strconv.FormatInt(e.Code, 10), Label: e.Name})
+	}
+	alerts, err := m.alerts.All(ctx)
+	for _, g := range alerts {
+		o.AlertGroups = append(o.AlertGroups, components.Option{Value: strconv.FormatInt(g.ID, 10), Label: g.Name})
+	}
+	return o, err
 }
 
 // liveWorkers are the workers that are connected to this master now.

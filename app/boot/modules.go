@@ -139,6 +139,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		Site: m.site, API: m.api, Frame: m.frame, Pages: m.timingPages(),
 	})
 	m.referToSchedules()
+	m.referToArrangements(projects, workflows)
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,

@@ -308,10 +308,18 @@ ALTER TABLE task_instance ADD COLUMN environment_code BIGINT NOT NULL DEFAULT -1
 CREATE INDEX ix_task_instance_cache ON task_instance (cache_key) WHERE cache_key <> '';
 CREATE INDEX ix_task_instance_group ON task_instance (task_group_id) WHERE task_group_id <> 0 AND end_time IS NULL;
 
+-- What keeps an environment and a task group from being deleted.
+ALTER TABLE task_definition ADD COLUMN environment_code BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE task_definition ADD COLUMN task_group_id BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX ix_task_definition_group ON task_definition (worker_group);
+
 ALTER TABLE workflow_version ADD COLUMN source TEXT NOT NULL DEFAULT ''; -- the YAML its author typed, comments and all; empty = drawn
 
 -- +goose Down
 ALTER TABLE workflow_version DROP COLUMN source;
+DROP INDEX ix_task_definition_group;
+ALTER TABLE task_definition DROP COLUMN task_group_id;
+ALTER TABLE task_definition DROP COLUMN environment_code;
 DROP INDEX ix_task_instance_group;
 DROP INDEX ix_task_instance_cache;
 ALTER TABLE task_instance DROP COLUMN environment_code;

@@ -211,7 +211,7 @@ func (s store) removeVersion(ctx context.Context, code int64, version int) error
 // The mirror of the current version's tasks.
 
 const (
-	mirrorColumns = 7
+	mirrorColumns = 9
 	mirrorRows    = 1000 // per statement: far below the limit of parameters on either database
 )
 
@@ -222,11 +222,13 @@ func (s store) mirror(ctx context.Context, def *flow.Definition, tasks []flow.Ta
 		args := make([]any, 0, n*mirrorColumns)
 		for i := range tasks[:n] {
 			t := &tasks[i]
-			args = append(args, t.Code, t.Version, def.Code, def.ProjectCode, t.Name, t.Type, t.WorkerGroup)
+			args = append(args, t.Code, t.Version, def.Code, def.ProjectCode, t.Name, t.Type, t.WorkerGroup, t.EnvironmentCode, t.TaskGroupID)
 		}
-		query := `INSERT INTO task_definition (code, version, workflow_code, project_code, name, task_type, worker_group) VALUES (?, ?, ?, ?, ?, ?, ?)` +
-			strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?)`, n-1) + `
-			ON CONFLICT (code) DO UPDATE SET version = excluded.version, name = excluded.name, task_type = excluded.task_type, worker_group = excluded.worker_group
+		query := `INSERT INTO task_definition (code, version, workflow_code, project_code, name, task_type, worker_group, environment_code, task_group_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)` +
+			strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?)`, n-1) + `
+			ON CONFLICT (code) DO UPDATE SET version = excluded.version, name = excluded.name, task_type = excluded.task_type, worker_group = excluded.worker_group,
+				environment_code = excluded.environment_code, task_group_id = excluded.task_group_id
 			WHERE task_definition.workflow_code = excluded.workflow_code`
 		res, err := s.db.Exec(ctx, query, args...)
 		if err != nil {
