@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,6 @@ type FormLists struct {
 	Environments func(ctx context.Context, projectCode int64) ([]Choice, error)
 	// TaskGroups lists the task groups that tasks of a project may wait in.
 	TaskGroups func(ctx context.Context, projectCode int64) ([]Choice, error)
-	// Preference is what the project suggests for new tasks; nil when it suggests nothing.
-	Preference func(ctx context.Context, projectCode int64) (*TaskPreference, error)
 }
 
 // Choice is an option of a field.
@@ -31,17 +30,6 @@ type Choice struct {
 	Value        string   `json:"value"`
 	Label        string   `json:"label"`
 	WorkerGroups []string `json:"workerGroups,omitempty"`
-}
-
-// TaskPreference is what a project suggests for new tasks. Zero values, -1 for codes, suggest nothing.
-type TaskPreference struct {
-	Priority        flow.Priority `json:"taskPriority,omitempty"`
-	WorkerGroup     string        `json:"workerGroup,omitempty"`
-	EnvironmentCode int64         `json:"environmentCode,omitempty"`
-	RetryTimes      int           `json:"failRetryTimes,omitempty"`
-	RetryInterval   int           `json:"failRetryInterval,omitempty"`
-	CPUQuota        int           `json:"cpuQuota,omitempty"`
-	MemoryMax       int           `json:"memoryMax,omitempty"`
 }
 
 // choicesAtOnce is how many workflows a picker shows; typing narrows them down.
@@ -221,9 +209,25 @@ func (p *pages) preview(r *http.Request) (web.Response, error) {
 	}), nil
 }
 
-// fill adds to the editor's page what its fields offer.
-func (l FormLists) fill(ctx context.Context, doc *document, in project.Project) error {
-	var err error
+// offer adds to the editor's page what its fields offer, and what the project suggests for new tasks.
+func (p *pages) offer(ctx context.Context, doc *document, in project.Project) error {
+	l := p.lists
+	wishes, err := p.svc.Projects.Preference(ctx, in.Code)
+	if err != nil {
+		return err
+	}
+	doc.Preference = wishes
+	params, err := p.svc.Projects.Properties(ctx, in.Code)
+	if err != nil {
+		return err
+	}
+	doc.ProjectParams = make([]string, len(params))
+	for i, param := range params {
+		doc.ProjectParams[i] = param.Prop
+	}
+	if doc.WorkerGroups, err = p.workerGroups(ctx, in); err != nil {
+		return err
+	}
 	if l.Environments != nil {
 		doc.Features["environments"] = true
 		if doc.Environments, err = l.Environments(ctx, in.Code); err != nil {
@@ -236,11 +240,6 @@ func (l FormLists) fill(ctx context.Context, doc *document, in project.Project) 
 			return wrap(err, "list task groups")
 		}
 	}
-	if l.Preference != nil {
-		if doc.Preference, err = l.Preference(ctx, in.Code); err != nil {
-			return wrap(err, "read preferences")
-		}
-	}
 	for _, c := range form.DateCycles() {
 		cycle := dateCycle{Choice: Choice{Value: c.Cycle, Label: i18n.T(ctx, "task.cycle."+c.Cycle)}}
 		for _, date := range c.Dates {
@@ -249,6 +248,29 @@ func (l FormLists) fill(ctx context.Context, doc *document, in project.Project) 
 		doc.DateCycles = append(doc.DateCycles, cycle)
 	}
 	return nil
+}
+
+// workerGroups lists the groups that tasks of the project may ask for: those it is bound to, otherwise all there are and
+// those that some worker serves.
+func (p *pages) workerGroups(ctx context.Context, in project.Project) ([]string, error) {
+	bound, err := p.svc.Projects.AssignedGroups(ctx, in.Code)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := p.svc.Projects.WorkerGroups(ctx, in.Code)
+	if err != nil || len(bound) > 0 || p.groups == nil {
+		return groups, err
+	}
+	served, err := p.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range served {
+		if !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	return groups, nil
 }
 
 // dateCycle offers the dates of a DEPENDENT item.

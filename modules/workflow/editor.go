@@ -32,8 +32,10 @@ type document struct {
 	Environments []Choice          `json:"environments,omitempty"`
 	TaskGroups   []Choice          `json:"taskGroups,omitempty"`
 	DateCycles   []dateCycle       `json:"dateCycles"`
-	Preference   *TaskPreference   `json:"preference,omitempty"`
-	Instance     *struct{}         `json:"instance"`
+	Preference   any               `json:"preference"` // what a new task begins with
+	// ProjectParams are the names of the project's parameters; their values are nobody's business here.
+	ProjectParams []string  `json:"projectParams"`
+	Instance      *struct{} `json:"instance"`
 }
 
 type schema struct {
@@ -55,19 +57,12 @@ type released struct {
 
 // document is the page's data for a version of a workflow, to be looked at.
 func (p *pages) document(ctx context.Context, in project.Project, w Workflow, def *flow.Definition) (document, error) {
-	groups := []string{"default"}
-	if p.groups != nil {
-		var err error
-		if groups, err = p.groups(ctx); err != nil {
-			return document{}, err
-		}
-	}
 	state := w.ReleaseState
 	if def.Version != w.Version {
 		state = flow.Offline
 	}
 	doc := document{
-		Definition: released{def, state}, Mode: "read", URLs: map[string]string{}, WorkerGroups: groups,
+		Definition: released{def, state}, Mode: "read", URLs: map[string]string{},
 		Schema:   schema{p.svc.Catalog.Describe(func(key string) string { return i18n.T(ctx, key) })},
 		Features: map[string]bool{"environments": false, "taskGroups": false, "cache": true, "finally": true, "limits": false},
 	}
@@ -75,7 +70,7 @@ func (p *pages) document(ctx context.Context, in project.Project, w Workflow, de
 	at := listAddress(in.Code)
 	doc.URLs["projects"], doc.URLs["workflows"] = at+"/choices/projects", "/projects/{project}/workflows/choices"
 	doc.URLs["tasks"], doc.URLs["preview"] = "/projects/{project}/workflows/{workflow}/tasks", at+"/preview"
-	return doc, p.lists.fill(ctx, &doc, in)
+	return doc, p.offer(ctx, &doc, in)
 }
 
 // new shows a blank canvas, or the draft of a workflow that was never saved. The address holds the code that the

@@ -108,8 +108,7 @@ func (s *Service) related(ctx context.Context, def *flow.Definition, links []lin
 		w, known := heads[l.workflow]
 		self := l.workflow == def.Code
 		switch {
-		case l.kind == Starts && self:
-			fail(l, flow.SeverityError, "workflow.problem.starts_itself", "path", def.Name+" → "+def.Name)
+		case l.kind == Starts && self: // flow.Validate says so
 		case !known && !self, l.kind == Waits && known && w.ProjectCode != l.project:
 			fail(l, flow.SeverityError, "workflow.problem.workflow_missing", "code", number64(l.workflow), "project", number64(l.project))
 		case l.kind == Starts && w.ProjectCode != def.ProjectCode:

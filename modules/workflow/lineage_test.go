@@ -1,7 +1,6 @@
 package workflow_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,13 +65,13 @@ func TestAWorkflowCannotStartItself(t *testing.T) {
 		def := w.starting("a", "SUB_WORKFLOW", a.Code)
 		_, err := w.workflows.Update(w.gwen, a.Code, workflow.Change{Definition: def, BaseVersion: 1})
 		p := problem(t, err)
-		require.Equal(t, "workflow.problem.starts_itself", p.Key)
-		require.Equal(t, "taskParams.workflowDefinitionCode", p.Field)
+		require.Equal(t, "flow.problem.child_itself", p.Key)
 		require.Equal(t, def.Tasks[0].Code, p.TaskCode)
 
 		_, err = w.workflows.Update(w.gwen, a.Code, workflow.Change{Definition: w.starting("a", "DYNAMIC", c.Code), BaseVersion: 1})
 		p = problem(t, err)
 		require.Equal(t, []any{"path", "a → c → b → a"}, p.Args, "the way round is named")
+		require.Equal(t, "taskParams.workflowDefinitionCode", p.Field)
 		require.Equal(t, 1, w.current(t, a.Code).Version)
 		found, err := w.workflows.Check(w.gwen, w.project, func() *flow.Definition {
 			def := w.starting("a", "DYNAMIC", c.Code)
@@ -305,8 +304,9 @@ func TestTheFormIsGivenOnlyWhatOneMaySee(t *testing.T) {
 func TestParametersAreShownAsTheyWouldBe(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, dbtest.SQLite(t))
-	s.workflows.ProjectParams = func(_ context.Context, _ int64) ([]flow.Property, error) {
-		return []flow.Property{{Prop: "bucket", Direct: flow.In, Type: flow.Varchar, Value: "prod"}, {Prop: "day", Value: "never"}}, nil
+	for name, value := range map[string]string{"bucket": "prod", "day": "never"} {
+		_, err := s.projects.CreateParameter(s.gwen, s.project, project.ParameterDraft{Name: name, Value: value, Type: flow.Varchar})
+		require.NoError(t, err)
 	}
 	def := s.chain("daily", 2)
 	def.GlobalParams = []flow.Property{{Prop: "day", Direct: flow.In, Type: flow.Varchar, Value: "$[yyyy-MM-dd-1]"}}
@@ -332,7 +332,7 @@ func TestParametersAreShownAsTheyWouldBe(t *testing.T) {
 	require.Equal(t, " upstream t0", values["rows"], "known only when that task has run")
 	require.Equal(t, "20260228 builtin <nil>", values["system.biz.date"])
 
-	body["texts"] = []string{"$[yyyyMMdd+]]"}
+	body["texts"] = []string{"$[add_months(yyyyMMdd)]"}
 	status, answer = s.call(t, s.General, "POST", s.path+"/preview", body)
 	require.Equal(t, 422, status, answer)
 	for _, wrong := range []map[string]any{{"zone": "Nowhere/City"}, {"zone": "Local"}, {"at": "tomorrow"}} {
@@ -362,5 +362,9 @@ func TestGoingOfflineAsksWhenSomethingDepends(t *testing.T) {
 	require.Contains(t, page.Attr("[data-test='refused'] a.link", "href"), fmt.Sprint(b.Workflow.Code))
 	status, _ := s.call(t, s.General, "POST", at+"/offline", map[string]any{})
 	require.Equal(t, 409, status)
+	for _, code := range []int64{b.Workflow.Code, a.Code} {
+		_, err = s.workflows.Release(s.gwen, code, flow.Offline)
+		require.NoError(t, err)
+	}
 	require.Contains(t, s.gwenB.Get(at+"/delete").Text("body"), "b → t0")
 }

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"context"
 	"encoding/json"
 
 	"dorado/modules/flow"
@@ -20,7 +21,15 @@ func (c checker) CheckParams(taskType string, params json.RawMessage) []flow.Fie
 	return out
 }
 
-// validate lists what is wrong with a definition.
-func (s *Service) validate(def *flow.Definition) []flow.Problem {
-	return flow.Validate(def, checker{s.Catalog})
+// validate lists what is wrong with a definition, apart from what it says about other workflows.
+func (s *Service) validate(ctx context.Context, def *flow.Definition) ([]flow.Problem, error) {
+	params, err := s.Projects.Properties(ctx, def.ProjectCode)
+	if err != nil {
+		return nil, err
+	}
+	known := make([]string, len(params))
+	for i, p := range params {
+		known[i] = p.Prop
+	}
+	return flow.Validate(def, checker{s.Catalog}, known...), nil
 }

@@ -28,9 +28,6 @@ type PreviewParam struct {
 	Later bool       `json:"later,omitempty"`
 }
 
-// ProjectParams returns the parameters of a project. The module that keeps them is handed in by boot.
-type ProjectParams func(ctx context.Context, projectCode int64) ([]flow.Property, error)
-
 // PreviewAt resolves the parameters of a task of a definition, or of the workflow when task is 0, as a run scheduled for
 // base would, in the zone of base, and puts them into the texts. It returns ErrPreview when an expression is wrong.
 func (s *Service) PreviewAt(ctx context.Context, projectCode int64, def *flow.Definition, task int64, base time.Time, texts []string) (Preview, error) {
@@ -41,10 +38,8 @@ func (s *Service) PreviewAt(ctx context.Context, projectCode int64, def *flow.De
 	sources := flow.ParamSources{Base: base, Scheduled: true, Builtin: flow.Builtins(flow.BuiltinInput{
 		Base: base, WorkflowName: def.Name, WorkflowCode: def.Code, ProjectName: in.Name, ProjectCode: in.Code,
 	})}
-	if s.ProjectParams != nil {
-		if sources.Project, err = s.ProjectParams(ctx, projectCode); err != nil {
-			return Preview{}, err
-		}
+	if sources.Project, err = s.Projects.Properties(ctx, projectCode); err != nil {
+		return Preview{}, err
 	}
 	if sources.Global, err = flow.Cure(def.GlobalParams, nil, base); err != nil {
 		return Preview{}, ErrPreview.With("reason", err.Error()).Because(err)

@@ -19,7 +19,7 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 	if def.Code == 0 {
 		def.Code = s.Codes.Next()
 	}
-	if err := s.prepare(def); err != nil {
+	if err := s.prepare(ctx, def); err != nil {
 		return Saved{}, err
 	}
 	d := revise(nil, def)
@@ -74,7 +74,7 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	if w.Online() && !c.Online {
 		return Saved{}, ErrOnline.With("name", w.Name) // before the content is looked at: it would be refused whatever it is
 	}
-	if err := s.prepare(def); err != nil {
+	if err := s.prepare(ctx, def); err != nil {
 		return Saved{}, err
 	}
 	// Comparing and encoding a large definition takes long, so it is done before anybody has to wait for the lock.
@@ -215,7 +215,7 @@ func (s *Service) mayWrite(ctx context.Context, projectCode int64, c Change) err
 }
 
 // prepare tidies and checks a definition before it is saved.
-func (s *Service) prepare(def *flow.Definition) error {
+func (s *Service) prepare(ctx context.Context, def *flow.Definition) error {
 	number(def, s.Codes.Next)
 	tidy(def)
 	if tooLong(def.Description, maxDescription) {
@@ -224,7 +224,11 @@ func (s *Service) prepare(def *flow.Definition) error {
 			ErrDescription.With("max", maxDescription).OnField("description", ErrDescription.Key, "max", maxDescription),
 		}
 	}
-	return refuse(s.validate(def))
+	problems, err := s.validate(ctx, def)
+	if err != nil {
+		return err
+	}
+	return refuse(problems)
 }
 
 func encode(def *flow.Definition) ([]byte, error) {

@@ -27,9 +27,7 @@ type Deps struct {
 	Codes    *ids.Generator
 	// Catalog knows the task types and checks their parameters.
 	Catalog *catalog.Catalog
-	// ProjectParams are for previews; nil means that projects have none.
-	ProjectParams ProjectParams
-	Now           func() time.Time
+	Now     func() time.Time
 }
 
 // Service is the only door to definitions. Every method checks what whoever acts may do in the workflow's project, and
@@ -183,8 +181,12 @@ func (s *Service) Check(ctx context.Context, projectCode int64, def *flow.Defini
 	}
 	tidy(def)
 	def.ProjectCode = projectCode
+	problems, err := s.validate(ctx, def)
+	if err != nil {
+		return nil, err
+	}
 	related, err := s.related(ctx, def, s.links(def))
-	return append(s.validate(def), related...), err
+	return append(problems, related...), err
 }
 
 // Release puts a workflow online or takes it offline; it does nothing when it is there already. Online needs a current
@@ -205,7 +207,11 @@ func (s *Service) Release(ctx context.Context, code int64, state flow.ReleaseSta
 			if err != nil {
 				return err
 			}
-			if err := refuse(s.validate(def)); err != nil {
+			problems, err := s.validate(ctx, def)
+			if err != nil {
+				return err
+			}
+			if err := refuse(problems); err != nil {
 				return err
 			}
 		} else if err := s.unneeded(ctx, w); err != nil {

@@ -308,8 +308,10 @@ func TestPagesOfTextsAreForWhoMayReadOrWrite(t *testing.T) {
 			method, path string
 			reads        int
 		}{
-			{http.MethodGet, one + "/yaml", 200}, {http.MethodGet, one + "/versions/compare", 200},
-			{http.MethodGet, s.path + "/import", 403}, {http.MethodPost, s.path + "/import", 403},
+			{http.MethodGet, one + "/yaml", 200},
+			{http.MethodGet, one + "/versions/compare", 200},
+			{http.MethodGet, s.path + "/import", 403},
+			{http.MethodPost, s.path + "/import", 403},
 		} {
 			require.Equal(t, 403, status(stranger, c.method, c.path), c.path)
 			if c.path != one+"/versions/compare" { // needs two versions

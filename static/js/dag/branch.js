@@ -55,6 +55,9 @@ export function branchesOf(model, e) {
   return branching(task) ? branches(task).filter((b) => b.code === e.postTaskCode) : null;
 }
 
+/** How much wider the layout takes a card, so that what is written on its edges has room. @param {Task} task */
+export const labelRoom = (task) => (task.taskType === 'SWITCH' ? 112 : task.taskType === 'CONDITIONS' ? 32 : 0);
+
 /** The tasks whose ends a CONDITIONS task looks at. @param {Task | null | undefined} task @returns {number[]} */
 export function watched(task) {
   if (task?.taskType !== 'CONDITIONS') return [];

@@ -3,6 +3,7 @@
  * The checks that need no server: quick enough to run after each pause in typing, also with 5,000 tasks.
  * @typedef {import('./types.js').Problem} Problem
  * @typedef {import('./model.js').Model} Model
+ * @typedef {'local' | 'upstream' | 'global' | 'project' | 'builtin'} Source
  * @typedef {{taskCode: number, field: string, key: string, args?: Record<string, any>, severity: 'error' | 'warning'}} Finding
  */
 import { branches, branchesOf, branching, codeOf, watched } from './branch.js';
@@ -12,7 +13,7 @@ const BUILT_IN = /^(system\.|parameter\.|resources$)/;
 const REFERENCE = /\$\{\s*([\w.\-]+)\s*\}/g;
 
 /**
- * @param {Model} model @param {import('./schema.js').Types} types @param {{workerGroups?: string[]}} [known]
+ * @param {Model} model @param {import('./schema.js').Types} types @param {{workerGroups?: string[], projectParams?: string[]}} [known]
  * @returns {Finding[]}
  */
 export function check(model, types, known = {}) {
@@ -61,7 +62,7 @@ export function check(model, types, known = {}) {
       add(pre.code, pre.taskType === 'SWITCH' ? 'switchResult' : 'conditionResult', 'js.editor.problem.neverTaken', { name: post.name }, 'warning');
     }
   }
-  undefinedParams(model, globals, add);
+  undefinedParams(model, new Set([...globals, ...(known.projectParams ?? [])]), add);
   return out;
 }
 
@@ -125,9 +126,9 @@ function undefinedParams(model, globals, add) {
 }
 
 /** Names to offer after `${` in the fields of a task: its own, what comes from before, the workflow's, built-in ones.
- * @param {Model} model @param {number} code @returns {{name: string, source: 'local' | 'upstream' | 'global' | 'builtin'}[]} */
-export function parameterNames(model, code) {
-  /** @type {Map<string, 'local' | 'upstream' | 'global' | 'builtin'>} */
+ * @param {Model} model @param {number} code @param {string[]} [ofProject] @returns {{name: string, source: Source}[]} */
+export function parameterNames(model, code, ofProject = []) {
+  /** @type {Map<string, Source>} */
   const out = new Map();
   for (const p of model.tasks.get(code)?.taskParams?.localParams ?? []) if (p.prop) out.set(p.prop, 'local');
   for (const up of model.upstream([code])) {
@@ -137,6 +138,7 @@ export function parameterNames(model, code) {
     }
   }
   for (const p of model.meta.globalParams) if (p.prop && !out.has(p.prop)) out.set(p.prop, 'global');
+  for (const n of ofProject) if (!out.has(n)) out.set(n, 'project');
   for (const n of ['system.biz.date', 'system.biz.curdate', 'system.datetime', 'system.workflow.instance.id', 'system.workflow.definition.name', 'system.task.instance.id', 'system.task.definition.name', 'system.task.execute.path', 'system.project.name']) out.set(n, 'builtin');
   return [...out].map(([name, source]) => ({ name, source }));
 }

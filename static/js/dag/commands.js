@@ -5,6 +5,7 @@
  */
 import { t } from '../messages.js';
 import { call } from './api.js';
+import { labelRoom } from './branch.js';
 import { copyText, parseClip, plan } from './clipboard.js';
 import { shortcutsDialog, variablesDialog } from './dialogs.js';
 import { GRID } from './geometry.js';
@@ -98,7 +99,7 @@ async function layout(e) {
   const url = e.data.urls.layout;
   if (!url || !e.model.tasks.size) return;
   const only = e.view.selected.size > 1 ? e.view.selected : null;
-  const nodes = [...e.model.tasks.keys()].filter((c) => !only || only.has(c)).map((id) => ({ id, w: NODE_W, h: NODE_H }));
+  const nodes = [...e.model.tasks.values()].filter((x) => !only || only.has(x.code)).map((x) => ({ id: x.code, w: NODE_W + labelRoom(x), h: NODE_H }));
   const edges = [...e.model.edges.values()].filter((r) => !only || (only.has(r.preTaskCode) && only.has(r.postTaskCode))).map((r) => [r.preTaskCode, r.postTaskCode]);
   try {
     const res = await call('POST', url, { nodes, edges, direction: 'LR' });
@@ -224,6 +225,7 @@ export const COMMANDS = {
     e.model.setTasks(chosen.map((c) => [c, { flag: off ? 'NO' : 'YES' }]));
   },
   saveDraft: async (e) => {
+    await e.yaml.flush();
     if (!e.model.meta.name.trim() && !e.data.definition.code) return save(e, false);
     await e.draft.flush();
     if (e.draft.status === 'saved' || e.draft.status === 'clean') e.say(t('js.editor.said.draftSaved'));

@@ -6,7 +6,7 @@
 import { t } from '../messages.js';
 import '../elements/code-field.js';
 import { ApiError, Codes, Draft, call } from './api.js';
-import { inStep } from './branch.js';
+import { inStep, labelRoom } from './branch.js';
 import { check as inspect } from './check.js';
 import { COMMANDS, contextMenu, quickAdd } from './commands.js';
 import { prompt } from './dialogs.js';
@@ -26,6 +26,7 @@ import { draftConflict } from './publish.js';
 import { Types, newTask, preferred } from './schema.js';
 import { ProblemPanel, Toolbar } from './toolbar.js';
 import { View } from './view.js';
+import { YamlView } from './yaml.js';
 
 /** @typedef {import('./types.js').PageData} PageData @typedef {import('./types.js').Problem} Problem */
 /** @typedef {import('./types.js').RunState} RunState @typedef {import('./types.js').Point} Point */
@@ -46,6 +47,7 @@ export class DagEditor extends HTMLElement {
   /** @type {Panel} */ panel = LATER;
   /** @type {Toolbar} */ toolbar = LATER;
   /** @type {List} */ list = LATER;
+  /** @type {YamlView} */ yaml = LATER;
   /** @type {ProblemPanel} */ problemPanel = LATER;
   /** @type {Pointers} */ pointers = LATER;
   /** @type {Lookup} */ lookup = LATER;
@@ -130,8 +132,9 @@ export class DagEditor extends HTMLElement {
     this.panel = new Panel(this);
     this.toolbar = new Toolbar(this);
     this.list = new List(this);
+    this.yaml = new YamlView(this);
     this.problemPanel = new ProblemPanel(this);
-    centre.append(this.toolbar.legend, this.toolbar.float, this.list.el, this.problemPanel.el);
+    centre.append(this.toolbar.legend, this.toolbar.float, this.list.el, this.yaml.el, this.problemPanel.el);
     const main = h('div.dag-main');
     if (!this.readOnly) {
       this.palette = new Palette(this.types, {
@@ -187,7 +190,7 @@ export class DagEditor extends HTMLElement {
     if (lost.length && this.data.urls.layout) {
       try {
         const res = await call('POST', this.data.urls.layout, {
-          nodes: [...this.model.tasks.keys()].map((id) => ({ id, w: NODE_W, h: NODE_H })), edges: [...this.model.edges.values()].map((e) => [e.preTaskCode, e.postTaskCode]), direction: 'LR',
+          nodes: [...this.model.tasks.values()].map((x) => ({ id: x.code, w: NODE_W + labelRoom(x), h: NODE_H })), edges: [...this.model.edges.values()].map((e) => [e.preTaskCode, e.postTaskCode]), direction: 'LR',
           pinned: [...this.model.places].map(([id, p]) => ({ id, ...p })),
         });
         const def = this.model.toDefinition();
@@ -240,7 +243,7 @@ export class DagEditor extends HTMLElement {
     if (this.list.open && !this.list.el.contains(document.activeElement)) this.list.render();
   }
   check() {
-    const found = inspect(this.model, this.types, { workerGroups: this.data.workerGroups });
+    const found = inspect(this.model, this.types, { workerGroups: this.data.workerGroups, projectParams: this.data.projectParams });
     /** @type {Problem[]} */
     const list = found.map((f) => ({ taskCode: f.taskCode, field: f.field, message: t(f.key, f.args), severity: f.severity }));
     for (const p of this.serverProblems) {
@@ -379,14 +382,15 @@ export class DagEditor extends HTMLElement {
     if (name !== null) this.model.labelEdge(id, name.trim());
     this.view.stage.focus({ preventScroll: true });
   }
-  /** @param {boolean} list */
-  showList(list) {
+  /** @param {boolean} list @param {boolean} [yaml] */
+  showList(list, yaml = false) {
+    void this.yaml.show(yaml);
     this.list.el.hidden = !list;
     this.toggleAttribute('data-list', list);
-    this.querySelector('[data-test="editor.view.graph"]')?.setAttribute('aria-pressed', String(!list));
-    this.querySelector('[data-test="editor.view.list"]')?.setAttribute('aria-pressed', String(list));
+    const pressed = { graph: !list && !yaml, list, yaml };
+    for (const [name, on] of Object.entries(pressed)) this.querySelector(`[data-test="editor.view.${name}"]`)?.setAttribute('aria-pressed', String(on));
     if (list) this.list.render();
-    else {
+    else if (!yaml) {
       this.view.forgetBox();
       this.view.schedule();
     }

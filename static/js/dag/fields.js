@@ -40,14 +40,15 @@ export function fieldRow(field, c) {
   return row;
 }
 
-/** Show or take away the message under a field. @param {HTMLElement} row @param {string} text */
-export function setProblem(row, text) {
+/** Show or take away the message under a field. @param {HTMLElement} row @param {string} text @param {boolean} [mild] it keeps nothing from being saved */
+export function setProblem(row, text, mild = false) {
   const error = /** @type {HTMLElement | null} */ (row.querySelector('.error'));
   if (!error) return;
   error.textContent = text;
   error.hidden = !text;
+  error.toggleAttribute('data-mild', mild);
   const target = row.querySelector('[aria-describedby]');
-  if (text) target?.setAttribute('aria-invalid', 'true');
+  if (text && !mild) target?.setAttribute('aria-invalid', 'true');
   else target?.removeAttribute('aria-invalid');
 }
 

@@ -28,6 +28,8 @@ const TAB_OF = {
   failRetryTimes: 'run', failRetryInterval: 'run', delayTime: 'run', timeout: 'run', timeoutFlag: 'run', timeoutNotifyStrategy: 'run', isCache: 'run', finally: 'run',
   cpuQuota: 'run', memoryMax: 'run', localParams: 'params', preTasks: 'depend',
 };
+/** @type {Record<string, string>} */
+const KNOWN = { upstream: 'js.editor.param.upstream', global: 'js.editor.param.global', project: 'js.editor.param.project' };
 const WIDTH = 'dorado.editor.panel';
 const ORIGIN = 'panel';
 
@@ -185,7 +187,7 @@ export class Panel {
       value: task.taskParams[f.name] ?? (f.alias ? task.taskParams[f.alias] : undefined),
       readOnly: editor.readOnly,
       resources: editor.data.resources,
-      names: () => parameterNames(editor.model, task.code),
+      names: () => parameterNames(editor.model, task.code, editor.data.projectParams),
       editor,
       code: task.code,
       change: (v, typing) => this.#set({ taskParams: { ...this.task?.taskParams, [f.name]: v } }, f.name, typing),
@@ -221,11 +223,11 @@ export class Panel {
       readOnly: this.editor.readOnly,
       change: (v, typing) => this.#set({ taskParams: { ...this.task?.taskParams, localParams: v } }, 'localParams', typing),
     }, 'field.localParams');
-    const known = parameterNames(this.editor.model, task.code).filter((p) => p.source === 'upstream' || p.source === 'global');
+    const known = parameterNames(this.editor.model, task.code, this.editor.data.projectParams).filter((p) => p.source !== 'local' && p.source !== 'builtin');
     return [
       h('div.field', { 'data-field': 'localParams' }, h('span.lbl', null, t('js.editor.field.localParams')), list, h('p.hint', null, t('js.editor.field.localParams.help')), h('p.hint.error', { role: 'alert', hidden: true })),
       this.editor.data.urls.preview ? previewBox(this.editor, task.code) : null,
-      known.length ? h('div.field', null, h('span.lbl', null, t('js.editor.param.known')), h('ul.dag-known', null, ...known.map((p) => h('li', null, h('code', null, `\${${p.name}}`), h('span.mut', null, t(p.source === 'upstream' ? 'js.editor.param.upstream' : 'js.editor.param.global')))))) : null,
+      known.length ? h('div.field', null, h('span.lbl', null, t('js.editor.param.known')), h('ul.dag-known', null, ...known.map((p) => h('li', null, h('code', null, `\${${p.name}}`), h('span.mut', null, t(KNOWN[p.source] ?? 'js.editor.param.global')))))) : null,
     ].filter(Boolean);
   }
   /** @param {Task} task */
@@ -273,13 +275,14 @@ export class Panel {
     const type = this.editor.types.get(task.taskType);
     for (const row of this.body.querySelectorAll('[data-field]')) {
       const name = row.dataset.field ?? '';
-      let text = found.find((p) => p.field === name)?.message ?? '';
+      const mine = found.find((p) => p.field === name);
+      let text = mine?.message ?? '';
       if (!text) {
         const f = type.fields.find((x) => x.name === name);
         const p = f && f.required !== true ? fieldProblem(f, task.taskParams) : null;
         if (p) text = t(p.key, p.args);
       }
-      setProblem(row, text);
+      setProblem(row, text, mine?.severity === 'warning');
     }
   }
 

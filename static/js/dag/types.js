@@ -14,7 +14,7 @@
  * @typedef {{taskCode: number, x: number, y: number}} Location
  * @typedef {{name: string, description: string, timeout: number, executionType: string, globalParams: Property[]}} Meta
  * @typedef {Meta & {code: number, projectCode?: number, version: number, releaseState: string, tasks: Task[], relations: Relation[],
- *   locations: Location[] | null}} Definition
+ *   locations: Location[] | null, source?: string}} Definition
  * @typedef {{taskCode: number, field: string, message: string, severity: string}} Problem
  * @typedef {{state: string, attempt?: number, maxAttempts?: number, startTime?: string, endTime?: string,
  *   reason?: string, logUrl?: string, host?: string}} RunState
@@ -31,7 +31,7 @@
  *   mode: string, readReason?: string, urls: Urls, schema: Schema, workerGroups: string[], features: Features,
  *   environments?: {value: string, label: string, workerGroups?: string[]}[],
  *   taskGroups?: {value: string, label: string}[], resources?: string[],
- *   dateCycles?: {value: string, label: string, dates: {value: string, label: string}[]}[], preference?: Partial<Task>,
+ *   dateCycles?: {value: string, label: string, dates: {value: string, label: string}[]}[], preference?: Partial<Task>, projectParams?: string[],
  *   instance: {id: number, name?: string, states: Record<string, RunState>, eventsUrl?: string} | null}} PageData
  */
 export {};

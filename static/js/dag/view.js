@@ -20,7 +20,8 @@ import { look } from './states.js';
 const FAR_BELOW = 0.5;
 const MOST_CARDS = 500;
 const MARGIN = 240;
-const LABEL = 28; // characters of an edge's label
+const LABEL = 28; // characters of an edge's label at most
+const LETTER = 6.2; // pixels
 export const ZOOM_MIN = 0.05;
 export const ZOOM_MAX = 4;
 
@@ -471,7 +472,9 @@ export class View extends EventTarget {
     const text = e.name || (ways ? branchText(ways) : '');
     if (text) {
       const label = svg('text', { 'text-anchor': 'middle', 'dominant-baseline': 'central' });
-      label.textContent = text.length > LABEL ? `${text.slice(0, LABEL - 1)}…` : text;
+      const gap = Math.abs(this.pos(e.postTaskCode).x - this.pos(e.preTaskCode).x - NODE_W) - 16;
+      const room = Math.min(LABEL, Math.max(8, Math.floor(gap / LETTER))); // cards lie above
+      label.textContent = text.length > room ? `${text.slice(0, room - 1)}…` : text;
       const full = svg('title');
       full.textContent = text;
       label.append(full);

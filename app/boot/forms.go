@@ -1,0 +1,22 @@
+package boot
+
+import (
+	"context"
+	"strconv"
+
+	"dorado/modules/workflow"
+)
+
+// formLists are what the form of a task offers beyond the project's own things.
+func (m *modules) formLists() workflow.FormLists {
+	return workflow.FormLists{
+		Environments: func(ctx context.Context, _ int64) ([]workflow.Choice, error) {
+			all, err := m.envs.All(ctx)
+			out := make([]workflow.Choice, len(all))
+			for i, e := range all {
+				out[i] = workflow.Choice{Value: strconv.FormatInt(e.Code, 10), Label: e.Name, WorkerGroups: e.WorkerGroups}
+			}
+			return out, err
+		},
+	}
+}
