@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"dorado/modules/flow"
@@ -59,7 +58,7 @@ func TestWhatIsWrongIsSaidWithItsLine(t *testing.T) {
 		"name: x\ntasks:\n  a: {type: SHELL, code: -3}\n":            "3:26: bad_code [value -3]",
 	} {
 		got := strings.Join(problems(src), " ")
-		assert.Contains(t, got, want, src)
+		require.Contains(t, got, want, src)
 	}
 }
 

@@ -31,6 +31,7 @@ export async function draftConflict(e) {
 /** Save a version, asking for name and message. @param {DagEditor} e @param {boolean} online @param {boolean} [close] */
 export async function save(e, online, close = false) {
   if (e.readOnly) return;
+  await e.yaml.flush();
   const v = await saveDialog(e, online);
   if (!v) return;
   e.model.setMeta({ name: v.name, description: v.description, timeout: v.timeout, executionType: v.executionType });

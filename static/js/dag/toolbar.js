@@ -40,7 +40,8 @@ export class Toolbar {
     this.problems = h('button.btn.sm', { type: 'button', 'data-test': 'editor.check', 'aria-expanded': 'false', onclick: () => editor.problemPanel.toggle() });
     this.views = h('span.group', { role: 'group', 'aria-label': t('js.editor.view') },
       h('button.btn.sm', { type: 'button', 'aria-pressed': 'true', 'data-test': 'editor.view.graph', onclick: () => editor.showList(false) }, icon('flow'), h('span.dag-word', null, t('js.editor.view.graph'))),
-      h('button.btn.sm', { type: 'button', 'aria-pressed': 'false', 'data-test': 'editor.view.list', onclick: () => editor.showList(true) }, icon('list'), h('span.dag-word', null, t('js.editor.view.list'))));
+      h('button.btn.sm', { type: 'button', 'aria-pressed': 'false', 'data-test': 'editor.view.list', onclick: () => editor.showList(true) }, icon('list'), h('span.dag-word', null, t('js.editor.view.list'))),
+      editor.data.urls.yaml ? h('button.btn.sm', { type: 'button', 'aria-pressed': 'false', 'data-test': 'editor.view.yaml', onclick: () => editor.showList(false, true) }, icon('code'), h('span.dag-word', null, t('js.yaml.view'))) : null);
     this.release = h('button.btn.sm', { type: 'button', onclick: () => void toggleRelease(editor) });
     this.runButton = h('button.btn.sm', { type: 'button', 'data-test': 'editor.run', onclick: () => void openRun(editor) }, icon('play'), t('js.editor.run'));
     this.versions = h('a.btn.sm', { 'data-test': 'editor.versions' }, icon('history'), h('span.dag-word', null, t('js.editor.versions')));
@@ -75,6 +76,7 @@ export class Toolbar {
     const r = this.more.getBoundingClientRect();
     menu(editor.overlay, r.left - 120, r.bottom + 4, [
       { text: t('js.editor.export'), icon: 'download', test: 'editor.export', run: () => exportJson(editor) },
+      ...(editor.data.urls.versions && editor.data.urls.yaml ? [{ text: t('js.yaml.export'), icon: 'download', test: 'editor.exportYaml', run: () => void (location.href = editor.data.urls.yaml ?? '') }] : []),
       ...(editor.readOnly ? [] : [{ text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() }]),
       ...(editor.readOnly ? [] : [null,
         { text: t('js.editor.saveDraft'), icon: 'save', key: 'Ctrl S', test: 'editor.saveDraft', run: () => void editor.run('saveDraft') },
