@@ -116,6 +116,8 @@ func TestFinalStateFollowsTheTable(t *testing.T) {
 		{flow.WorkflowRunning, "oL", flow.WorkflowFailure},
 		{flow.WorkflowRunning, "KF", flow.WorkflowFailure},
 		{flow.WorkflowRunning, "oK.", flow.WorkflowStop},
+		{flow.WorkflowRunning, "oP.", flow.WorkflowPause},
+		{flow.WorkflowRunning, "PK", flow.WorkflowStop},
 		{flow.WorkflowRunning, "oho", flow.WorkflowSuccess},
 		{flow.WorkflowSubmitted, "F", flow.WorkflowFailure},
 		{flow.WorkflowFailover, "o", flow.WorkflowSuccess},

@@ -99,6 +99,9 @@ func (g *game) chance(oneIn int) bool { return g.r.IntN(oneIn) == 0 }
 // workflow makes a random graph. Codes are numbers from 1 in running order; finally tasks are the last.
 func (g *game) workflow() *flow.Definition {
 	n := 1 + g.r.IntN(10)
+	if g.chance(25) {
+		n += g.r.IntN(30)
+	}
 	finals := 0
 	if g.chance(4) {
 		finals = 1 + g.r.IntN(min(2, n))
