@@ -25,6 +25,7 @@ type Trigger struct {
 	ExecutorID   int64
 	ExecutorName string
 	Deadline     *time.Time // by when the run should be over; nil = whenever
+	At           time.Time  // when the run begins, for one that is written a moment before; the zero time = now
 
 	BackfillID       int64
 	BackfillPosition int
@@ -125,6 +126,9 @@ func (r *StartRequest) version(w workflow.Workflow) int {
 
 // triggered is the instance of one trigger. What keeps it from running makes it a failed one.
 func triggered(w workflow.Workflow, t *Trigger, what *startable, now time.Time) *Instance {
+	if !t.At.IsZero() {
+		now = db.Cut(t.At)
+	}
 	var why error
 	if what == nil {
 		what, why = &startable{}, fmt.Errorf("version %d of the workflow is gone", t.version(w))

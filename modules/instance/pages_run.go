@@ -177,10 +177,10 @@ func (p pages) previewed(r *http.Request, t runTarget, in runInput, f *web.Form)
 	var shown *runPreview
 	if f.OK() || f.Notice() != "" {
 		var err error
-		if shown, err = p.preview(ctx, t, &in, f); f.Rejects(err) {
-			shown = nil
-		} else if err != nil {
-			return nil, err
+		if shown, err = p.preview(ctx, t, &in, f); err != nil {
+			if shown = nil; !f.Rejects(err) {
+				return nil, err
+			}
 		}
 	}
 	if f.OK() {
