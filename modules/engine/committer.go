@@ -187,7 +187,7 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 		case errors.Is(err, errFenced):
 			c.fenced()
 			return err
-		case !db.Unavailable(err) && len(changes) > 1:
+		case !away(err) && len(changes) > 1:
 			// One of them cannot be written. Alone, each shows whether it is the one, and the others go through.
 			for _, one := range changes {
 				if err := c.commit(ctx, []*change{one}); err != nil {
@@ -195,7 +195,7 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 				}
 			}
 			return nil
-		case !db.Unavailable(err):
+		case !away(err):
 			c.logger.ErrorContext(ctx, "a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
 			if changes[0].lost != nil {
 				changes[0].lost()
@@ -211,6 +211,9 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 		}
 	}
 }
+
+// away reports whether a save failed because the database cannot be reached, or does not answer in time.
+func away(err error) bool { return db.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) }
 
 // resolve clears up a try whose answer was lost: attempts may be written twice, but a command that is gone because this
 // very master took it must not look as if another one had.
