@@ -141,7 +141,7 @@ func often(ctx context.Context, e *cron.Expr) string {
 			continue
 		}
 		text := i18n.T(ctx, unit.key, "count", int(math.Round(n)))
-		if math.Abs(n-math.Round(n)) > 0.03*n || unit.days > 7 && math.Abs(n-math.Round(n)) > 0.01*n {
+		if math.Abs(n-math.Round(n)) > 0.001*n {
 			return i18n.T(ctx, "timing.about", "often", text)
 		}
 		return text

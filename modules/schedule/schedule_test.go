@@ -123,7 +123,7 @@ func open(t testing.TB, d *db.DB) *world {
 				WarningGroup: func(_ context.Context, id int64) (bool, error) { return id == 1, nil },
 			},
 		},
-		Site: a.Site, API: a.API, Frame: a.Frame,
+		Site: a.Site, API: a.API, Frame: a.Frame, Pages: schedule.PageDeps{Runs: w.instances},
 	})
 	w.gwen, w.admin = access.WithPrincipal(t.Context(), a.General), access.WithPrincipal(t.Context(), a.Admin)
 	p, err := w.projects.Create(w.gwen, project.Draft{Name: "etl"})
