@@ -71,6 +71,7 @@ type Clock struct {
 	settled time.Time // and as the mark says, when something was missed
 	loaded  bool
 	shared  *shared
+	ahead   ahead
 	broken  int // failed attempts in a row
 
 	mu     sync.Mutex
@@ -83,7 +84,7 @@ type Clock struct {
 func NewClock(d ClockDeps) *Clock {
 	c := &Clock{
 		ClockDeps: d, store: store{d.DB}, entries: map[int64]*entry{}, shared: newShared(), told: map[int64]bool{}, reload: true,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), ahead: ahead{possible: d.DB.Dialect().ManyWriters(), cost: firstCost},
 	}
 	c.meter = newMeter(d.Metrics)
 	return c
@@ -109,11 +110,19 @@ func (c *Clock) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		timer.Reset(c.pause(ctx, next, err))
+		wait := c.pause(ctx, next, err)
+		if lead, ok := c.lead(next); ok && err == nil {
+			if wait = min(wait, next.Add(-lead).Sub(c.now())); wait <= 0 {
+				if err := c.stage(ctx, next); err != nil && ctx.Err() == nil {
+					c.Logger.InfoContext(ctx, "fires were not written ahead", "due", next, "error", err)
+				}
+			}
+		}
+		timer.Reset(max(wait, 0))
 	}
 }
 
-// Listen makes the clock hear of changes; Run does it by itself.
+// listen makes the clock hear of changes.
 func (c *Clock) listen(ctx context.Context) error {
 	err := c.DB.Listen(ctx, channel, c.tell)
 	if err != nil && ctx.Err() == nil {

@@ -201,11 +201,16 @@ func TestAClockThatSleptDoesNotRepeatWhatAnotherMade(t *testing.T) {
 // insertSchedules writes online schedules without asking the service, which is slow for thousands.
 func (w *world) insertSchedules(t testing.TB, n int, crontab string) {
 	t.Helper()
-	s := w.on(t, draft(crontab))
+	w.multiply(t, w.on(t, draft(crontab)).ID, n-1)
+}
+
+// multiply writes n schedules like one.
+func (w *world) multiply(t testing.TB, id int64, n int) {
+	t.Helper()
 	_, err := w.DB.Exec(t.Context(), `WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ?)
 		INSERT INTO schedule (project_code, workflow_code, start_time, end_time, time_zone, crontab, release_state, online_at, revision, user_id,
 		created_at, updated_at) SELECT project_code, workflow_code, start_time, end_time, time_zone, crontab, release_state, online_at, revision,
-		user_id, created_at, updated_at FROM schedule, n WHERE id = ?`, n-1, s.ID)
+		user_id, created_at, updated_at FROM schedule, n WHERE id = ?`, n, id)
 	require.NoError(t, err)
 }
 

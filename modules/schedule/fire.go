@@ -84,26 +84,33 @@ func (c *Clock) mark(batch []item, now time.Time) time.Time {
 	return mark
 }
 
-// transact writes the fires of a batch whose schedules are what the clock takes them for.
+// transact writes a part of a batch.
 func (c *Clock) transact(ctx context.Context, batch []item, mark time.Time) error {
 	return c.DB.InTx(ctx, func(ctx context.Context) error {
-		valid, err := c.store.revisions(ctx, batch)
-		if err != nil {
-			return err
-		}
-		triggers := make([]instance.Trigger, 0, len(batch))
-		for k := range batch {
-			i := &batch[k]
-			revision, online := valid[i.e.id]
-			if i.changed = !online || revision != i.e.revision; !i.changed {
-				triggers = append(triggers, i.trigger())
-			}
-		}
-		if _, err := c.Instances.TriggerMany(ctx, triggers); err != nil {
+		if err := c.insert(ctx, batch, time.Time{}); err != nil {
 			return err
 		}
 		return c.store.setMark(ctx, mark)
 	})
+}
+
+// insert writes the fires of those schedules that are what the clock takes them for. The runs begin at a moment to come, or
+// now.
+func (c *Clock) insert(ctx context.Context, batch []item, at time.Time) error {
+	valid, err := c.store.revisions(ctx, batch)
+	if err != nil {
+		return err
+	}
+	triggers := make([]instance.Trigger, 0, len(batch))
+	for k := range batch {
+		i := &batch[k]
+		revision, online := valid[i.e.id]
+		if i.changed = !online || revision != i.e.revision; !i.changed {
+			triggers = append(triggers, i.trigger(at))
+		}
+	}
+	_, err = c.Instances.TriggerMany(ctx, triggers)
+	return err
 }
 
 // done notes what a written batch tells: how late it was, and which schedules must be read again.
@@ -133,7 +140,7 @@ func (c *Clock) done(batch []item) {
 }
 
 // trigger is what a fire starts: the current version of the workflow, as the schedule says.
-func (i *item) trigger() instance.Trigger {
+func (i *item) trigger(at time.Time) instance.Trigger {
 	how := i.e.how.Value()
 	nominal := i.fire.Nominal.UTC()
 	t := instance.Trigger{
@@ -143,7 +150,7 @@ func (i *item) trigger() instance.Trigger {
 			TimeZone: i.e.timing.Zone.String(),
 		},
 		ProjectCode: i.e.project, Command: flow.CommandSchedule, ScheduleID: i.e.id, FireTime: nominal, ScheduleTime: &nominal,
-		ExecutorID: how.userID, ExecutorName: how.userName,
+		ExecutorID: how.userID, ExecutorName: how.userName, At: at,
 	}
 	if how.startParams != "[]" {
 		t.StartParams, _ = flow.DecodeProperties(how.startParams) // written by this package

@@ -18,6 +18,9 @@ type Dialect interface {
 	// ForUpdateSkipLocked ends a SELECT that claims rows, passing over those that others hold. It is empty on
 	// SQLite.
 	ForUpdateSkipLocked() string
+	// ManyWriters reports whether a transaction that has written lets others write. On SQLite they wait for its end, so
+	// none may be kept open.
+	ManyWriters() bool
 	// Like is a condition that matches column with one parameter made by Contains, whatever the case. SQLite folds
 	// the case of ASCII letters only.
 	Like(column string) string

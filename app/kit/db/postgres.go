@@ -83,6 +83,7 @@ func (postgresDialect) Name() string                { return "postgres" }
 func (postgresDialect) ForUpdate() string           { return "FOR NO KEY UPDATE" }
 func (postgresDialect) ForUpdateSkipLocked() string { return "FOR UPDATE SKIP LOCKED" }
 func (postgresDialect) Like(column string) string   { return column + ` ILIKE ? ESCAPE '\'` }
+func (postgresDialect) ManyWriters() bool           { return true }
 
 func (postgresDialect) durability(ctx context.Context, x *sqlx.DB) (string, error) {
 	var parts []string

@@ -64,6 +64,7 @@ func (sqliteDialect) Name() string                { return "sqlite" }
 func (sqliteDialect) ForUpdate() string           { return "" }
 func (sqliteDialect) ForUpdateSkipLocked() string { return "" }
 func (sqliteDialect) Like(column string) string   { return column + ` LIKE ? ESCAPE '\'` }
+func (sqliteDialect) ManyWriters() bool           { return false }
 
 func (sqliteDialect) durability(ctx context.Context, x *sqlx.DB) (string, error) {
 	var (
