@@ -52,6 +52,25 @@ func (e *Engine) alertRows(l *live, alerts []core.Alert) []extra {
 	return rows
 }
 
+// rejectAlert tells of a run that failed before it began.
+func rejectAlert(c *commandRow, now time.Time) (x extra, wanted bool) {
+	kind := flow.WarningType(c.WarningType).EndAlert(flow.WorkflowFailure)
+	if kind == "" || c.WarningGroupID <= 0 || c.IsSub {
+		return x, false
+	}
+	content, err := json.Marshal([]alertEntry{{
+		ProjectCode: c.ProjectCode, ProjectName: c.ProjectName, Owner: c.OwnerName, ProcessID: c.ID, ProcessCode: c.WorkflowCode,
+		ProcessName: c.Name, ModifyBy: c.ExecutorName, ProcessState: string(flow.WorkflowFailure),
+	}})
+	if err != nil {
+		return x, false
+	}
+	return extra{insertAlert, []any{
+		fmt.Sprintf("%d:%d:%s:0", c.ID, c.RunTimes, kind), string(kind), c.ID, c.RunTimes, 0, commandTitle(flow.CommandType(c.Type)) + " failed",
+		clean(string(content)), string(flow.WarningFailure), c.WarningGroupID, c.ProjectCode, c.WorkflowCode, now, now,
+	}}, true
+}
+
 func (l *live) warning(a core.Alert) flow.WarningType {
 	switch a.Kind {
 	case flow.AlertSuccess:

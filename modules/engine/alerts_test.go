@@ -164,3 +164,15 @@ func TestAChildsEndIsNoAlert(t *testing.T) {
 		require.Empty(t, f.alerts(id))
 	})
 }
+
+func TestARunThatCannotBeginIsToldToo(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		def := f.define(flow.Parallel, []flow.Task{shell("a")})
+		exec(t, d, `UPDATE workflow_version SET body = 'garbage' WHERE workflow_code = ?`, def.Code)
+		id := f.run(def, run{warning: flow.WarningFailure})
+		f.waitState(id, flow.WorkflowFailure)
+		require.Equal(t, "start process failed", f.waitSent(id, 1)[0].Title)
+	})
+}

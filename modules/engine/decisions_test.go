@@ -20,8 +20,10 @@ func TestManyDecisionsEndInTheChangeThatBeginsTheRun(t *testing.T) {
 		tasks := make([]flow.Task, 0, n)
 		for i := range n {
 			code := int64(1_000_000 + i)
-			tasks = append(tasks, flow.Task{Code: code, Version: 1, Name: fmt.Sprint("s", i), Type: "SWITCH", Flag: flow.FlagYes, Priority: flow.Medium, WorkerGroup: "default", EnvironmentCode: -1,
-				Params: fmt.Appendf(nil, `{"switchResult":{"dependTaskList":[{"condition":"1 == 1","nextNode":%d}],"nextNode":%d}}`, code+100, code+100)})
+			tasks = append(tasks, flow.Task{
+				Code: code, Version: 1, Name: fmt.Sprint("s", i), Type: "SWITCH", Flag: flow.FlagYes, Priority: flow.Medium, WorkerGroup: "default", EnvironmentCode: -1,
+				Params: fmt.Appendf(nil, `{"switchResult":{"dependTaskList":[{"condition":"1 == 1","nextNode":%d}],"nextNode":%d}}`, code+100, code+100),
+			})
 		}
 		edges := make([]string, 0, n)
 		for i := 0; i+100 < n; i++ {

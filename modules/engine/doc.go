@@ -10,6 +10,15 @@
 // hop (the end of A and the start of B are one change), a wide graph costs few, and nothing a worker was told is unknown
 // to the database.
 //
+// Beside the way of an ordinary attempt:
+//
+//	waits for its task group   taskGroups: who holds a slot follows from the attempts on workers; nothing is counted twice
+//	may have an earlier result logic.look: asked before a slot is taken
+//	needs no worker            logic: a small state machine in a map; it costs a goroutine only while it does something
+//	must not overlap           serial: the queue in the database, one pass over a workflow's rows at a time
+//	people are to be told      rows of alert in the change that they tell of, sent by alertSender afterwards
+//	somebody waits for the end followers, after the commit; each of them also looks for itself from time to time
+//
 // What happens on failure:
 //
 //	this process dies           the next start finds the unfinished instances, rebuilds each run from its rows (adopt) and

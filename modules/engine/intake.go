@@ -255,6 +255,7 @@ func (i *intake) reject(ctx context.Context, row commandRow, why error) error {
 		return err
 	}
 	i.done(row.CommandID)()
+	i.e.alerts.nudge()
 	i.e.settled(row.ended(flow.WorkflowFailure, i.e.clock()))
 	return nil
 }

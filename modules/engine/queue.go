@@ -153,11 +153,13 @@ func (h queueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
+
 func (h *queueHeap) Push(x any) {
 	item := x.(*queued)
 	item.index = len(*h)
 	*h = append(*h, item)
 }
+
 func (h *queueHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	(*h)[len(*h)-1] = nil

@@ -190,8 +190,15 @@ func (s *store) reject(ctx context.Context, c commandRow, why error) error {
 			c.CommandID, c.Type, c.ID, c.Param, c.Executor, clip(why.Error()), now, now); err != nil {
 			return err
 		}
-		_, err = s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
-			clip(why.Error()), now, now, c.ID)
+		if _, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
+			clip(why.Error()), now, now, c.ID); err != nil {
+			return err
+		}
+		alert, wanted := rejectAlert(&c, now)
+		if !wanted {
+			return nil
+		}
+		_, err = s.db.Exec(ctx, alert.query, alert.args...)
 		return err
 	})
 	if err != nil {

@@ -196,21 +196,25 @@ type ticketHeap []*ticket
 
 // Len, Less, Swap, Push and Pop are for container/heap.
 func (h ticketHeap) Len() int { return len(h) }
+
 func (h ticketHeap) Less(i, j int) bool {
 	if h[i].priority != h[j].priority {
 		return h[i].priority > h[j].priority
 	}
 	return h[i].attempt < h[j].attempt
 }
+
 func (h ticketHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
+
 func (h *ticketHeap) Push(x any) {
 	k := x.(*ticket)
 	k.index = len(*h)
 	*h = append(*h, k)
 }
+
 func (h *ticketHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	last.index = -1

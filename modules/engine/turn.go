@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"dorado/modules/engine/core"
@@ -162,7 +163,7 @@ func (t *turn) finish(command int64, report *message) {
 	if t.run || t.finished || command != 0 {
 		ch.instance = newRunRow(l, t.finished)
 	}
-	ch.extras = append(t.extras, e.alertRows(l, t.alerts)...)
+	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts))
 	watched := e.logic.watches(l.instance.WorkflowCode)
 	var ended *Ended
 	if t.finished {
