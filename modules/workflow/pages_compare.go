@@ -22,6 +22,8 @@ const (
 	offered = 200
 	// drawnWhole is up to how many tasks the picture of a comparison shows all of them.
 	drawnWhole = 300
+	// drawnSmall is up to how many tasks the picture shrinks to the page.
+	drawnSmall = 12
 	// shownChanges is how many tasks the list of changes names.
 	shownChanges = 500
 	// longValue is from how many lines a field is compared line by line.
@@ -134,7 +136,7 @@ func (p *pages) compare(r *http.Request) (web.Response, error) {
 		}
 		return web.Page(view.Compare(v)), nil
 	}
-	v.Changes = changeGroups(ctx, changes)
+	v.Changes, v.Wide = changeGroups(ctx, changes), len(b.Tasks) > drawnSmall
 	if v.SVG, v.Left, err = compared(changes, a, b, w.Name); err != nil {
 		return nil, err
 	}

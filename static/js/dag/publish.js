@@ -32,6 +32,7 @@ export async function draftConflict(e) {
 export async function save(e, online, close = false) {
   if (e.readOnly) return;
   await e.yaml.flush();
+  if (e.yaml.broken) return e.toast(t('js.yaml.bad', { count: e.yaml.problems.length }));
   const v = await saveDialog(e, online);
   if (!v) return;
   e.model.setMeta({ name: v.name, description: v.description, timeout: v.timeout, executionType: v.executionType });
@@ -77,11 +78,13 @@ async function saveFailed(e, err, message, online, close) {
   const current = err.body.current;
   if (err.status !== 409 || !current) return e.failed(err);
   const when = new Date(current.savedAt);
-  const answer = await ask(e.overlay, t('js.editor.saveConflict'), t('js.editor.saveConflict.text', { version: current.version, user: current.savedBy ?? '', time: Number.isNaN(+when) ? '' : when.toLocaleString(document.documentElement.lang || 'en') }), [
+  const text = t('js.editor.saveConflict.text', { version: current.version, user: current.savedBy ?? '', time: Number.isNaN(+when) ? '' : when.toLocaleString(document.documentElement.lang || 'en') });
+  const theirs = e.data.urls.versions && e.draft.baseVersion ? `${e.data.urls.versions}/compare?old=${e.draft.baseVersion}&new=${current.version}` : '';
+  const answer = await dialog(e.overlay, t('js.editor.saveConflict'), [h('p', null, text), theirs ? h('p', null, h('a.link', { href: theirs, target: '_blank', rel: 'noopener', 'data-test': 'conflict.compare' }, t('js.yaml.theirs'))) : null], [
     { label: t('js.editor.cancel'), value: '', test: 'conflict.cancel' },
     { label: t('js.editor.theirs'), value: 'theirs', test: 'conflict.theirs' },
     { label: t('js.editor.mine'), value: 'mine', primary: true, test: 'conflict.mine' },
-  ]);
+  ], { test: 'editor.ask' });
   if (answer === 'mine') return publish(e, message, online, close, current.version);
   if (answer !== 'theirs') return;
   await e.draft.discard().catch((problem) => e.failed(problem));

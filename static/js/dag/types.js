@@ -14,7 +14,7 @@
  * @typedef {{taskCode: number, x: number, y: number}} Location
  * @typedef {{name: string, description: string, timeout: number, executionType: string, globalParams: Property[]}} Meta
  * @typedef {Meta & {code: number, projectCode?: number, version: number, releaseState: string, tasks: Task[], relations: Relation[],
- *   locations: Location[] | null, source?: string}} Definition
+ *   locations: Location[] | null, source?: string, unfinished?: string}} Definition
  * @typedef {{taskCode: number, field: string, message: string, severity: string}} Problem
  * @typedef {{state: string, attempt?: number, maxAttempts?: number, startTime?: string, endTime?: string,
  *   reason?: string, logUrl?: string, host?: string}} RunState

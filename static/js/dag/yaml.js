@@ -79,7 +79,17 @@ export class YamlView {
     if (!show) await this.flush();
     this.el.hidden = !show;
     this.editor.toggleAttribute('data-yaml', show);
-    if (show) await this.write();
+    if (!show) return;
+    const { definition } = this.editor.data;
+    await this.write();
+    if (definition.unfinished && !this.editor.readOnly) {
+      this.field.value = definition.unfinished;
+      await this.read();
+    }
+  }
+  /** The text says something that the canvas does not. */
+  get broken() {
+    return this.open && !this.editor.readOnly && this.field.value !== this.source;
   }
   #definition() {
     return { ...this.editor.data.definition, ...this.editor.model.toDefinition(), source: undefined };
@@ -128,14 +138,23 @@ export class YamlView {
       const res = await call('POST', `${this.editor.data.urls.yaml}/read`, { source, definition: this.#definition() });
       if (turn !== this.#turn) return;
       if (res.definition) this.#apply(res.definition, source);
+      else this.#keep(source);
       this.#say(res.problems ?? []);
     } catch (err) {
       this.editor.failed(err);
     }
   }
+  /** A text that is not right yet waits in the draft. @param {string} source */
+  #keep(source) {
+    const { data, draft } = this.editor;
+    if (data.definition.unfinished === source) return;
+    data.definition.unfinished = source;
+    draft.touch();
+  }
   /** @param {Definition} def @param {string} source */
   #apply(def, source) {
     const { model, data } = this.editor;
+    delete data.definition.unfinished;
     data.definition.source = source;
     this.source = source;
     const patch = difference(model, def);
