@@ -996,11 +996,11 @@ func complement(c Complement, errors map[string]string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = components.TextInput(components.FieldProps{Name: "c_from", Label: i18n.T(ctx, "run.c.from"), Type: "datetime-local", Step: "1", Value: c.From, Error: errors["c_from"], Hint: c.Zone, Required: true, Test: "run.from"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = components.TextInput(components.FieldProps{Name: "c_from", Label: i18n.T(ctx, "run.c.from"), Type: "datetime-local", Value: c.From, Error: errors["c_from"], Hint: c.Zone, Required: true, Test: "run.from"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = components.TextInput(components.FieldProps{Name: "c_to", Label: i18n.T(ctx, "run.c.to"), Type: "datetime-local", Step: "1", Value: c.To, Error: errors["c_to"], Hint: c.Zone, Required: true, Test: "run.to"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = components.TextInput(components.FieldProps{Name: "c_to", Label: i18n.T(ctx, "run.c.to"), Type: "datetime-local", Value: c.To, Error: errors["c_to"], Hint: c.Zone, Required: true, Test: "run.to"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
