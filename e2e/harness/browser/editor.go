@@ -33,6 +33,14 @@ func (e Editor) Nodes() int {
 // task its name and script. It leaves the panel closed.
 func (e Editor) Add(kind string, dx, dy float64, name, script string) {
 	e.T.Helper()
+	e.Drop(kind, dx, dy, name)
+	e.Script(script)
+	e.ClosePanel()
+}
+
+// Drop is Add for a type without a script. It leaves the panel open.
+func (e Editor) Drop(kind string, dx, dy float64, name string) {
+	e.T.Helper()
 	before := e.Nodes()
 	fromX, fromY := e.See(test("editor.palette." + kind)).Middle()
 	toX, toY := e.See(test("editor.canvas")).Middle()
@@ -45,9 +53,57 @@ func (e Editor) Add(kind string, dx, dy float64, name, script string) {
 	}
 	e.See(test("editor.panel"))
 	e.Fill(test("field.name"), name)
-	e.Script(script)
 	e.See(node(name))
-	e.ClosePanel()
+}
+
+// OpenTask opens the panel of a task.
+func (e Editor) OpenTask(name string) {
+	e.T.Helper()
+	e.DoubleClick(node(name))
+	e.See(test("editor.panel"))
+	e.Wait("the panel of "+name, "document.querySelector($1).value === $2", test("field.name"), name)
+}
+
+// Pick opens a searchable field and chooses the first thing that is found for a text.
+func (e Editor) Pick(field, text string) {
+	e.T.Helper()
+	e.Click(test(field))
+	e.See(test(field + ".search"))
+	e.Type(text)
+	e.See(test(field+".item"), text)
+	e.Press(kb.Enter)
+	e.Wait("the list to close", "!document.querySelector($1)", test(field+".search"))
+	e.Wait(text+" in the field", "document.querySelector($1).innerText.includes($2)", test(field), text)
+}
+
+// Find searches a task by its name and goes there.
+func (e Editor) Find(name string) {
+	e.T.Helper()
+	e.Click(test("editor.search"))
+	e.See(test("editor.find.search"))
+	e.Type(name)
+	e.See(test("editor.find.item"), name)
+	e.Press(kb.Enter)
+	e.See(node(name))
+}
+
+// Document returns what is being edited as canonical JSON, without what the server adds.
+func (e Editor) Document() string {
+	e.T.Helper()
+	return Eval[string](e.Tab, `(() => {
+		const d = document.querySelector('dag-editor').model.toDefinition();
+		const sorted = (v) => Array.isArray(v) ? v.map(sorted) : v && typeof v === 'object' ? Object.fromEntries(Object.keys(v).sort().filter((k) => v[k] !== undefined && k !== 'version').map((k) => [k, sorted(v[k])])) : v;
+		d.tasks.sort((a, b) => a.code - b.code);
+		d.relations.sort((a, b) => a.preTaskCode - b.preTaskCode || a.postTaskCode - b.postTaskCode);
+		d.locations.sort((a, b) => a.taskCode - b.taskCode);
+		return JSON.stringify(sorted(d));
+	})()`)
+}
+
+// WaitValid waits until no problem keeps the workflow from going online.
+func (e Editor) WaitValid() {
+	e.T.Helper()
+	e.Wait("a workflow without errors", `document.querySelector('dag-editor').problemList.every((p) => p.severity !== 'error')`)
 }
 
 // Script replaces the text in the open panel's code editor.
