@@ -80,7 +80,7 @@ func presets(ctx context.Context) []components.Option {
 
 // props are the form around the fields.
 func (p Form) props(ctx context.Context) components.FormProps {
-	f := components.FormProps{Title: p.Title, Text: p.Text, Action: p.Action, CancelURL: p.CancelURL, Error: p.Error, Wide: true, Test: "timing.form"}
+	f := components.FormProps{Title: p.Title, Text: p.Text, Action: p.Action, CancelURL: p.CancelURL, Error: p.Error, Wide: true, ID: "timing-form", Test: "timing.form"}
 	if p.Fixed {
 		f.Submit, f.SubmitIcon = i18n.T(ctx, "timing.offline"), "power-off"
 	}

@@ -94,6 +94,7 @@ type Look struct {
 	Dark     bool   // what the operating system prefers
 	Width    int64  // default 1440
 	Height   int64  // default 900
+	Zone     string // time zone of the computer; empty leaves the one it has
 }
 
 // Looks returns every language in every theme.
@@ -162,6 +163,9 @@ func (b *Browser) Tab(tb testing.TB, url string, look Look) *Tab {
 		_, err = cdp.Call(ctx, s, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
 			Headers: network.Headers{"Accept-Language": language},
 		})
+		if err == nil && look.Zone != "" {
+			_, err = cdp.Call(ctx, s, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: look.Zone})
+		}
 		return chromedp.Void{}, err
 	})
 	messages := chromedp.Console(ctx)
