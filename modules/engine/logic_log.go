@@ -204,7 +204,7 @@ func (e *Engine) logicLines(ctx context.Context, id int64) (lines []string, size
 	var text []string
 	if json.Unmarshal([]byte(a.Context), &chose) == nil && chose.Next != nil {
 		if chose.Log != "" {
-			text = append(text, chose.Log)
+			text = append(text, strings.TrimRight(chose.Log, "\n"))
 		}
 		if chose.Result != "" {
 			text = append(text, "the conditions come to "+chose.Result)

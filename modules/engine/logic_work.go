@@ -67,6 +67,9 @@ func newLogicWork(l *live, a *core.Attempt) logicWork {
 	if d, ok := spec.(*flow.Dependent); ok {
 		return newDependentWork(l, a, d)
 	}
+	if l.run.Graph.Kinds[a.Node].Children() && l.param.Depth >= flow.MaxDepth {
+		return fail(fmt.Errorf("sub-workflows are nested deeper than %d", flow.MaxDepth))
+	}
 	params, err := l.resolve(a)
 	if err != nil {
 		return fail(err)
