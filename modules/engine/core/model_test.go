@@ -72,6 +72,7 @@ type game struct {
 	log      []string
 	problem  string
 	started  flow.WorkflowState // of the run when the latest event was applied, before what followed from it
+	opened   bool
 }
 
 func newGame(seed uint64) *game {
@@ -172,7 +173,10 @@ func (g *game) branch(i int, task *flow.Task) {
 			group := flow.ConditionGroup{Relation: relation()}
 			var items []map[string]any
 			for range 1 + g.r.IntN(2) {
-				item := flow.ConditionItem{TaskCode: int64(1 + g.r.IntN(max(i, 1))), Status: flow.TaskSuccess}
+				item := flow.ConditionItem{TaskCode: 99, Status: flow.TaskSuccess} // no such task
+				if before := g.m.pred[i]; len(before) > 0 {
+					item.TaskCode = int64(before[g.r.IntN(len(before))] + 1)
+				}
 				if g.chance(2) {
 					item.Status = flow.TaskFailure
 				}
@@ -242,7 +246,7 @@ func (g *game) advance(ev core.Event, same func()) {
 	if same != nil {
 		same()
 	}
-	g.started = g.m.state
+	g.started, g.opened = g.m.state, g.m.open
 	g.m.settle()
 	g.compare(before)
 }
@@ -272,10 +276,8 @@ func (g *game) compare(before int64) {
 		for i := range g.m.tasks {
 			g.align(i, g.run.Attempt(g.node(i)))
 		}
-		if g.m.state.Finished() {
-			g.m.state = g.started
-			g.m.settle()
-		}
+		g.m.state, g.m.open = g.started, g.opened
+		g.m.settle()
 	}
 	status := g.m.status()
 	for i := range g.m.tasks {

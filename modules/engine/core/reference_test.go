@@ -293,6 +293,7 @@ func (m *reference) submit(n int, due time.Time) {
 // work is what happens when an attempt may begin at once.
 func (m *reference) work(n int) {
 	row := m.rows[n]
+	row.turn = m.turn
 	switch m.kind(n) {
 	case flow.KindPhysical:
 		row.state = flow.TaskSubmitted
