@@ -32,6 +32,7 @@ type Service struct {
 	known          Known
 	groupUsers     []GroupUsers
 	allGroups      func(ctx context.Context) ([]string, error)
+	deleted        []func(ctx context.Context, project int64) error
 }
 
 // New returns the service.
@@ -40,6 +41,12 @@ func New(d Deps) *Service { return &Service{Deps: d, store: store{d.DB}} }
 // SetContents hands in what knows the contents of projects. It must not be called once requests are served; without
 // it projects seem empty, and the database alone keeps a full one from being deleted.
 func (s *Service) SetContents(c Contents) { s.contents = c }
+
+// OnDelete tells fn of a project that is deleted, in the transaction of the deletion. It must not be called once requests
+// are served.
+func (s *Service) OnDelete(fn func(ctx context.Context, project int64) error) {
+	s.deleted = append(s.deleted, fn)
+}
 
 // Require returns the project when whoever acts has the permission in it. Else it returns ErrNotFound, ErrNoAccess when
 // he may not even see it, ErrNoGrant when he may, or access.ErrUnauthenticated.
@@ -237,6 +244,11 @@ func (s *Service) Delete(ctx context.Context, code int64) error {
 		}
 		if err := s.Access.RevokeDomain(ctx, access.Project(code)); err != nil {
 			return err
+		}
+		for _, tell := range s.deleted {
+			if err := tell(ctx, code); err != nil {
+				return err
+			}
 		}
 		if err := s.store.remove(ctx, code); err != nil {
 			return err
