@@ -222,6 +222,7 @@ func TestForEachRunsAChildForEachElementAFewAtOnce(t *testing.T) {
 
 		id = f.run(f.define(flow.Parallel, []flow.Task{each("STOP")}), start)
 		w.finish(w.wait(t, 6), doradov1.Outcome_FAILED)
+		require.Eventually(t, func() bool { return f.logHas(f.attempt(id, "each"), "ended as FAILURE") }, 10*time.Second, 5*time.Millisecond)
 		w.finish(w.wait(t, 7), doradov1.Outcome_SUCCEEDED)
 		f.waitState(id, flow.WorkflowFailure)
 		require.Len(t, f.children(id), 2, "after a failure nothing new begins")
