@@ -39,6 +39,8 @@ func (m *modules) referToArrangements(projects *project.Service, workflows *work
 	workflows.SetLookup(names{m.envs.Service})
 	m.envs.AddReferrer(m.instance.Service)
 	m.alerts.AddReferrer(m.instance.Service)
+	m.pools.AddReferrer(workflows)
+	m.pools.SetController(m.instance.Service)
 	projects.SetParameterUsers(workflows)
 	projects.AddGroupUser(workflows)
 	projects.SetWorkerGroups(m.groups.Names)

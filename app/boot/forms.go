@@ -18,5 +18,13 @@ func (m *modules) formLists() workflow.FormLists {
 			}
 			return out, err
 		},
+		TaskGroups: func(ctx context.Context, project int64) ([]workflow.Choice, error) {
+			groups, err := m.pools.OfProject(ctx, project)
+			out := make([]workflow.Choice, len(groups))
+			for i, g := range groups {
+				out[i] = workflow.Choice{Value: strconv.FormatInt(g.ID, 10), Label: g.Name}
+			}
+			return out, err
+		},
 	}
 }

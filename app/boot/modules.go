@@ -34,6 +34,7 @@ import (
 	"dorado/modules/security/tenant"
 	"dorado/modules/security/user"
 	"dorado/modules/security/workergroup"
+	"dorado/modules/taskgroup"
 	"dorado/modules/workflow"
 	"dorado/plugins/catalog"
 )
@@ -52,6 +53,7 @@ type modules struct {
 	envs     *environment.Module
 	alerts   *alertgroup.Module
 	calendar *calendar.Module
+	pools    *taskgroup.Module
 	user     *user.Module
 	token    *accesstoken.Module
 	audit    *auditlog.Module
@@ -83,7 +85,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -113,6 +115,9 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 
 	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now})
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
+	m.pools = taskgroup.New(taskgroup.Deps{
+		DB: c.db, Access: m.access, Audit: log, Projects: projects, Site: m.site, API: m.api, Frame: m.frame,
+	})
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
 	m.identity.AddReferrer(projects)
@@ -143,13 +148,13 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
-		WorkerGroups: func(context.Context) ([]string, error) { return eng.Groups(), nil }, History: m.runHistory, Timings: m.timings(), Lists: m.formLists(),
+		WorkerGroups: m.groups.Names, History: m.runHistory, Timings: m.timings(), Lists: m.formLists(),
 	})
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
@@ -158,14 +163,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.workflow.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
 		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.home.Routes,
 	}
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.workflow.API, m.instance.API, m.schedule.API}
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API}
 }
 
 // projectStates gives the overview of a project what the module of runs counts.
