@@ -24,7 +24,7 @@ const (
 type ahead struct {
 	possible bool
 	failed   time.Time     // the moment for which it did not work; the usual way does it then
-	cost     time.Duration // of writing one fire, lately
+	cost     time.Duration // of writing one fire, at worst, lately
 }
 
 var (
@@ -38,7 +38,7 @@ func (c *Clock) lead(due time.Time) (time.Duration, bool) {
 		return 0, false
 	}
 	n := c.due.crowd(due, stagedMost)
-	return min(maxLead, minLead+2*time.Duration(n)*c.ahead.cost), n >= stagedFrom
+	return min(maxLead, minLead+3*time.Duration(n)*c.ahead.cost), n >= stagedFrom
 }
 
 // crowd counts the entries that are due at the same moment as the first, up to a bound.
@@ -90,7 +90,8 @@ func (c *Clock) commitAt(ctx context.Context, batch []item, due time.Time) error
 				return err
 			}
 		}
-		c.ahead.cost = (3*c.ahead.cost + time.Since(began)/time.Duration(len(batch))) / 4
+		// A machine that was slow a moment ago is still slow; one that is fast again must show it for a while.
+		c.ahead.cost = max(time.Since(began)/time.Duration(len(batch)), c.ahead.cost*9/10)
 		if err := c.awaitMoment(ctx, due); err != nil {
 			return err
 		}
