@@ -250,7 +250,10 @@ func (f *fixture) log(a attempt) string {
 func (f *fixture) StartChild(ctx context.Context, r engine.ChildRequest) (int64, error) {
 	var id int64
 	err := f.db.InTx(ctx, func(ctx context.Context) error {
-		var err error
+		_, err := db.Get[int64](ctx, f.db, `SELECT id FROM workflow_instance WHERE id = ? `+f.db.Dialect().ForUpdate(), r.ParentInstanceID)
+		if err != nil {
+			return err
+		}
 		id, err = db.Get[int64](ctx, f.db, `SELECT child_instance_id FROM instance_link WHERE parent_task_instance_id = ? AND position = ?`, r.ParentTaskInstanceID, r.Position)
 		if err == nil || !errors.Is(err, db.ErrNoRows) {
 			return err
