@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -52,15 +53,8 @@ type weekdays struct{ off, on []string }
 func (w *weekdays) Workday(year int, month time.Month, day int) bool {
 	at := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	text := at.Format(time.DateOnly)
-	for _, d := range w.on {
-		if d == text {
-			return true
-		}
-	}
-	for _, d := range w.off {
-		if d == text {
-			return false
-		}
+	if slices.Contains(w.on, text) || slices.Contains(w.off, text) {
+		return slices.Contains(w.on, text)
 	}
 	return at.Weekday() != time.Saturday && at.Weekday() != time.Sunday
 }
