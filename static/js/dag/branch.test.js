@@ -6,6 +6,7 @@ import { check } from './check.js';
 import { copyText, parseClip, plan } from './clipboard.js';
 import { Lookup } from './lookup.js';
 import { Model, edgeId } from './model.js';
+import { drawing } from './picture.js';
 import { excerpt } from './preview.js';
 import { Types, newTask, preferred, problem } from './schema.js';
 
@@ -168,4 +169,17 @@ test('names are asked for once, and a refusal leaves nothing to choose', async (
   assert.equal(asked.length, 2);
   assert.deepEqual(await lookup.workflows(9, 'x'), []);
   assert.deepEqual(await lookup.tasks(0, 7), []);
+});
+
+test('the picture of a workflow holds every task and branch, and names stay text', () => {
+  const m = draw([[1, SHELL, '<script>&"'], [2, CONDITIONS, 'c'], [3, SHELL, 'good'], [4, SHELL, 'bad\ud800']], [[1, 2], [2, 3], [2, 4]]);
+  m.setMeta({ name: 'night "ly"' });
+  const colour = { edge: '#888', card: '#fff', line: '#ccc', text: '#000', success: '#0a0', failed: '#a00', none: '#999' };
+  const { svg, w, h } = drawing(/** @type {any} */ ({ model: m, types, states: null, data: { definition: { version: 3 } } }), colour);
+  assert.equal((svg.match(/<g>/g) ?? []).length, 4);
+  assert.ok(svg.includes('stroke="#0a0"') && svg.includes('stroke="#a00"'), 'branches have their colours');
+  assert.ok(!svg.includes('<script') && svg.includes('&#60;script&#62;&#38;&#34;'));
+  assert.ok(svg.includes('v3'));
+  assert.ok(w > 900 && h > 100);
+  assert.doesNotThrow(() => encodeURIComponent(svg));
 });

@@ -3,6 +3,7 @@
 import { t } from '../messages.js';
 import { h, icon, iconButton } from './dom.js';
 import { menu } from './palette.js';
+import { exportPicture } from './picture.js';
 import { discardDraft, exportJson, openRun, save, toggleRelease } from './publish.js';
 import { KINDS, KIND_LOOK, look } from './states.js';
 
@@ -76,6 +77,8 @@ export class Toolbar {
     const r = this.more.getBoundingClientRect();
     menu(editor.overlay, r.left - 120, r.bottom + 4, [
       { text: t('js.editor.export'), icon: 'download', test: 'editor.export', run: () => exportJson(editor) },
+      { text: t('js.editor.export.svg'), icon: 'download', test: 'editor.exportSvg', run: () => void exportPicture(editor, 'svg') },
+      { text: t('js.editor.export.png'), icon: 'download', test: 'editor.exportPng', run: () => void exportPicture(editor, 'png') },
       ...(editor.data.urls.versions && editor.data.urls.yaml ? [{ text: t('js.yaml.export'), icon: 'download', test: 'editor.exportYaml', run: () => void (location.href = editor.data.urls.yaml ?? '') }] : []),
       ...(editor.readOnly ? [] : [{ text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() }]),
       ...(editor.readOnly ? [] : [null,
