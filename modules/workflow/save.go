@@ -27,6 +27,10 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 	if err != nil {
 		return Saved{}, err
 	}
+	src, err := s.carry(ctx, Workflow{}, def, c.Source)
+	if err != nil {
+		return Saved{}, err
+	}
 	p, err := access.Must(ctx)
 	if err != nil {
 		return Saved{}, err
@@ -45,7 +49,7 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 		if err := s.write(ctx, w, def, d, body, c.Message); err != nil {
 			return err
 		}
-		if err := s.keepSource(ctx, &Saved{Workflow: w, Definition: def, Changed: true}, c.Source); err != nil {
+		if err := s.keepSource(ctx, Workflow{}, Saved{Workflow: w, Definition: def, Changed: true}, src); err != nil {
 			return err
 		}
 		if err := s.record(ctx, w, "workflow.create", map[string]any{"version": 1, "tasks": len(def.Tasks)}); err != nil {
@@ -82,6 +86,10 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	if err != nil {
 		return Saved{}, err
 	}
+	src, err := s.carry(ctx, w, def, c.Source)
+	if err != nil {
+		return Saved{}, err
+	}
 	saved := Saved{Definition: def}
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		w, err := s.store.lock(ctx, code)
@@ -98,7 +106,7 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 		if err := s.revise(ctx, &saved, next, c.Message); err != nil {
 			return err
 		}
-		if err := s.keepSource(ctx, &saved, c.Source); err != nil {
+		if err := s.keepSource(ctx, w, saved, src); err != nil {
 			return err
 		}
 		if c.Online && !saved.Workflow.Online() {
@@ -296,7 +304,7 @@ func (s *Service) Restore(ctx context.Context, code int64, version int, message 
 		if err := s.revise(ctx, &saved, revision{}, message); err != nil || !saved.Changed {
 			return err
 		}
-		return s.carrySource(ctx, &saved, version)
+		return s.copySource(ctx, saved.Workflow, version)
 	})
 	return saved, err
 }

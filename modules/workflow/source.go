@@ -279,42 +279,59 @@ func sourceError(problems []SourceProblem) error {
 	return &SourceError{problems, ErrSource.With("problems", strings.Join(lines, "\n"))}
 }
 
-// keepSource stores the text of a version that was just written, or brings the one of an earlier version in step. It
-// runs in the transaction of the save.
-func (s *Service) keepSource(ctx context.Context, saved *Saved, src string) error {
-	w, def := saved.Workflow, saved.Definition
-	n := s.names(ctx)
-	if src != "" {
-		if !saved.Changed {
-			if there, err := s.store.source(ctx, w.Code, w.Version); err != nil || there == src {
-				return err
-			}
-		}
-		src = string(flowtext.Update([]byte(src), def, def, n))
-		return errors.Join(n.err, s.store.putSource(ctx, w.Code, w.Version, src))
-	}
-	if !saved.Changed {
-		return nil
-	}
-	last, err := s.store.typed(ctx, w.Code, w.Version)
-	if err != nil || last == 0 {
-		return err
-	}
-	return s.carrySource(ctx, saved, last)
+// carried is the text that goes with a version to be saved.
+type carried struct {
+	text  string
+	after int  // the version that it was made from
+	typed bool // by the author of the save
 }
 
-// carrySource makes the text of an earlier version the text of the saved one.
-func (s *Service) carrySource(ctx context.Context, saved *Saved, from int) error {
+// carry makes the text of a version before it is saved: what its author typed, or else the text of the last version that
+// was typed, brought in step. A long text takes long, so this comes before anybody has to wait for the lock.
+func (s *Service) carry(ctx context.Context, w Workflow, def *flow.Definition, src string) (carried, error) {
+	n := s.names(ctx)
+	if src != "" {
+		return carried{string(flowtext.Update([]byte(src), def, def, n)), w.Version, true}, n.err
+	}
+	if w.Code == 0 {
+		return carried{}, nil
+	}
+	last, err := s.store.typed(ctx, w.Code, w.Version+1)
+	if err != nil || last == 0 {
+		return carried{after: w.Version}, err
+	}
+	if src, err = s.store.source(ctx, w.Code, last); err != nil {
+		return carried{}, err
+	}
+	prev, err := s.store.body(ctx, w.Code, last)
+	if err != nil {
+		return carried{}, err
+	}
+	src = string(flowtext.Update([]byte(src), prev, def, n))
+	return carried{src, w.Version, false}, n.err
+}
+
+// keepSource stores the text of a version in the transaction that saved it after was. When somebody else was faster, the
+// text is made again.
+func (s *Service) keepSource(ctx context.Context, was Workflow, saved Saved, made carried) error {
 	w := saved.Workflow
+	if made.after != was.Version && !made.typed {
+		var err error
+		if made, err = s.carry(ctx, was, saved.Definition, ""); err != nil {
+			return err
+		}
+	}
+	if made.text == "" || !saved.Changed && !made.typed {
+		return nil
+	}
+	return s.store.putSource(ctx, w.Code, w.Version, made.text)
+}
+
+// copySource gives a version that says what an earlier one says its text, too.
+func (s *Service) copySource(ctx context.Context, w Workflow, from int) error {
 	src, err := s.store.source(ctx, w.Code, from)
 	if err != nil || src == "" {
 		return err
 	}
-	prev, err := s.store.body(ctx, w.Code, from)
-	if err != nil {
-		return err
-	}
-	n := s.names(ctx)
-	src = string(flowtext.Update([]byte(src), prev, saved.Definition, n))
-	return errors.Join(n.err, s.store.putSource(ctx, w.Code, w.Version, src))
+	return s.store.putSource(ctx, w.Code, w.Version, src)
 }

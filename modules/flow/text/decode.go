@@ -130,6 +130,9 @@ func (r *reader) unknown(n *yaml.Node, key, name string, known func(func(string)
 }
 
 func (r *reader) markField(task string, fields []field, p pair) {
+	if r.doc.places == nil {
+		return
+	}
 	for _, f := range fields {
 		if f.name != p.name {
 			continue

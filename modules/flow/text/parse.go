@@ -38,7 +38,8 @@ type Document struct {
 	// Definition is nil when there are problems.
 	Definition *flow.Definition
 	Problems   []Problem
-	places     map[place]position
+	places     map[place]position // nil: nobody will ask
+	root       *yaml.Node
 }
 
 type (
@@ -69,6 +70,8 @@ type reader struct {
 	def      *flow.Definition
 	tasks    []written
 	names    *names
+	fields   []field // of tasks
+	known    map[string]bool
 	codes    map[int64]int64 // of the text → of the definition
 	nodes    int
 	numbered int64
@@ -85,9 +88,12 @@ type written struct {
 }
 
 // Parse reads a text. It never fails: what is wrong is in the document's problems, by line.
-func Parse(src []byte, o Options) *Document {
-	r := &reader{Options: o, doc: &Document{places: map[place]position{}}, def: &flow.Definition{}}
+func Parse(src []byte, o Options) *Document { return parse(src, o, map[place]position{}) }
+
+func parse(src []byte, o Options, places map[place]position) *Document {
+	r := &reader{Options: o, doc: &Document{places: places}, def: &flow.Definition{}}
 	if root := r.root(src); root != nil {
+		r.doc.root = root
 		r.workflow(root)
 	}
 	sortProblems(r.doc.Problems)
@@ -104,6 +110,9 @@ func (r *reader) fail(n *yaml.Node, key string, args ...any) {
 }
 
 func (r *reader) mark(task, field string, n *yaml.Node) {
+	if r.doc.places == nil {
+		return
+	}
 	p := place{task, field}
 	if _, there := r.doc.places[p]; !there {
 		r.doc.places[p] = position{n.Line, n.Column}

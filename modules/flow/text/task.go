@@ -16,9 +16,12 @@ func (r *reader) task(w *written) flow.Task {
 		Code: w.is, Name: w.name, Flag: flow.FlagYes, IsCache: flow.FlagNo, Priority: flow.Medium, WorkerGroup: "default",
 		EnvironmentCode: -1, RetryInterval: 1, TimeoutFlag: flow.TimeoutClose, CPUQuota: -1, MemoryMax: -1, ExecuteType: flow.Batch,
 	}
-	fields := taskFields()
-	content := contents{}
-	for _, p := range r.pairs(w.body, fieldNames(fields), w.name) {
+	if r.fields == nil {
+		r.fields = taskFields()
+		r.known = fieldNames(r.fields)
+	}
+	fields, content := r.fields, contents{}
+	for _, p := range r.pairs(w.body, r.known, w.name) {
 		r.markField(w.name, fields, p)
 		switch p.name {
 		case "type":

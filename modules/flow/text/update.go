@@ -17,16 +17,11 @@ func Update(old []byte, prev, next *flow.Definition, outside Resolver) []byte {
 	if prev == nil {
 		prev = next
 	}
-	doc := Parse(old, Options{Names: outside, Base: prev})
+	doc := parse(old, Options{Names: outside, Base: prev}, nil)
 	if doc.Definition == nil {
 		return Format(next, outside, Style{})
 	}
-	style := Style{}
-	var parsed yaml.Node
-	if err := yaml.Unmarshal(old, &parsed); err != nil || len(parsed.Content) == 0 {
-		return Format(next, outside, style)
-	}
-	root := parsed.Content[0]
+	style, root := Style{}, doc.root
 	style.Layout = member(root, "layout") != nil
 	if tasks := member(root, "tasks"); tasks != nil && tasks.Kind == yaml.MappingNode {
 		for i := 1; i < len(tasks.Content); i += 2 {
@@ -34,7 +29,7 @@ func Update(old []byte, prev, next *flow.Definition, outside Resolver) []byte {
 		}
 	}
 	style.Codes = style.Codes || member(root, "code") != nil
-	if says(old, next, outside, style.Layout) {
+	if means(doc.Definition, next, style.Layout) {
 		return old
 	}
 	now := doc.Definition
@@ -56,13 +51,18 @@ func Update(old []byte, prev, next *flow.Definition, outside Resolver) []byte {
 
 // says reports whether a text means exactly a definition.
 func says(src []byte, def *flow.Definition, outside Resolver, layout bool) bool {
-	doc := Parse(src, Options{Names: outside, Base: def})
-	if doc.Definition == nil || layout && !flow.Equal(doc.Definition, def) {
-		return false
+	doc := parse(src, Options{Names: outside, Base: def}, nil)
+	return doc.Definition != nil && means(doc.Definition, def, layout)
+}
+
+// means reports whether two definitions say the same; where tasks are drawn counts only with layout.
+func means(a, b *flow.Definition, layout bool) bool {
+	got := *a
+	if !layout {
+		got.Locations = b.Locations
 	}
-	got := *doc.Definition
-	got.Locations = def.Locations
-	return flow.Equal(&got, def)
+	got.Code, got.ProjectCode = b.Code, b.ProjectCode
+	return flow.Equal(&got, b)
 }
 
 // renamed says which tasks of a have another name in b.
