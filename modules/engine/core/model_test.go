@@ -71,8 +71,6 @@ type game struct {
 	ended    int
 	log      []string
 	problem  string
-	started  flow.WorkflowState // of the run when the latest event was applied, before what followed from it
-	opened   bool
 }
 
 func newGame(seed uint64) *game {
@@ -246,7 +244,6 @@ func (g *game) advance(ev core.Event, same func()) {
 	if same != nil {
 		same()
 	}
-	g.started, g.opened = g.m.state, g.m.open
 	g.m.settle()
 	g.compare(before)
 }
@@ -273,11 +270,7 @@ func (g *game) compare(before int64) {
 		return
 	}
 	if g.m.upset { // what began beside the failure depends on the order of equals
-		for i := range g.m.tasks {
-			g.align(i, g.run.Attempt(g.node(i)))
-		}
-		g.m.state, g.m.open = g.started, g.opened
-		g.m.settle()
+		g.reconcile()
 	}
 	status := g.m.status()
 	for i := range g.m.tasks {
@@ -301,24 +294,47 @@ func (g *game) compare(before int64) {
 	}
 }
 
-// align takes over what the engine began beside a failing SWITCH under END, if it may have: what was begun before the
-// failure is killed or, when it branches, over; what was not has no row, or the one it had.
-func (g *game) align(i int, a *core.Attempt) {
+// reconcile takes over what the engine began beside a failing SWITCH under END, if it may have, and what follows from it.
+func (g *game) reconcile() {
+	changed := false
+	for i := range g.m.tasks {
+		changed = g.align(i, g.run.Attempt(g.node(i))) || changed
+	}
+	if !changed {
+		return
+	}
+	g.m.state, g.m.open = g.run.State, false
+	for i, row := range g.m.rows {
+		if row != nil {
+			row.killing = g.run.Attempt(g.node(i)).Killing() && !row.state.Finished()
+			g.m.open = g.m.open || g.m.scope[i] && g.m.tasks[i].Finally
+		}
+	}
+}
+
+// align takes over one row: what was begun before the failure is killed or, when it branches, over; what was not has no
+// row, or the one it had; finally tasks follow when nothing else is left.
+func (g *game) align(i int, a *core.Attempt) bool {
 	row := g.m.rows[i]
 	fresh := row != nil && (row.turn == g.m.turn || row.resume)
 	switch {
 	case a == nil && fresh:
 		g.m.rows[i] = nil
-	case a != nil && a.State.Finished() && (row == nil || fresh) && (a.State == flow.TaskKill || a.State != flow.TaskSuccess || g.m.kind(i).Branches()):
-		g.m.rows[i] = &refRow{state: a.State, first: a.FirstSubmit, number: a.Number, context: a.Context != ""}
-		if a.State == flow.TaskSuccess {
-			var c struct{ Next []int64 }
-			if err := json.Unmarshal([]byte(a.Context), &c); err != nil {
-				g.problem = err.Error()
-			}
-			g.m.rows[i].chose, g.m.rows[i].next = true, c.Next
-		}
+		return true
+	case a == nil || row != nil && !fresh, row != nil && row.state == a.State && row.number == a.Number:
+		return false
+	case !a.State.Finished() && !g.m.tasks[i].Finally, a.State == flow.TaskSuccess && !g.m.kind(i).Branches():
+		return false
 	}
+	g.m.rows[i] = &refRow{state: a.State, first: a.FirstSubmit, start: a.Start, due: a.Due, number: a.Number, context: a.Context != ""}
+	if a.State == flow.TaskSuccess {
+		var c struct{ Next []int64 }
+		if err := json.Unmarshal([]byte(a.Context), &c); err != nil {
+			g.problem = err.Error()
+		}
+		g.m.rows[i].chose, g.m.rows[i].next = true, c.Next
+	}
+	return true
 }
 
 func (g *game) note(format string, args ...any) {
