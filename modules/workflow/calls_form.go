@@ -103,7 +103,7 @@ func (p *pages) taskChoices(r *http.Request) (web.Response, error) {
 	}
 	out := make([]choice, len(rows))
 	for i, row := range rows {
-		out[i] = choice{row.Code, row.Name}
+		out[i] = choice(row)
 	}
 	return web.JSON(http.StatusOK, map[string]any{"tasks": out}), nil
 }

@@ -70,7 +70,8 @@ func (p *pages) document(ctx context.Context, in project.Project, w Workflow, de
 	at := listAddress(in.Code)
 	doc.URLs["projects"], doc.URLs["workflows"] = at+"/choices/projects", "/projects/{project}/workflows/choices"
 	doc.URLs["tasks"], doc.URLs["preview"] = "/projects/{project}/workflows/{workflow}/tasks", at+"/preview"
-	return doc, p.offer(ctx, &doc, in)
+	err := p.offer(ctx, &doc, in)
+	return doc, err
 }
 
 // new shows a blank canvas, or the draft of a workflow that was never saved. The address holds the code that the

@@ -100,7 +100,7 @@ func TestTwoSavesAtOnceCannotCloseARing(t *testing.T) {
 			_, errs[1] = w.workflows.Update(w.gwen, b.Code, workflow.Change{Definition: w.starting("b", "SUB_WORKFLOW", c.Code), BaseVersion: 1})
 		})
 		wait.Wait()
-		require.True(t, (errs[0] == nil) != (errs[1] == nil), "exactly one is saved: %v, %v", errs[0], errs[1])
+		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "exactly one is saved: %v, %v", errs[0], errs[1])
 	})
 }
 

@@ -42,7 +42,8 @@ func TestReferencesToOtherWorkflowsAreFound(t *testing.T) {
 		{"dependItemList":[{"projectCode":3,"definitionCode":4,"depTaskCode":-1,"dateValue":"lastMonday"}]}]}}`))
 	require.Empty(t, problems)
 	require.Equal(t, []form.Reference{
-		{Field: "on", Project: 1, Workflow: 2, Waits: true}, {Field: "on", Project: 1, Workflow: 2, Task: 5, Waits: true},
+		{Field: "on", Project: 1, Workflow: 2, Waits: true},
+		{Field: "on", Project: 1, Workflow: 2, Task: 5, Waits: true},
 		{Field: "on", Project: 3, Workflow: 4, Task: -1, Waits: true},
 	}, v.References(branching()))
 }

@@ -32,8 +32,10 @@ func Approval() task.Plugin {
 			{
 				Name: "role", Type: form.Select, Default: "OPERATE", Label: "task.approval.role", Help: "task.approval.role.help",
 				Options: []form.Option{
-					{Value: "OPERATE", Label: "task.approval.operate"}, {Value: "ALL", Label: "task.approval.all"},
-					{Value: "OWNER", Label: "task.approval.owner"}, {Value: "ADMIN", Label: "task.approval.admin"},
+					{Value: "OPERATE", Label: "task.approval.operate"},
+					{Value: "ALL", Label: "task.approval.all"},
+					{Value: "OWNER", Label: "task.approval.owner"},
+					{Value: "ADMIN", Label: "task.approval.admin"},
 				},
 			},
 			{
