@@ -451,3 +451,19 @@ func TestAThousandDependentsWakeTogether(t *testing.T) {
 		f.waitState(id, flow.WorkflowSuccess)
 	})
 }
+
+func TestW08_AStopEndsARunThatNobodyWorksOn(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		def := f.define(flow.Parallel, []flow.Task{shell("a")})
+		id := f.run(def, run{})
+		f.waitTask(id, "a", flow.TaskSubmitted)
+		f.stop()
+		exec(t, d, `UPDATE workflow_instance SET owner = '' WHERE id = ?`, id) // the next start does not find it
+		f.start()
+		f.operate(id, flow.CommandStop)
+		f.waitState(id, flow.WorkflowStop)
+		require.Equal(t, "KILL", f.attempt(id, "a").State)
+	})
+}

@@ -139,12 +139,34 @@ func (s *shard) handle(m *message) {
 		}
 	case m.event != nil:
 		l := s.runs[m.run]
-		if l == nil {
-			s.ignore(m.run, m.command)
-			return
+		switch m.event.(type) {
+		case core.Stop, core.Pause:
+			if l == nil {
+				s.endAbsent(m.run, m.command)
+				return
+			}
+		default:
 		}
 		s.apply(l, m.event, m.command, nil)
 	}
+}
+
+// endAbsent carries out a stop or a pause of a run that is not in memory. It ended before the request came: then there is
+// nothing to do but to take the command away. Or it never began, or was given up: then nobody else would ever end it.
+func (s *shard) endAbsent(run, command int64) {
+	if command == 0 {
+		return
+	}
+	now, done := s.e.clock(), s.e.intake.done(command)
+	s.e.committer.add(&change{run: run, command: command, aside: true, after: done, lost: done, extras: []extra{
+		{`UPDATE task_instance SET state = 'KILL', end_time = ?, message = 'stopped; nobody worked on the run any more' WHERE workflow_instance_id = ? AND valid = ?
+			AND state IN ('SUBMITTED_SUCCESS', 'DELAY_EXECUTION', 'DISPATCH', 'RUNNING_EXECUTION')
+			AND EXISTS (SELECT 1 FROM workflow_instance w WHERE w.id = task_instance.workflow_instance_id AND w.state = 'READY_STOP')`, []any{now, run, true}},
+		{`DELETE FROM serial_queue WHERE workflow_instance_id = ?
+			AND EXISTS (SELECT 1 FROM workflow_instance w WHERE w.id = serial_queue.workflow_instance_id AND w.state IN ('READY_STOP', 'READY_PAUSE'))`, []any{run}},
+		{`UPDATE workflow_instance SET state = CASE state WHEN 'READY_STOP' THEN 'STOP' ELSE 'PAUSE' END, end_time = ?, updated_at = ?
+			WHERE id = ? AND state IN ('READY_STOP', 'READY_PAUSE')`, []any{now, now, run}},
+	}})
 }
 
 // ignore takes a command away whose run ended before it came, or for which there is nothing to do. 0 is no command.
