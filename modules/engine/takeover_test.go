@@ -30,7 +30,7 @@ func (f *fixture) takeOver(name string) {
 	f.engine = e
 	f.stop = func() {
 		cancel()
-		<-done // fenced by now, or ended
+		_ = <-done // fenced by now, or ended
 		old()
 	}
 }
