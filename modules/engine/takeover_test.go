@@ -30,7 +30,9 @@ func (f *fixture) takeOver(name string) {
 	f.engine = e
 	f.stop = func() {
 		cancel()
-		_ = <-done // fenced by now, or ended
+		if err := <-done; err != nil {
+			f.t.Logf("master %s: %v", name, err) // it was fenced
+		}
 		old()
 	}
 }
