@@ -17,7 +17,7 @@ export function combo(opt) {
   const shown = h('span.grow', null);
   let closed = 0;
   const el = h('button.input.dag-combo', {
-    id, type: 'button', role: 'combobox', 'aria-haspopup': 'listbox', 'aria-expanded': 'false', 'aria-label': opt.label, 'data-test': opt.test, disabled: opt.disabled,
+    id, type: 'button', 'aria-haspopup': 'listbox', 'aria-expanded': 'false', 'aria-label': opt.label, 'data-test': opt.test, disabled: opt.disabled,
     onclick: (/** @type {MouseEvent} */ e) => {
       if (!e.detail && performance.now() - closed < AGAIN) return; // the key that chose is still down
       const r = el.getBoundingClientRect();

@@ -4,6 +4,7 @@ import { t } from '../messages.js';
 import { h, icon, uid } from './dom.js';
 import { fieldRow, params as paramRows, setProblem } from './fields.js';
 import { SHORTCUTS } from './keys.js';
+import { previewBox } from './preview.js';
 
 /**
  * Open a dialog. `actions` are its buttons; the promise answers the value of the one pressed, or null for Esc and ✕.
@@ -97,6 +98,7 @@ export async function variablesDialog(editor) {
   const done = await dialog(editor.overlay, t('js.editor.variables'), [
     h('p.hint', null, t('js.editor.variables.help')),
     paramRows({ value: list, readOnly: editor.readOnly, change: (v) => (list = v) }, 'field.globalParams'),
+    editor.data.urls.preview ? previewBox(editor, 0, () => list) : null,
   ], editor.readOnly ? [{ label: t('js.editor.close'), value: '', primary: true, test: 'variables.close' }] : [
     { label: t('js.editor.cancel'), value: '', test: 'variables.cancel' },
     { label: t('js.editor.apply'), value: 'ok', primary: true, test: 'variables.confirm' },

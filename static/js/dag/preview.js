@@ -39,8 +39,11 @@ function now() {
   return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-/** @param {DagEditor} editor @param {number} code */
-export function previewBox(editor, code) {
+/**
+ * @param {DagEditor} editor @param {number} code of the task; 0 for the workflow's own parameters
+ * @param {() => import('./types.js').Property[]} [globals] the workflow's parameters while they are being edited
+ */
+export function previewBox(editor, code, globals = () => editor.model.meta.globalParams) {
   const id = uid('preview');
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const at = h('input.input', { id, type: 'datetime-local', value: chosen || now(), 'data-test': 'preview.at', onchange: () => {
@@ -51,12 +54,12 @@ export function previewBox(editor, code) {
   let turn = 0;
   const show = async () => {
     const task = editor.model.tasks.get(code);
-    if (!task) return;
+    if (code && !task) return;
     const mine = ++turn;
-    const texts = textsOf(editor, task);
+    const texts = task ? textsOf(editor, task) : [];
     try {
       const res = await call('POST', editor.data.urls.preview ?? '', {
-        definition: excerpt(editor.model, code), taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text),
+        definition: { ...excerpt(editor.model, code), globalParams: globals() }, taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text),
       });
       if (mine === turn) out.replaceChildren(...render(res.params, texts, res.texts));
     } catch (err) {
