@@ -21,7 +21,7 @@ import (
 // victims are the objects of a user who has something to lose.
 type belongings struct {
 	Project, Workflow, Instance, Task int64
-	Tenant, Queue, User               int64
+	Tenant, Queue, User, Schedule     int64
 }
 
 // fill makes one object of each kind, owned by admin.
@@ -47,6 +47,12 @@ func fill(t *testing.T, s *server, name string) belongings {
 	tasks, err := s.Admin.Tasks(ctx, b.Project, b.Instance)
 	require.NoError(t, err)
 	b.Task = tasks[0].ID
+	var schedule struct{ ID int64 }
+	require.NoError(t, s.Admin.Call(ctx, http.MethodPost, "/projects/"+itoa(b.Project)+"/schedules", url.Values{
+		"workflowDefinitionCode": {itoa(b.Workflow)}, "warningType": {"NONE"}, "failureStrategy": {"CONTINUE"},
+		"schedule": {`{"startTime":"2026-01-01 00:00:00","endTime":"2126-01-01 00:00:00","timezoneId":"Europe/London","crontab":"0 0 3 ? * MON-FRI *"}`},
+	}, &schedule))
+	b.Schedule = schedule.ID
 	return b
 }
 

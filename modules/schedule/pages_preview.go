@@ -163,7 +163,7 @@ func clockChanges(ctx context.Context, e *cron.Expr, after time.Time) []string {
 		fires, _ := e.Between(change.Add(-3*time.Hour), change.Add(3*time.Hour), 500)
 		for _, f := range fires {
 			shift := e.Shift(f)
-			if shift == cron.ShiftNone || shift == cron.ShiftAgain || seen[shift] { // the second pass is told with the first
+			if shift != cron.ShiftMoved && shift != cron.ShiftOnce || seen[shift] { // that "hourly" means every hour surprises nobody
 				continue
 			}
 			seen[shift] = true

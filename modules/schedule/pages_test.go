@@ -86,6 +86,18 @@ func TestTheCronFieldIsToldWhatAnExpressionMeans(t *testing.T) {
 	require.Contains(t, moved.Texts(`[data-test="cron.note"]`)[0], "Moved from 2026-01-03")
 }
 
+func TestRunsThatTakeLongerThanTheirIntervalAreToldBefore(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	b := w.browser(t, w.General)
+	w.on(t, draft("0 0 * * * ?"))
+	w.run(t, w.clock(), noon().Add(4*time.Hour))
+	_, err := w.DB.Exec(t.Context(), `UPDATE workflow_instance SET state = 'SUCCESS', restart_time = start_time, end_time = ?`, noon().Add(5*time.Hour+30*time.Minute))
+	require.NoError(t, err)
+	require.Contains(t, previewed(b, w, "crontab", "0 0 * * * ?").Text(".note"), "A run usually takes 3h 30m, and the shortest time between two runs is 1h. Runs will overlap.")
+	require.False(t, previewed(b, w, "crontab", "0 0 */4 * * ?").Has(".note"), "four hours are enough")
+}
+
 func TestAScheduleIsMadePutOnlineAndTakenOfflineOnItsPages(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
