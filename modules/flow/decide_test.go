@@ -97,7 +97,7 @@ func TestExecuteTypesAreReadByNameAndNumber(t *testing.T) {
 	}
 }
 
-func TestFinalStateFollowsTheTable(t *testing.T) {
+func TestW17_FinalStateFollowsTheTable(t *testing.T) {
 	t.Parallel()
 	// o success, f forced, F failure, h handled failure, L lost, K kill, P pause, . never started, r ready
 	nodes := map[rune]flow.TaskEnd{

@@ -370,3 +370,74 @@ func TestEachWarningTypeHearsOfItsEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestW21_OneZoneDecidesAllDatesOfARun(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2024, 3, 31, 0, 30, 0, 0, time.UTC) // London changes its clocks half an hour later
+	for _, tc := range []struct{ zone, today, yesterday, inHours, datetime string }{
+		{"UTC", "20240331", "20240330", "2024-03-31 02:30", "20240331003000"},
+		{"Asia/Shanghai", "20240331", "20240330", "2024-03-31 10:30", "20240331083000"},
+		{"Europe/London", "20240331", "20240330", "2024-03-31 03:30", "20240331003000"},
+		{"America/New_York", "20240330", "20240329", "2024-03-30 22:30", "20240330203000"},
+	} {
+		zone, err := time.LoadLocation(tc.zone)
+		require.NoError(t, err)
+		base := at.In(zone)
+		params, err := flow.Resolve(flow.ParamSources{
+			Builtin: flow.Builtins(flow.BuiltinInput{Base: base}), Base: base, Scheduled: true,
+			Local: []flow.Property{
+				{Prop: "today", Value: "$[yyyyMMdd]"}, {Prop: "yesterday", Value: "$[yyyyMMdd-1]"}, {Prop: "inHours", Value: "$[yyyy-MM-dd HH:mm+2/24]"},
+				{Prop: "biz", Value: "${system.biz.date}"},
+			},
+		})
+		require.NoError(t, err)
+		require.Equal(t, []string{tc.today, tc.yesterday, tc.inHours, tc.yesterday, tc.datetime}, []string{
+			params.Values["today"], params.Values["yesterday"], params.Values["inHours"], params.Values["biz"], params.Values[flow.DatetimeParam],
+		}, tc.zone)
+	}
+}
+
+func TestProjectParametersAreTheWeakestThatPeopleWrite(t *testing.T) {
+	t.Parallel()
+	one := func(v string) []flow.Property { return []flow.Property{{Prop: "p", Value: v}} }
+	in := flow.ParamSources{Project: one("project")}
+	value := func() string {
+		params, err := flow.Resolve(in)
+		require.NoError(t, err)
+		return params.Values["p"]
+	}
+	require.Equal(t, "project", value())
+	in.Global = one("global")
+	require.Equal(t, "global", value())
+	in.Upstream = flow.Pool{}.Emit(1, time.Unix(0, 0), []flow.Property{{Prop: "p", Direct: flow.Out, Value: "upstream"}})
+	require.Equal(t, "upstream", value())
+	in.Local = one("")
+	require.Empty(t, value(), "a local parameter wins even when it is empty")
+	in.Local = one("local")
+	require.Equal(t, "local", value())
+	in.Startup = one("startup")
+	require.Equal(t, "startup", value())
+}
+
+func FuzzLogicParams(f *testing.F) {
+	for _, seed := range []string{
+		`{"dependence":{"relation":"OR","dependTaskList":[{"dependItemList":[{"depTaskCode":1,"status":"FAILURE"}]}]},"conditionResult":{"successNode":[1],"failedNode":2}}`,
+		`{"switchResult":"{\"nextNode\":[1]}"}`, `{"workflowDefinitionCode":1e3,"items":"[]","concurrency":"2"}`, `[null]`, `{"dependence":[{}]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, taskType := range []string{
+			flow.TypeConditions, flow.TypeSwitch, flow.TypeSubWorkflow, flow.TypeDependent, flow.TypeDynamic, flow.TypeForEach, flow.TypeApproval,
+		} {
+			if err := flow.CheckLogic(taskType, json.RawMessage(text)); err != nil {
+				var wire *flow.WireError
+				require.ErrorAs(t, err, &wire)
+				require.True(t, strings.HasPrefix(wire.Path, "taskParams"), wire.Path)
+			}
+			def := branching(taskType, text)
+			def.Code = 9
+			_ = flow.Validate(def, nil)
+		}
+	})
+}
