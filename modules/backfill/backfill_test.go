@@ -115,7 +115,7 @@ func (w *world) run(t testing.TB) {
 // day is a midnight of March 2026.
 func day(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
 
-func (w *world) request(days int, width int) instance.BackfillRequest {
+func (w *world) request(days, width int) instance.BackfillRequest {
 	return instance.BackfillRequest{
 		StartRequest: instance.StartRequest{WorkflowCode: w.flow.Workflow.Code, TimeZone: "UTC"}, From: day(1), To: day(days), Width: width, Ascending: true,
 	}

@@ -128,7 +128,8 @@ func complement(r *http.Request, p *dsapi.Params, s StartRequest) (BackfillReque
 	if err := p.Err(); err != nil {
 		return b, err
 	}
-	return b, b.readDates(p.Text("scheduleTime"), i18n.Zone(r.Context()))
+	err := b.readDates(p.Text("scheduleTime"), i18n.Zone(r.Context()))
+	return b, err
 }
 
 // scheduleTime is the JSON text in which clients send dates.

@@ -154,8 +154,9 @@ func (s *Service) Decide(ctx context.Context, task int64, approved bool, comment
 			return ErrDecided.With("name", t.Name)
 		}
 		err = s.Audit.Record(ctx, audit.Entry{
-			Action: "task_instance." + strings.ToLower(string(state)), ObjectType: "task_instance", ObjectID: strconv.FormatInt(task, 10),
-			ObjectName: t.Name, ProjectCode: t.ProjectCode, Detail: map[string]any{"workflowInstanceId": t.WorkflowInstanceID, "comment": comment},
+			Action: "task_instance." + strings.ToLower(string(state)), ObjectType: "workflow_instance",
+			ObjectID: strconv.FormatInt(t.WorkflowInstanceID, 10), ObjectName: t.Name, ProjectCode: t.ProjectCode,
+			Detail: map[string]any{"taskInstanceId": task, "comment": comment},
 		})
 		if err != nil {
 			return err

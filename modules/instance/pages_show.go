@@ -458,7 +458,10 @@ func (p pages) eventsTab(ctx context.Context, d *Detail) ([]view.Event, error) {
 	for _, deed := range deeds {
 		e := view.Event{At: deed.At, Icon: "user", Text: deed.Action, Who: deed.UserName}
 		if key := "instance.deed." + deed.Action; i18n.Has(key) {
-			e.Text = i18n.T(ctx, key)
+			e.Text = i18n.T(ctx, key, "name", deed.Name)
+		}
+		if said := deed.comment(); said != "" {
+			e.Text += ": " + said
 		}
 		out = append(out, e)
 	}

@@ -105,10 +105,10 @@ func (s *Service) ForceSuccess(ctx context.Context, task int64, comment string) 
 			return err
 		}
 		err = s.Audit.Record(ctx, audit.Entry{
-			Action: "task_instance.force_success", ObjectType: "task_instance", ObjectID: strconv.FormatInt(task, 10), ObjectName: t.Name,
+			Action: "task_instance.force_success", ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(t.WorkflowInstanceID, 10), ObjectName: t.Name,
 			ProjectCode: t.ProjectCode,
 			Detail: map[string]any{
-				"workflowInstanceId": i.ID, "from": string(t.State), "comment": strings.TrimSpace(comment), "workflowSucceeded": promoted,
+				"taskInstanceId": task, "from": string(t.State), "comment": strings.TrimSpace(comment), "workflowSucceeded": promoted,
 			},
 		})
 		if err != nil {
@@ -218,13 +218,13 @@ func (s *Service) tell(
 			return err
 		}
 	}
-	detail := map[string]any{"workflowInstanceId": t.WorkflowInstanceID}
+	detail := map[string]any{"taskInstanceId": task}
 	if kind == flow.CommandGroupPriority {
 		detail["priority"] = args.Priority
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context) error {
 		err := s.Audit.Record(ctx, audit.Entry{
-			Action: "task_instance." + action, ObjectType: "task_instance", ObjectID: strconv.FormatInt(task, 10), ObjectName: t.Name,
+			Action: "task_instance." + action, ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(t.WorkflowInstanceID, 10), ObjectName: t.Name,
 			ProjectCode: t.ProjectCode, Detail: detail,
 		})
 		if err != nil {
@@ -263,8 +263,8 @@ func (s *Service) ClearCache(ctx context.Context, task int64) (string, error) {
 			return err
 		}
 		return s.Audit.Record(ctx, audit.Entry{
-			Action: "task_instance.clear_cache", ObjectType: "task_instance", ObjectID: strconv.FormatInt(task, 10), ObjectName: t.Name,
-			ProjectCode: t.ProjectCode,
+			Action: "task_instance.clear_cache", ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(t.WorkflowInstanceID, 10), ObjectName: t.Name,
+			ProjectCode: t.ProjectCode, Detail: map[string]any{"taskInstanceId": task},
 		})
 	})
 }

@@ -328,8 +328,11 @@ func TestRepairsAreMadeByREST(t *testing.T) {
 			method, path string
 			fields       []string
 		}{
-			{"POST", "/executors/execute-task", again}, {"POST", "/task-instances/2/force-success", nil}, {"POST", "/task-instances/1/stop", nil},
-			{"DELETE", "/task-instances/2/remove-cache", nil}, {"POST", "/task-instances/1/decide", []string{"approved", "true"}},
+			{"POST", "/executors/execute-task", again},
+			{"POST", "/task-instances/2/force-success", nil},
+			{"POST", "/task-instances/1/stop", nil},
+			{"DELETE", "/task-instances/2/remove-cache", nil},
+			{"POST", "/task-instances/1/decide", []string{"approved", "true"}},
 		} {
 			require.Equal(t, 30002, code(stranger, c.method, c.path, c.fields...), c.path)
 			require.Contains(t, []int{30002, 30003}, code(reader, c.method, c.path, c.fields...), c.path)

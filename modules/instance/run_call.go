@@ -99,10 +99,16 @@ func typed(list []flow.Property) []flow.Property {
 	return out
 }
 
-// commandLine is the same run as a call of the program's own client.
+// commandLine is the same run as a call of the program's own client; empty where that cannot do it.
 func commandLine(t runTarget, in runInput) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "dorado workflow run %s %s", quote(t.owner.Name), quote(t.workflow.Name))
+	if in.complement || t.node != nil {
+		return "" // it starts whole workflows, now
+	}
+	fmt.Fprintf(&b, "dorado workflow run %s --project %s", quote(t.workflow.Name), quote(t.owner.Name))
+	if in.req.DryRun {
+		b.WriteString(" --dry-run")
+	}
 	for _, v := range typed(in.req.StartParams) {
 		fmt.Fprintf(&b, " --param %s", quote(v.Prop+"="+v.Value))
 	}

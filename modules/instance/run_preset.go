@@ -211,10 +211,8 @@ func (p pages) preferred(ctx context.Context, project int64) (StartRequest, erro
 	if err != nil {
 		return r, err
 	}
-	var fields map[string]any
-	if json.Unmarshal([]byte(body), &fields) != nil {
-		return r, nil // a preference that cannot be read suggests nothing
-	}
+	var fields map[string]any // none when it cannot be read
+	_ = json.Unmarshal([]byte(body), &fields)
 	// The names are those of DolphinScheduler's preferences; numbers may be written as text.
 	text := func(names ...string) string {
 		for _, name := range names {

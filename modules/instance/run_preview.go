@@ -24,7 +24,6 @@ type runPreview struct {
 	at       time.Time // the date whose parameters are shown
 	params   flow.Params
 	project  int64
-	median   time.Duration
 }
 
 func (s *runPreview) plan() string {

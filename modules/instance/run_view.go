@@ -50,9 +50,7 @@ func (p pages) runView(r *http.Request, t runTarget, in runInput, f *web.Form, s
 	if err := p.choices(ctx, &v); err != nil {
 		return nil, err
 	}
-	if err := p.backfillView(ctx, t, in, &v); err != nil {
-		return nil, err
-	}
+	v.Complement = p.backfillView(ctx, t, in)
 	for _, s := range req.StartParams {
 		v.Params = append(v.Params, view.StartParam{Name: s.Prop, Type: string(s.Type), Value: s.Value, Out: s.Direct == flow.Out})
 	}
@@ -75,8 +73,8 @@ func (p pages) runView(r *http.Request, t runTarget, in runInput, f *web.Form, s
 	return f.Again(view.Run(v)), nil
 }
 
-// backfillView fills the part about past dates.
-func (p pages) backfillView(ctx context.Context, t runTarget, in runInput, v *view.RunForm) error {
+// backfillView is the part about past dates; nil where there are no backfills.
+func (p pages) backfillView(ctx context.Context, t runTarget, in runInput) *view.Complement {
 	if p.backfills == nil {
 		return nil
 	}
@@ -97,8 +95,7 @@ func (p pages) backfillView(ctx context.Context, t runTarget, in runInput, v *vi
 	if scheduled {
 		c.DatesHint = i18n.T(ctx, "run.c.scheduled")
 	}
-	v.Complement = c
-	return nil
+	return c
 }
 
 // choices fills the selects whose options are in the database.

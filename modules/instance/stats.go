@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -229,9 +230,20 @@ type deed struct {
 	At       time.Time `db:"at"`
 	UserName string    `db:"user_name"`
 	Action   string    `db:"action"`
+	Name     string    `db:"object_name"`
+	Detail   string    `db:"detail"` // JSON
+}
+
+// comment is what he said about it.
+func (d *deed) comment() string {
+	var detail struct {
+		Comment string `json:"comment"`
+	}
+	_ = json.Unmarshal([]byte(d.Detail), &detail) // without one there is no comment
+	return detail.Comment
 }
 
 func (s *store) deeds(ctx context.Context, id int64, limit int) ([]deed, error) {
-	return db.Select[deed](ctx, s.db, `SELECT at, user_name, action FROM audit_log WHERE object_type = 'workflow_instance' AND object_id = ?
+	return db.Select[deed](ctx, s.db, `SELECT at, user_name, action, object_name, COALESCE(CAST(detail AS TEXT), '') AS detail FROM audit_log WHERE object_type = 'workflow_instance' AND object_id = ?
 		ORDER BY id DESC LIMIT ?`, strconv.FormatInt(id, 10), limit)
 }
