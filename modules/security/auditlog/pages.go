@@ -101,7 +101,10 @@ func detail(text string) string {
 
 // kinds are the object types one can filter by.
 func kinds() []string {
-	return []string{"project", "workflow", "workflow_instance", "tenant", "queue", "user", "token"}
+	return []string{
+		"project", "parameter", "workflow", "workflow_instance", "task_instance", "schedule", "backfill", "taskgroup", "tenant", "user",
+		"workergroup", "environment", "alertgroup", "calendar", "queue", "token",
+	}
 }
 
 // word translates a name from the log; one without a translation stands for itself.
