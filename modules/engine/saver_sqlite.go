@@ -16,20 +16,25 @@ type sqliteSaver struct {
 }
 
 const (
-	sqliteFence  = `SELECT 1 FROM master WHERE name = ? AND epoch = ?`
-	sqliteTake   = `DELETE FROM command WHERE id = ?`
-	sqliteInsert = `INSERT INTO task_instance (id, workflow_instance_id, project_code, task_code, task_version, name, task_type, attempt,
-	   max_retry_times, worker_group, priority, first_submit_time, host, state, valid, pid, exit_code, log_path, execute_path,
-	   app_link, var_pool, message, submit_time, due_time, start_time, end_time)
-	 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	 ON CONFLICT (id) DO UPDATE SET host = EXCLUDED.host, state = EXCLUDED.state, valid = EXCLUDED.valid, pid = EXCLUDED.pid, exit_code = EXCLUDED.exit_code,
+	sqliteFence = `SELECT 1 FROM master WHERE name = ? AND epoch = ?`
+	sqliteTake  = `DELETE FROM command WHERE id = ?`
+	// The wide forms also have the columns that few attempts need.
+	sqliteIdentity = `id, workflow_instance_id, project_code, task_code, task_version, name, task_type, attempt, max_retry_times,
+	   worker_group, priority, first_submit_time, `
+	sqliteState = `host, state, valid, pid, exit_code, log_path, execute_path, app_link, var_pool, message, submit_time, due_time, start_time, end_time`
+	sqliteOver  = ` ON CONFLICT (id) DO UPDATE SET host = EXCLUDED.host, state = EXCLUDED.state, valid = EXCLUDED.valid, pid = EXCLUDED.pid, exit_code = EXCLUDED.exit_code,
 	   log_path = EXCLUDED.log_path, execute_path = EXCLUDED.execute_path, app_link = EXCLUDED.app_link, var_pool = EXCLUDED.var_pool, message = EXCLUDED.message,
 	   submit_time = EXCLUDED.submit_time, due_time = EXCLUDED.due_time, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time`
-	sqliteUpdate = `UPDATE task_instance SET host = ?, state = ?, valid = ?, pid = ?, exit_code = ?, log_path = ?, execute_path = ?,
-	   app_link = ?, var_pool = ?, message = ?, submit_time = ?, due_time = ?, start_time = ?, end_time = ? WHERE id = ?`
-	sqliteWide      = `UPDATE task_instance SET context = ?, cache_key = ? WHERE id = ?`
-	sqliteIdentity  = `UPDATE task_instance SET task_group_id = ?, task_group_priority = ?, environment_code = ? WHERE id = ?`
-	sqliteUpdateRun = `UPDATE workflow_instance SET
+	sqliteInsert = `INSERT INTO task_instance (` + sqliteIdentity + sqliteState + `)
+	 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` + sqliteOver
+	sqliteInsertWide = `INSERT INTO task_instance (` + sqliteIdentity + sqliteState + `, context, cache_key, task_group_id, task_group_priority, environment_code)
+	 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` + sqliteOver + `,
+	   context = EXCLUDED.context, cache_key = EXCLUDED.cache_key`
+	sqliteSet = `UPDATE task_instance SET host = ?, state = ?, valid = ?, pid = ?, exit_code = ?, log_path = ?, execute_path = ?,
+	   app_link = ?, var_pool = ?, message = ?, submit_time = ?, due_time = ?, start_time = ?, end_time = ?`
+	sqliteUpdate     = sqliteSet + ` WHERE id = ?`
+	sqliteUpdateWide = sqliteSet + `, context = ?, cache_key = ? WHERE id = ?`
+	sqliteUpdateRun  = `UPDATE workflow_instance SET
 	   state = CASE WHEN ? = 'RUNNING_EXECUTION' AND state IN ('READY_STOP', 'READY_PAUSE') THEN state ELSE ? END,
 	   state_history = ?, message = ?, var_pool = CASE WHEN ? THEN ? ELSE var_pool END, end_time = ?,
 	   owner = ?, owner_epoch = ?, host = ?, updated_at = ? WHERE id = ?`
@@ -87,51 +92,42 @@ func (s *sqliteSaver) attempts(ctx context.Context, w *db.Writer, g *group, take
 	if len(g.attempts) == 0 {
 		return nil
 	}
-	insert, err := w.Stmt(ctx, sqliteInsert)
-	if err != nil {
-		return err
-	}
-	update, err := w.Stmt(ctx, sqliteUpdate)
-	if err != nil {
-		return err
-	}
 	for i := range g.attempts {
 		r := &g.attempts[i]
-		switch {
-		case r.command != 0 && !taken[r.command]:
+		if r.command != 0 && !taken[r.command] {
 			continue
-		case r.insert:
-			_, err = insert.ExecContext(ctx, r.id, r.run, r.project, r.taskCode, r.taskVersion, r.name, r.taskType, r.number,
-				r.maxRetries, r.workerGroup, r.priority, r.firstSubmit, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath,
-				r.executePath, r.appLink, r.varPool, r.message, r.submit, orNil(r.due), orNil(r.start), orNil(r.end))
-		default:
-			_, err = update.ExecContext(ctx, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath, r.executePath, r.appLink,
-				r.varPool, r.message, r.submit, orNil(r.due), orNil(r.start), orNil(r.end), r.id)
 		}
-		if err == nil && r.wide() {
-			err = s.wide(ctx, w, &r.attemptRow)
-		}
-		if err != nil {
+		if err := s.attempt(ctx, w, &r.attemptRow); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// wide writes the columns that few attempts need.
-func (s *sqliteSaver) wide(ctx context.Context, w *db.Writer, r *attemptRow) error {
-	state, err := w.Stmt(ctx, sqliteWide)
+func (s *sqliteSaver) attempt(ctx context.Context, w *db.Writer, r *attemptRow) error {
+	args := make([]any, 0, 31)
+	if r.insert {
+		args = append(args, r.id, r.run, r.project, r.taskCode, r.taskVersion, r.name, r.taskType, r.number, r.maxRetries, r.workerGroup,
+			r.priority, r.firstSubmit)
+	}
+	args = append(args, r.host, r.state, r.valid, r.pid, r.exitCode, r.logPath, r.executePath, r.appLink, r.varPool, r.message, r.submit,
+		orNil(r.due), orNil(r.start), orNil(r.end))
+	var text string
+	switch wide := r.wide(); {
+	case r.insert && wide:
+		text, args = sqliteInsertWide, append(args, r.context, r.cacheKey, r.groupID, r.groupRank, r.environment)
+	case r.insert:
+		text = sqliteInsert
+	case wide:
+		text, args = sqliteUpdateWide, append(args, r.context, r.cacheKey, r.id)
+	default:
+		text, args = sqliteUpdate, append(args, r.id)
+	}
+	stmt, err := w.Stmt(ctx, text)
 	if err != nil {
 		return err
 	}
-	if _, err := state.ExecContext(ctx, r.context, r.cacheKey, r.id); err != nil || !r.insert {
-		return err
-	}
-	identity, err := w.Stmt(ctx, sqliteIdentity)
-	if err != nil {
-		return err
-	}
-	_, err = identity.ExecContext(ctx, r.groupID, r.groupRank, r.environment, r.id)
+	_, err = stmt.ExecContext(ctx, args...)
 	return err
 }
 
