@@ -184,10 +184,11 @@ func (p *pages) preview(r *http.Request) (web.Response, error) {
 	}
 	var body struct {
 		posted
-		TaskCode int64    `json:"taskCode"`
-		At       string   `json:"at"`
-		Zone     string   `json:"zone"`
-		Texts    []string `json:"texts"`
+		TaskCode int64             `json:"taskCode"`
+		At       string            `json:"at"`
+		Zone     string            `json:"zone"`
+		Texts    []string          `json:"texts"`
+		Samples  map[string]string `json:"samples"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
@@ -200,12 +201,12 @@ func (p *pages) preview(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.svc.PreviewAt(r.Context(), in.Code, def, body.TaskCode, base, body.Texts)
+	found, err := p.svc.PreviewAt(r.Context(), in.Code, def, PreviewRequest{Task: body.TaskCode, Base: base, Texts: body.Texts, Samples: body.Samples})
 	if err != nil {
 		return nil, err
 	}
 	return web.JSON(http.StatusOK, map[string]any{
-		"params": found.Params, "texts": found.Texts, "at": base.Format(time.RFC3339),
+		"params": found.Params, "texts": found.Texts, "branches": found.Branches, "dates": found.Dates, "at": base.Format(time.RFC3339),
 	}), nil
 }
 

@@ -188,6 +188,9 @@ func (p *pages) savedAddresses(ctx context.Context, urls map[string]string, in p
 	if p.run != "" && p.svc.Can(ctx, in.Code, p.run) {
 		urls["run"] = at + "/run"
 	}
+	if p.timings != nil {
+		urls["schedules"] = at + "/schedules"
+	}
 }
 
 // draftDefinition is a draft as the browser wrote it, with what the server knows better: code, version and state. The

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,8 +16,10 @@ import (
 	"dorado/app/kit/db/dbtest"
 	"dorado/modules/access"
 	"dorado/modules/flow"
+	"dorado/modules/flow/window"
 	"dorado/modules/project"
 	"dorado/modules/workflow"
+	"dorado/plugins/form"
 )
 
 // starting is a workflow of one task for each child, which starts it.
@@ -332,6 +335,10 @@ func TestParametersAreShownAsTheyWouldBe(t *testing.T) {
 	require.Equal(t, " upstream t0", values["rows"], "known only when that task has run")
 	require.Equal(t, "20260228 builtin <nil>", values["system.biz.date"])
 
+	body["samples"] = map[string]string{"rows": "12"}
+	_, answer = s.call(t, s.General, "POST", s.path+"/preview", body)
+	require.Equal(t, []any{"cp prod/2026-02-28 12 0800 ${HOME}"}, answer["texts"], "a sample stands for what is not known yet")
+
 	body["texts"] = []string{"$[add_months(yyyyMMdd)]"}
 	status, answer = s.call(t, s.General, "POST", s.path+"/preview", body)
 	require.Equal(t, 422, status, answer)
@@ -340,6 +347,60 @@ func TestParametersAreShownAsTheyWouldBe(t *testing.T) {
 		status, _ := s.call(t, s.General, "POST", s.path+"/preview", wrong)
 		require.Equal(t, 422, status, wrong)
 	}
+}
+
+func TestBranchesAndDatesAreShownAsTheyWouldBe(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	def := w.chain("x", 3)
+	def.Tasks[0].Params = json.RawMessage(`{"rawScript":"x","localParams":[{"prop":"rows","direct":"OUT","type":"INTEGER","value":""}]}`)
+	def.Tasks[1].Type = "SWITCH"
+	def.Tasks[1].Params = json.RawMessage(`{"switchResult":{"dependTaskList":[
+		{"condition":"${rows} > 1000","nextNode":7},{"condition":"${rows} === 12","nextNode":8},{"condition":"${gone} == 1","nextNode":8}],"nextNode":9}}`)
+	def.Tasks[2] = w.waiting("y", w.project, 5, 0).Tasks[0]
+	base := time.Date(2026, 3, 1, 8, 0, 0, 0, time.FixedZone("here", 8*3600))
+	got, err := w.workflows.PreviewAt(w.gwen, w.project, def, workflow.PreviewRequest{Task: def.Tasks[1].Code, Base: base, Samples: map[string]string{"rows": "12"}})
+	require.NoError(t, err)
+	require.Equal(t, "12 > 1000", got.Branches[0].Text)
+	require.Equal(t, []bool{false, true, false}, []bool{got.Branches[0].Holds, got.Branches[1].Holds, got.Branches[2].Holds}, "numbers as their type says")
+	require.Contains(t, got.Branches[2].Error, "gone")
+	got, err = w.workflows.PreviewAt(w.gwen, w.project, def, workflow.PreviewRequest{Task: def.Tasks[2].Code, Base: base})
+	require.NoError(t, err)
+	require.Len(t, got.Dates, 1)
+	require.Equal(t, "2026-03-01T00:00:00+08:00", got.Dates[0].From.Format(time.RFC3339))
+	require.Equal(t, 1, got.Dates[0].Count)
+}
+
+func TestTheFormOffersExactlyTheDatesThatTheEngineKnows(t *testing.T) {
+	t.Parallel()
+	var offered []string
+	for _, c := range form.DateCycles() {
+		offered = append(offered, c.Dates...)
+	}
+	require.Equal(t, window.Values(), offered)
+}
+
+func TestNewTasksBeginAsTheProjectPrefers(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, dbtest.SQLite(t))
+	on := true
+	_, err := s.projects.SavePreference(s.gwen, s.project, `{"taskPriority":"HIGH","failRetryTimes":3,"failRetryInterval":2}`, &on)
+	require.NoError(t, err)
+	_, err = s.projects.CreateParameter(s.gwen, s.project, project.ParameterDraft{Name: "bucket", Value: "secret value", Type: flow.Varchar})
+	require.NoError(t, err)
+	made := s.create(t, "daily", 1)
+	text := s.gwenB.Get(fmt.Sprintf("%s/%d", s.path, made.Workflow.Code)).Require(200).Text("#dag-data")
+	var doc struct {
+		Preference    map[string]any
+		ProjectParams []string
+		WorkerGroups  []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &doc))
+	require.Equal(t, "HIGH", doc.Preference["taskPriority"])
+	require.EqualValues(t, 3, doc.Preference["failRetryTimes"])
+	require.Equal(t, []string{"bucket"}, doc.ProjectParams)
+	require.NotContains(t, text, "secret value")
+	require.Equal(t, []string{"default"}, doc.WorkerGroups)
 }
 
 func TestGoingOfflineAsksWhenSomethingDepends(t *testing.T) {

@@ -131,6 +131,9 @@ func (p *pages) row(ctx context.Context, w Workflow, bars []Bar, draft bool) vie
 	if p.run != "" && p.svc.Can(ctx, w.ProjectCode, p.run) {
 		row.RunURL = at + "/run"
 	}
+	if p.history != nil {
+		row.GridURL = at + "/grid"
+	}
 	row.Bars = runBars(ctx, bars)
 	if n := len(bars); n > 0 {
 		last := bars[n-1]

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,9 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/modules/flow"
+	"dorado/modules/flow/expr"
 	"dorado/modules/flow/timeexpr"
+	"dorado/modules/flow/window"
 )
 
 // Preview says what parameters would be in a run, without running anything.
@@ -17,6 +20,34 @@ type Preview struct {
 	Params []PreviewParam
 	// Texts are the asked ones, with parameters and times put in.
 	Texts []string
+	// Branches say of a SWITCH task, case by case, what its condition would be.
+	Branches []PreviewBranch
+	// Dates say of a DEPENDENT task, item by item, which runs it would look for.
+	Dates []PreviewDates
+}
+
+// PreviewBranch is a condition with its parameters put in. The first that holds is taken.
+type PreviewBranch struct {
+	Text  string `json:"text"`
+	Holds bool   `json:"holds"`
+	Error string `json:"error,omitempty"` // why it cannot be evaluated, and so does not hold
+}
+
+// PreviewDates are the windows in which an item of a DEPENDENT task looks for runs: one run is needed in each.
+type PreviewDates struct {
+	Group int       `json:"group"` // from 0
+	Row   int       `json:"row"`   // from 0
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"` // does not belong to it
+	Count int       `json:"count"`
+}
+
+// PreviewRequest asks for a preview.
+type PreviewRequest struct {
+	Task    int64             // code; 0 for the workflow's own parameters
+	Base    time.Time         // schedule time, in the zone of the run
+	Texts   []string          // to be filled in
+	Samples map[string]string // values for parameters that only an earlier task knows, or in place of others
 }
 
 // PreviewParam is one parameter of the run. A value that only an earlier task knows is Later; its Value is empty then.
@@ -26,57 +57,111 @@ type PreviewParam struct {
 	Level flow.Level `json:"level"`
 	From  string     `json:"from,omitempty"` // the task that gives it
 	Later bool       `json:"later,omitempty"`
+	kind  flow.ParamType
 }
 
-// PreviewAt resolves the parameters of a task of a definition, or of the workflow when task is 0, as a run scheduled for
-// base would, in the zone of base, and puts them into the texts. It returns ErrPreview when an expression is wrong.
-func (s *Service) PreviewAt(ctx context.Context, projectCode int64, def *flow.Definition, task int64, base time.Time, texts []string) (Preview, error) {
+// PreviewAt resolves the parameters of a task of a definition as a run would that is scheduled for r.Base, and shows what
+// becomes of its settings. It returns ErrPreview when an expression is wrong.
+func (s *Service) PreviewAt(ctx context.Context, projectCode int64, def *flow.Definition, r PreviewRequest) (Preview, error) {
 	in, err := s.Projects.Require(ctx, projectCode, Read)
 	if err != nil {
 		return Preview{}, err
 	}
-	sources := flow.ParamSources{Base: base, Scheduled: true, Builtin: flow.Builtins(flow.BuiltinInput{
-		Base: base, WorkflowName: def.Name, WorkflowCode: def.Code, ProjectName: in.Name, ProjectCode: in.Code,
-	})}
+	builtin := flow.BuiltinInput{Base: r.Base, WorkflowName: def.Name, WorkflowCode: def.Code, ProjectName: in.Name, ProjectCode: in.Code}
+	sources := flow.ParamSources{Base: r.Base, Scheduled: true}
+	for name, value := range r.Samples {
+		sources.Startup = append(sources.Startup, flow.Property{Prop: name, Value: value})
+	}
 	if sources.Project, err = s.Projects.Properties(ctx, projectCode); err != nil {
 		return Preview{}, err
 	}
-	if sources.Global, err = flow.Cure(def.GlobalParams, nil, base); err != nil {
-		return Preview{}, ErrPreview.With("reason", err.Error()).Because(err)
+	if sources.Global, err = flow.Cure(def.GlobalParams, nil, r.Base); err != nil {
+		return Preview{}, ErrPreview.With("reason", reason(err)).Because(err)
 	}
+	var task *flow.Task
 	var later []PreviewParam
-	if at := slices.IndexFunc(def.Tasks, func(t flow.Task) bool { return t.Code == task }); at >= 0 {
-		t := &def.Tasks[at]
-		sources.Builtin = flow.Builtins(flow.BuiltinInput{
-			Base: base, TaskName: t.Name, TaskCode: t.Code, WorkflowName: def.Name, WorkflowCode: def.Code, ProjectName: in.Name, ProjectCode: in.Code,
-		})
-		sources.Local = localParams(t)
-		later = laterParams(def, t.Code)
+	if at := slices.IndexFunc(def.Tasks, func(t flow.Task) bool { return t.Code == r.Task }); at >= 0 {
+		task = &def.Tasks[at]
+		builtin.TaskName, builtin.TaskCode = task.Name, task.Code
+		sources.Local = localParams(task)
+		later = laterParams(def, task.Code)
 	}
+	sources.Builtin = flow.Builtins(builtin)
 	resolved, err := flow.Resolve(sources)
 	if err != nil {
 		return Preview{}, ErrPreview.With("reason", reason(err)).Because(err)
 	}
-	out := Preview{Params: []PreviewParam{}, Texts: make([]string, len(texts))}
-	local := map[string]bool{}
+	out := Preview{Params: []PreviewParam{}, Texts: make([]string, len(r.Texts))}
+	own := map[string]bool{}
+	types := map[string]flow.ParamType{}
 	for _, p := range resolved.List {
-		local[p.Prop] = p.Source.Level == flow.LevelLocal
+		own[p.Prop] = p.Source.Level == flow.LevelLocal || p.Source.Level == flow.LevelStartup
+		types[p.Prop] = p.Type
 		out.Params = append(out.Params, PreviewParam{Name: p.Prop, Value: p.Value, Level: p.Source.Level})
 	}
 	for _, p := range later {
-		if local[p.Name] {
-			continue // the task's own value wins
+		if own[p.Name] {
+			types[p.Name] = cmp.Or(p.kind, types[p.Name])
+			continue // the task's own value wins, and one given as a sample stands for it
 		}
 		out.Params = slices.DeleteFunc(out.Params, func(o PreviewParam) bool { return o.Name == p.Name })
 		delete(resolved.Values, p.Name) // stays as it is written
 		out.Params = append(out.Params, p)
 	}
-	for i, text := range texts {
-		if out.Texts[i], err = flow.Expand(text, resolved.Values, base); err != nil {
+	for i, text := range r.Texts {
+		if out.Texts[i], err = flow.Expand(text, resolved.Values, r.Base); err != nil {
 			return Preview{}, ErrPreview.With("reason", reason(err)).Because(err)
 		}
 	}
+	if task != nil {
+		out.Branches = branches(task, resolved.Values, types)
+		out.Dates = dates(task, r.Base)
+	}
 	return out, nil
+}
+
+// branches evaluates the conditions of a SWITCH task.
+func branches(t *flow.Task, values map[string]string, types map[string]flow.ParamType) []PreviewBranch {
+	if flow.KindOf(t.Type) != flow.KindSwitch {
+		return nil
+	}
+	settings, err := flow.DecodeSwitch(t.Params)
+	if err != nil {
+		return nil
+	}
+	lookup := func(name string) (expr.Param, bool) {
+		value, known := values[name]
+		return expr.Param{Text: value, Bare: types[name].Bare()}, known
+	}
+	out := make([]PreviewBranch, len(settings.Cases))
+	for i, c := range settings.Cases {
+		holds, err := expr.Holds(c.Condition, lookup)
+		out[i] = PreviewBranch{Text: expr.Show(c.Condition, lookup), Holds: holds}
+		if err != nil {
+			out[i].Error = err.Error()
+		}
+	}
+	return out
+}
+
+// dates lists the windows of a DEPENDENT task.
+func dates(t *flow.Task, base time.Time) []PreviewDates {
+	if flow.KindOf(t.Type) != flow.KindDependent {
+		return nil
+	}
+	settings, err := flow.DecodeDependent(t.Params)
+	if err != nil {
+		return nil
+	}
+	var out []PreviewDates
+	for g, group := range settings.Groups {
+		for i, item := range group.Items {
+			if all := window.Of(item.DateValue, base); len(all) > 0 {
+				out = append(out, PreviewDates{Group: g, Row: i, From: all[0].From, Until: all[len(all)-1].Until, Count: len(all)})
+			}
+		}
+	}
+	return out
 }
 
 // reason is what is wrong with an expression, in the words of the package that reads it.
@@ -110,7 +195,7 @@ func laterParams(def *flow.Definition, task int64) []PreviewParam {
 			for _, p := range localParams(t) {
 				if p.Direct == flow.Out && p.Prop != "" && !named[p.Prop] {
 					named[p.Prop] = true
-					all = append(all, PreviewParam{Name: p.Prop, Level: flow.LevelUpstream, From: t.Name, Later: true})
+					all = append(all, PreviewParam{Name: p.Prop, Level: flow.LevelUpstream, From: t.Name, Later: true, kind: p.Type})
 				}
 			}
 			next = append(next, before[code]...)

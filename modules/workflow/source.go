@@ -53,11 +53,42 @@ type names struct {
 	ctx context.Context //nolint:containedctx // lives as long as one call
 	svc *Service
 	err error
+	// What was found, so that each reference is looked up once.
+	found map[flowtext.Kind]map[int64]string
+	codes map[flowtext.Kind]map[string]int64
 }
 
-func (s *Service) names(ctx context.Context) *names { return &names{ctx: ctx, svc: s} }
+func (s *Service) names(ctx context.Context) *names {
+	return &names{ctx: ctx, svc: s, found: map[flowtext.Kind]map[int64]string{}, codes: map[flowtext.Kind]map[string]int64{}}
+}
 
 func (n *names) Name(kind flowtext.Kind, code int64) (string, bool) {
+	name, known := n.found[kind][code]
+	if !known {
+		name, _ = n.findName(kind, code)
+		if n.found[kind] == nil {
+			n.found[kind] = map[int64]string{}
+		}
+		n.found[kind][code] = name
+	}
+	return name, name != ""
+}
+
+func (n *names) Code(kind flowtext.Kind, name string) (int64, bool) {
+	code, known := n.codes[kind][name]
+	if !known {
+		if found, ok := n.findCode(kind, name); ok {
+			code = found
+		}
+		if n.codes[kind] == nil {
+			n.codes[kind] = map[string]int64{}
+		}
+		n.codes[kind][name] = code
+	}
+	return code, code != 0
+}
+
+func (n *names) findName(kind flowtext.Kind, code int64) (string, bool) {
 	if kind == flowtext.Environment || kind == flowtext.TaskGroup {
 		if n.svc.lookup == nil {
 			return "", false
@@ -91,7 +122,7 @@ func depthOf(kind flowtext.Kind) int {
 	}
 }
 
-func (n *names) Code(kind flowtext.Kind, name string) (int64, bool) {
+func (n *names) findCode(kind flowtext.Kind, name string) (int64, bool) {
 	if kind == flowtext.Environment || kind == flowtext.TaskGroup {
 		if n.svc.lookup == nil {
 			return 0, false

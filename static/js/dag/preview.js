@@ -7,8 +7,10 @@ import { h, icon, uid } from './dom.js';
 /** @typedef {import('./editor.js').DagEditor} DagEditor @typedef {import('./types.js').Task} Task */
 /** @typedef {{name: string, value: string, level: string, from?: string, later?: boolean}} Resolved */
 
-/** The time chosen last; it stays while one goes from task to task. */
+/** The time and the samples chosen last; they stay while one goes from task to task. */
 let chosen = '';
+/** @type {Record<string, string>} */
+const samples = {};
 
 /**
  * As much of the document as the values of one task depend on: itself whole, of the tasks before it what they hand on.
@@ -59,9 +61,14 @@ export function previewBox(editor, code, globals = () => editor.model.meta.globa
     const texts = task ? textsOf(editor, task) : [];
     try {
       const res = await call('POST', editor.data.urls.preview ?? '', {
-        definition: { ...excerpt(editor.model, code), globalParams: globals() }, taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text),
+        definition: { ...excerpt(editor.model, code), globalParams: globals() }, taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text), samples,
       });
-      if (mine === turn) out.replaceChildren(...render(res.params, texts, res.texts));
+      if (mine !== turn) return;
+      out.replaceChildren(...render(res.params, texts, res.texts, (name, value) => {
+        if (value) samples[name] = value;
+        else delete samples[name];
+        void show();
+      }), ...branchRows(res.branches ?? []), ...dateRows(res.dates ?? []));
     } catch (err) {
       if (mine === turn) out.replaceChildren(h('p.hint.error', { role: 'alert' }, err instanceof ApiError && err.status ? err.message : t('js.editor.banner.offline')));
     }
@@ -74,16 +81,19 @@ export function previewBox(editor, code, globals = () => editor.model.meta.globa
 
 const ORDER = ['local', 'startup', 'upstream', 'global', 'project', 'builtin'];
 const LEVELS = /** @type {Record<string, string>} */ ({
-  local: 'js.editor.param.local', startup: 'js.editor.param.local', upstream: 'js.editor.param.upstream', global: 'js.editor.param.global',
+  local: 'js.editor.param.local', startup: 'js.editor.param.sample', upstream: 'js.editor.param.upstream', global: 'js.editor.param.global',
   project: 'js.editor.param.project', builtin: 'js.editor.param.builtin',
 });
 
-/** @param {Resolved[]} params @param {{label: string}[]} texts @param {string[]} filled */
-function render(params, texts, filled) {
+/** @param {Resolved[]} params @param {{label: string}[]} texts @param {string[]} filled @param {(name: string, value: string) => void} sample */
+function render(params, texts, filled, sample) {
   const sorted = [...params].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level) || a.name.localeCompare(b.name));
   const row = (/** @type {Resolved} */ p) => h('li', { 'data-name': p.name },
     h('code', null, p.name),
-    p.later ? h('span.mut', null, t('js.editor.preview.later', { task: p.from ?? '' })) : h('span.dag-value', null, p.value === '' ? h('span.mut', null, t('js.editor.preview.empty')) : p.value),
+    p.later || p.level === 'startup' ? h('input.input', {
+      type: 'text', value: p.later ? '' : p.value, placeholder: p.later ? t('js.editor.preview.later', { task: p.from ?? '' }) : '', 'aria-label': t('js.editor.preview.sample', { name: p.name }),
+      'data-test': `preview.sample.${p.name}`, onchange: (/** @type {any} */ e) => sample(p.name, e.target.value),
+    }) : h('span.dag-value', null, p.value === '' ? h('span.mut', null, t('js.editor.preview.empty')) : p.value),
     h('span.pill', null, t(LEVELS[p.level] ?? 'js.editor.param.global')));
   const own = sorted.filter((p) => p.level !== 'builtin');
   const builtin = sorted.filter((p) => p.level === 'builtin');
@@ -92,4 +102,22 @@ function render(params, texts, filled) {
     ...texts.map((x, i) => h('div.field', null, h('span.lbl', null, x.label), h('pre.dag-filled', { tabindex: '0', 'aria-label': x.label, 'data-test': `preview.text.${i}` }, filled[i] ?? ''))),
     h('details', null, h('summary', null, t('js.editor.preview.builtin')), h('ul.dag-resolved', null, ...builtin.map(row))),
   ];
+}
+
+/** Which branch a SWITCH task would take. @param {{text: string, holds: boolean, error?: string}[]} branches */
+function branchRows(branches) {
+  if (!branches.length) return [];
+  const taken = branches.findIndex((b) => b.holds);
+  return [h('div.field', null, h('span.lbl', null, t('js.editor.preview.branches')), h('ul.dag-resolved.plain', { 'data-test': 'preview.branches' },
+    ...branches.map((b, i) => h('li', { 'data-taken': i === taken ? '' : false },
+      icon(i === taken ? 'circle-check' : b.error ? 'warn' : 'circle-x'), h('span.dag-value', null, b.text), h('span.mut', null, b.error ?? t(b.holds ? 'js.editor.preview.true' : 'js.editor.preview.false')))),
+    h('li', { 'data-taken': taken < 0 ? '' : false }, icon(taken < 0 ? 'circle-check' : 'minus'), h('span', null, t('js.editor.logic.otherwise')), h('span'))))];
+}
+
+/** For which dates a DEPENDENT task would look. @param {{group: number, row: number, from: string, until: string, count: number}[]} dates */
+function dateRows(dates) {
+  if (!dates.length) return [];
+  const wall = (/** @type {string} */ s) => s.slice(0, 16).replace('T', ' '); // already in the zone of the run
+  return [h('div.field', null, h('span.lbl', null, t('js.editor.preview.dates')), h('ul.dag-resolved.plain', { 'data-test': 'preview.dates' },
+    ...dates.map((d) => h('li', null, icon('cal'), h('span.dag-value', null, t('js.editor.preview.range', { from: wall(d.from), until: wall(d.until) })), h('span.mut', null, t('js.editor.preview.runs', { count: d.count }))))))];
 }
