@@ -23,6 +23,14 @@
 // Only an online workflow can be triggered, and only an offline one changes or goes.
 // Change.Online does offline, save and online in one step.
 //
+// # Workflows that name others
+//
+// A task may start another workflow of the project (SUB_WORKFLOW, DYNAMIC, FOR_EACH) or wait for one (DEPENDENT). Each
+// such place is a row of lineage, rewritten in the transaction that saves the version. A save is refused when what it
+// names is not there, or when workflows would start each other in a ring or more than flow.MaxDepth deep; saves that
+// start others pass one lock, so that two of them cannot close a ring together. A workflow goes online only after all
+// that it starts, and offline only before them. What others name cannot be deleted.
+//
 // # Two people, two tabs
 //
 // A save names the version that it was made from; if the workflow has moved on, it
