@@ -80,6 +80,7 @@ export class Toolbar {
       { text: t('js.editor.export.svg'), icon: 'download', test: 'editor.exportSvg', run: () => void exportPicture(editor, 'svg') },
       { text: t('js.editor.export.png'), icon: 'download', test: 'editor.exportPng', run: () => void exportPicture(editor, 'png') },
       ...(editor.data.urls.versions && editor.data.urls.yaml ? [{ text: t('js.yaml.export'), icon: 'download', test: 'editor.exportYaml', run: () => void (location.href = editor.data.urls.yaml ?? '') }] : []),
+      ...(editor.data.urls.schedules && !editor.data.instance ? [{ text: t('js.editor.timing'), icon: 'clock', test: 'editor.timing', run: () => void (location.href = editor.data.urls.schedules ?? '') }] : []),
       ...(editor.readOnly ? [] : [{ text: t('js.editor.check'), icon: 'check', test: 'editor.checkNow', run: () => void editor.checkNow() }]),
       ...(editor.readOnly ? [] : [null,
         { text: t('js.editor.saveDraft'), icon: 'save', key: 'Ctrl S', test: 'editor.saveDraft', run: () => void editor.run('saveDraft') },
