@@ -18,12 +18,12 @@ import (
 	"dorado/modules/flow"
 )
 
-// TestModelRandomRunsEqualTheReference plays random workflows with random outcomes, branches, retries, timeouts, pauses,
+// TestW16_W17_ModelRandomRunsEqualTheReference plays random workflows with random outcomes, branches, retries, timeouts, pauses,
 // stops, killed tasks, partial runs, forced successes, recoveries and crashes, before and after a change became durable,
 // and compares the engine with the reference after every single event: the state of the run and of each task. It also
 // checks that no run hangs and that no task begins before its predecessors allow it. DORADO_MODEL_RUNS sets the number of
 // runs, DORADO_MODEL_SEED plays one of them again.
-func TestModelRandomRunsEqualTheReference(t *testing.T) {
+func TestW16_W17_ModelRandomRunsEqualTheReference(t *testing.T) {
 	runs, first := 10_000, 0
 	if n, err := strconv.Atoi(os.Getenv("DORADO_MODEL_RUNS")); err == nil {
 		runs = n
