@@ -36,7 +36,7 @@ func (m *modules) referToArrangements(projects *project.Service, workflows *work
 	m.groups.AddReferrer(workflows)
 	m.groups.AddReferrer(m.instance.Service)
 	m.envs.AddReferrer(workflows)
-	workflows.SetLookup(names{m.envs.Service})
+	workflows.SetLookup(names{m.envs.Service, m.pools.Service})
 	m.envs.AddReferrer(m.instance.Service)
 	m.alerts.AddReferrer(m.instance.Service)
 	m.pools.AddReferrer(workflows)

@@ -7,39 +7,67 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/flow/text"
 	"dorado/modules/security/environment"
+	"dorado/modules/taskgroup"
 	"dorado/modules/workflow"
 )
 
 // names tells texts of workflows what other modules call their things. What somebody may not see has no name.
-type names struct{ environments *environment.Service }
+type names struct {
+	environments *environment.Service
+	groups       *taskgroup.Service
+}
 
 var _ workflow.Lookup = names{}
 
-// Name returns the name of an environment.
+// Name returns the name of an environment or task group.
 func (n names) Name(ctx context.Context, kind text.Kind, code int64) (string, error) {
-	if kind != text.Environment {
-		return "", nil
-	}
-	e, err := n.environments.ByCode(ctx, code)
-	return e.Name, unnamed(err)
-}
-
-// Code returns the code of an environment.
-func (n names) Code(ctx context.Context, kind text.Kind, name string) (int64, error) {
-	if kind != text.Environment {
-		return 0, nil
-	}
-	all, err := n.environments.All(ctx)
-	for _, e := range all {
-		if e.Name == name {
-			return e.Code, nil
+	found, err := n.all(ctx, kind)
+	for name, one := range found {
+		if one == code {
+			return name, err
 		}
 	}
-	return 0, unnamed(err)
+	return "", err
 }
 
-func unnamed(err error) error {
-	if errors.Is(err, environment.ErrNotFound) || errors.Is(err, access.ErrDenied) {
+// Code returns the code of an environment, or the id of a task group.
+func (n names) Code(ctx context.Context, kind text.Kind, name string) (int64, error) {
+	found, err := n.all(ctx, kind)
+	return found[name], err
+}
+
+// all lists the codes of one kind by name, without names that several things have.
+func (n names) all(ctx context.Context, kind text.Kind) (map[string]int64, error) {
+	found := map[string]int64{}
+	add := func(name string, code int64) {
+		if _, twice := found[name]; twice {
+			code = 0
+		}
+		found[name] = code
+	}
+	switch kind {
+	case text.Environment:
+		all, err := n.environments.All(ctx)
+		for _, e := range all {
+			add(e.Name, e.Code)
+		}
+		return found, unseen(err)
+	case text.TaskGroup:
+		all, err := n.groups.Visible(ctx)
+		for _, g := range all {
+			add(g.Name, g.ID)
+		}
+		return found, unseen(err)
+	case text.Project, text.Workflow, text.Task:
+		return nil, nil // the workflow module's own
+	default:
+		return nil, nil
+	}
+}
+
+// unseen is nil for a refusal: what somebody may not see has no name for him.
+func unseen(err error) error {
+	if errors.Is(err, access.ErrDenied) {
 		return nil
 	}
 	return err
