@@ -43,8 +43,12 @@ func (p *pages) parametersOf(in Project) crud.Pages[Parameter, ParameterDraft] {
 		Columns: []crud.Column{{Key: "name"}, {Key: "value"}, {Key: "type", Drop: 1}, {Key: "creator", Drop: 3}, {Key: "modifier", Drop: 2}, {Key: "created", Drop: 3}},
 		Cells: func(_ context.Context, v Parameter) []crudview.Cell {
 			return []crudview.Cell{
-				{Text: v.Name, Code: true}, {Body: crudview.Excerpt(excerpt(v.Value), v.Value)}, {Text: string(v.Type), Muted: true},
-				{Text: v.Creator}, {Text: v.Modifier}, {At: v.CreatedAt},
+				{Text: v.Name, Code: true},
+				{Body: crudview.Excerpt(excerpt(v.Value), v.Value)},
+				{Text: string(v.Type), Muted: true},
+				{Text: v.Creator},
+				{Text: v.Modifier},
+				{At: v.CreatedAt},
 			}
 		},
 		Decorate: func(r *http.Request, page listing.Page[Parameter], v *crudview.Page) error {

@@ -3,6 +3,7 @@ package project
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,19 +83,10 @@ func (d ParameterDraft) Validate() error {
 	case !Fits(d.Type, d.Value):
 		c.Add("value", ErrParameterValue.Key, "type", string(d.Type))
 	}
-	if !known(d.Type) {
+	if !slices.Contains(flow.ParamTypes(), d.Type) {
 		c.Add("type", "parameter.error.type")
 	}
 	return c.Err()
-}
-
-func known(t flow.ParamType) bool {
-	for _, k := range flow.ParamTypes() {
-		if k == t {
-			return true
-		}
-	}
-	return false
 }
 
 // Fits reports whether a value can be of a type. One with a reference or a time expression in it is known only when a

@@ -138,8 +138,10 @@ func (p Preference) Validate() error {
 		value     int
 		low, high int
 	}{
-		{"failRetryTimes", p.FailRetryTimes, 0, 10_000}, {"failRetryInterval", p.FailRetryInterval, 0, 60 * 24 * 7},
-		{"cpuQuota", p.CPUQuota, -1, most}, {"memoryMax", p.MemoryMax, -1, most},
+		{"failRetryTimes", p.FailRetryTimes, 0, 10_000},
+		{"failRetryInterval", p.FailRetryInterval, 0, 60 * 24 * 7},
+		{"cpuQuota", p.CPUQuota, -1, most},
+		{"memoryMax", p.MemoryMax, -1, most},
 	} {
 		if n.value < n.low || n.value > n.high {
 			c.Add(n.name, "preference.error.range", "low", n.low, "high", n.high)

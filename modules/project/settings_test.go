@@ -164,8 +164,10 @@ func TestClientsKeepParameters(t *testing.T) {
 		require.InDelta(t, 30002, general("POST", path+"/delete", "code="+code)["code"], 0)
 		require.NoError(t, a.Access.Grant(t.Context(), a.General.UserID, access.Project(7), access.Operate))
 		for _, c := range [][3]string{
-			{"POST", path, "projectParameterName=b&projectParameterValue=1"}, {"PUT", path + "/" + code, "projectParameterName=b&projectParameterValue=1&projectParameterDataType=LONG"},
-			{"POST", path + "/delete", "code=" + code}, {"POST", path + "/batch-delete", "codes=" + code},
+			{"POST", path, "projectParameterName=b&projectParameterValue=1"},
+			{"PUT", path + "/" + code, "projectParameterName=b&projectParameterValue=1&projectParameterDataType=LONG"},
+			{"POST", path + "/delete", "code=" + code},
+			{"POST", path + "/batch-delete", "codes=" + code},
 		} {
 			require.InDelta(t, 30003, general(c[0], c[1], c[2])["code"], 0, c)
 		}

@@ -35,8 +35,10 @@ func newPages(s *Service, f *frame.Frame) *pages {
 		Columns: []crud.Column{{Key: "name"}, {Key: "project"}, {Key: "size", Right: true}, {Key: "used"}, {Key: "status", Drop: 1}},
 		Cells: func(ctx context.Context, g Group) []view.Cell {
 			return []view.Cell{
-				{Text: g.Name, Note: g.Description}, {Body: taskview.Project(g.ProjectName, project.Address(g.ProjectCode, ""))},
-				{Text: i18n.Number(ctx, int64(g.Size))}, {Body: taskview.Use(taskview.UseProps{Used: g.Used, Waiting: g.Waiting, Size: g.Size, Closed: g.Closed()})},
+				{Text: g.Name, Note: g.Description},
+				{Body: taskview.Project(g.ProjectName, project.Address(g.ProjectCode, ""))},
+				{Text: i18n.Number(ctx, int64(g.Size))},
+				{Body: taskview.Use(taskview.UseProps{Used: g.Used, Waiting: g.Waiting, Size: g.Size, Closed: g.Closed()})},
 				{Body: taskview.Status(g.Closed())},
 			}
 		},

@@ -34,8 +34,10 @@ func newPages(s *Service, a *access.Service, f *frame.Frame) *pages {
 		Columns: []crud.Column{{Key: "name"}, {Key: "weekend", Drop: 1}, {Key: "holidays", Right: true}, {Key: "make_ups", Right: true}},
 		Cells: func(ctx context.Context, c Calendar) []view.Cell {
 			return []view.Cell{
-				{Text: c.Name, Note: c.Description, URL: p.Address(c.ID, "")}, {Text: weekendWords(ctx, c.Weekend)},
-				{Text: i18n.Number(ctx, int64(c.Holidays))}, {Text: i18n.Number(ctx, int64(c.MakeUps))},
+				{Text: c.Name, Note: c.Description, URL: p.Address(c.ID, "")},
+				{Text: weekendWords(ctx, c.Weekend)},
+				{Text: i18n.Number(ctx, int64(c.Holidays))},
+				{Text: i18n.Number(ctx, int64(c.MakeUps))},
 			}
 		},
 		Draft: func(c Calendar) Draft { return Draft{Name: c.Name, Description: c.Description, Weekend: c.Weekend} },

@@ -181,7 +181,8 @@ func (k *Keeper[T, D]) changeable(ctx context.Context, id int64) (T, error) {
 	if err != nil {
 		return t, err
 	}
-	return t, k.MayChange(ctx, &t)
+	err = k.MayChange(ctx, &t)
+	return t, err
 }
 
 func (k *Keeper[T, D]) check(ctx context.Context, was *T, d D) (D, error) {
