@@ -192,7 +192,7 @@ func (s *step) end(a *Attempt, state flow.TaskState, why string) {
 		s.out.Withdrawn = append(s.out.Withdrawn, a)
 	}
 	a.State, a.End = state, s.now
-	if why != "" {
+	if why != "" || a.Message == killRequested && state != flow.TaskKill {
 		a.Message = why
 	}
 	s.nodes[a.Node].status = broken
@@ -237,13 +237,17 @@ func (s *step) kill(a *Attempt) {
 	s.out.Kill = append(s.out.Kill, a)
 }
 
+// killRequested is the message of an attempt whose kill somebody asked for; it is how a restart knows of it.
+const killRequested = "kill requested"
+
 // killTask ends one attempt because somebody asks for it: no retry follows.
 func (s *step) killTask(ev KillTask) {
 	a := s.current(ev.Node, ev.ID)
 	switch {
 	case a == nil:
 	case a.State.OnWorker():
-		a.timedOut = false
+		a.timedOut, a.Message = false, killRequested
+		s.changed(a)
 		s.kill(a)
 	default:
 		s.end(a, flow.TaskKill, "killed before it began")

@@ -108,13 +108,16 @@ func (s *step) carryOn() {
 		a := s.nodes[n].attempt
 		switch {
 		case a == nil || s.nodes[n].status != begun:
+			continue
 		case !a.State.OnWorker():
 			s.offer(a)
+			continue
 		case s.Logic(a.Node):
 			s.out.Logic = append(s.out.Logic, a)
-			s.watchTimeout(a)
-		default:
-			s.watchTimeout(a)
+		}
+		s.watchTimeout(a)
+		if a.Message == killRequested && !a.killing {
+			s.kill(a)
 		}
 	}
 }

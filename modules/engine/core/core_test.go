@@ -270,7 +270,7 @@ func (w *world) load(settings core.Settings) {
 			continue
 		}
 		again := &core.Attempt{
-			ID: id, Node: a.Node, State: a.State, Valid: true, Number: a.Number, Host: a.Host, VarPool: a.VarPool, Context: a.Context,
+			ID: id, Node: a.Node, State: a.State, Valid: true, Number: a.Number, Host: a.Host, VarPool: a.VarPool, Context: a.Context, Message: a.Message,
 			AppLink: a.AppLink, FirstSubmit: a.FirstSubmit, Submit: a.Submit, Due: a.Due, Start: a.Start, End: a.End,
 		}
 		w.rows[id] = again

@@ -34,8 +34,7 @@
 //
 // Everything a run decides can be decided again from its rows: New and Attach build the run from a definition and the
 // stored attempts, and Begin, Execute or Adopt go on with it, which is how a recovery, a partial run, a restart and a
-// take-over begin. Two things are in no row: that the kill of one attempt was asked for, and that a stop was meant for
-// finally nodes; who asks again is heard again. The caller owns a Run: one goroutine at a time. It saves what Effects
+// take-over begin. One thing is in no row: that a stop was meant for finally nodes; who asks again is heard again. The caller owns a Run: one goroutine at a time. It saves what Effects
 // lists, in order, and performs the rest (dispatch, kill, wake) only after that is durable.
 //
 // The model test plays random workflows against a reference that recomputes everything from the rows after every event.

@@ -225,7 +225,7 @@ func (g *game) rows() []*core.Attempt {
 	for n := range g.graph.Tasks {
 		if a := g.run.Attempt(int32(n)); a != nil {
 			out = append(out, &core.Attempt{
-				ID: a.ID, Node: a.Node, State: a.State, Valid: true, Number: a.Number, Host: a.Host, Context: a.Context,
+				ID: a.ID, Node: a.Node, State: a.State, Valid: true, Number: a.Number, Host: a.Host, Context: a.Context, Message: a.Message,
 				FirstSubmit: a.FirstSubmit, Submit: a.Submit, Due: a.Due, Start: a.Start, End: a.End,
 			})
 		}

@@ -36,6 +36,7 @@ type refRow struct {
 	due      time.Time
 	resume   bool // goes on in place as soon as its turn comes
 	killing  bool
+	asked    bool // somebody asked for the kill of this attempt
 	timedOut bool
 	context  bool // a task with children: it knows them
 	next     []int64
@@ -455,7 +456,7 @@ func (m *reference) stop() {
 
 func (m *reference) killTask(n int) {
 	if row := m.rows[n]; row.atWork() {
-		row.killing, row.timedOut = true, false
+		row.killing, row.asked, row.timedOut = true, true, false
 	} else {
 		row.state = flow.TaskKill
 	}
@@ -468,7 +469,7 @@ func (m *reference) crash() {
 		if row == nil {
 			continue
 		}
-		row.killing, row.timedOut = false, false
+		row.killing, row.timedOut = row.asked && row.atWork(), false
 		if row.state == flow.TaskPause && m.state == flow.WorkflowRunning && m.scope[n] && (!m.kind(n).Children() || !row.context) {
 			row.resume = true
 		}

@@ -412,6 +412,8 @@ func TestAKilledTaskIsNotRetriedAndStopsWhatFollows(t *testing.T) {
 	a := w.run.Attempt(w.node("A"))
 	w.advance(core.KillTask{Node: a.Node, ID: a.ID})
 	require.Len(t, w.kills, 1)
+	w.restart()
+	require.Len(t, w.kills, 1, "the wish survives")
 	w.end("A", flow.TaskFailure)
 	require.Equal(t, flow.TaskKill, w.state("A"))
 	w.end("X", flow.TaskSuccess)
