@@ -3,6 +3,7 @@ package schedule_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -187,7 +188,7 @@ func TestAClockThatSleptDoesNotRepeatWhatAnotherMade(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := open(t, d)
 		s := w.on(t, draft("* * * * * ?"))
-		awake, asleep := w.clock(), w.clock()
+		awake, asleep := w.clock(), w.clock(schedule.Config{MaxCatchUp: 50})
 		step(t, asleep)
 		w.run(t, awake, noon().Add(2*time.Second))
 		w.run(t, asleep, noon().Add(3*time.Second))
@@ -195,6 +196,33 @@ func TestAClockThatSleptDoesNotRepeatWhatAnotherMade(t *testing.T) {
 		step(t, asleep)
 		require.Len(t, w.runs(t, s.ID), 600)
 		require.Zero(t, w.count(t, `SELECT count(*) FROM alert`), "nothing was missed")
+	})
+}
+
+func TestACrashWhileCatchingUpLosesNothing(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		w.insertSchedules(t, 5, "* * * * * ?")
+		w.wall.pass(10 * time.Minute)
+		for crash := range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			looks := 0
+			c := schedule.NewClock(schedule.ClockDeps{
+				DB: d, Instances: w.instances, Logger: slog.New(slog.DiscardHandler), Config: schedule.DefaultConfig(), Now: func() time.Time {
+					if looks++; looks == 3+2*crash { // after a batch or two
+						cancel()
+					}
+					return w.wall.now()
+				},
+			})
+			_, err := c.Step(ctx)
+			require.Error(t, err)
+		}
+		require.Less(t, w.count(t, `SELECT count(*) FROM workflow_instance`), 3000)
+		step(t, w.clock())
+		require.Equal(t, 3000, w.count(t, `SELECT count(*) FROM workflow_instance`))
+		require.Equal(t, 3000, w.count(t, `SELECT count(*) FROM schedule_fire WHERE workflow_instance_id > 0`))
 	})
 }
 
