@@ -48,6 +48,8 @@ func (m *Module) Routes(r chi.Router) {
 	post("/workflows/{workflow}/run", m.pages.run)
 	post("/workflows/{workflow}/presets/{preset}/delete", m.pages.deletePreset)
 
+	get("/workflows/{workflow}/grid", m.pages.gridPage)
+
 	get("/instances", m.pages.list)
 	get("/instances/events", m.pages.listEvents)
 	post("/instances/batch", m.pages.batch)

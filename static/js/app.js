@@ -2,6 +2,7 @@
 // What every page loads: attaches behaviours to elements that ask for them by
 // data-behavior, now and whenever such an element appears.
 import { busy } from './behaviors/busy.js';
+import { cells } from './behaviors/cells.js';
 import { copy } from './behaviors/copy.js';
 import { dialog, dialogClose, dirty } from './behaviors/dialog.js';
 import { drawer } from './behaviors/drawer.js';
@@ -18,6 +19,7 @@ import { zone } from './behaviors/zone.js';
 
 /** @type {Record<string, (el: HTMLElement) => void>} */
 const behaviors = {
+  cells,
   copy,
   cron: () => void import('./elements/cron-field.js'), // a dialog may bring it to any page
   dialog,

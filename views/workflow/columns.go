@@ -32,6 +32,9 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 // menu is what does not fit beside the name of a workflow.
 func (r Row) menu(ctx context.Context) []components.MenuItem {
 	items := []components.MenuItem{{Label: i18n.T(ctx, "workflow.versions"), Icon: "history", URL: r.VersionsURL, Test: "row.versions"}}
+	if r.GridURL != "" {
+		items = append(items, components.MenuItem{Label: i18n.T(ctx, "grid.title"), Icon: "grid", URL: r.GridURL, Test: "row.grid"})
+	}
 	items = append(items, components.MenuItem{Label: i18n.T(ctx, "yaml.export"), Icon: "download", URL: r.ExportURL, Test: "row.yaml"})
 	if r.TimingURL != "" {
 		items = append(items, components.MenuItem{
