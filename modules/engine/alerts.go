@@ -71,6 +71,21 @@ func rejectAlert(c *commandRow, now time.Time) (x extra, wanted bool) {
 	}}, true
 }
 
+// tellIdle tells the administrators of a worker group that nobody serves.
+func (s *store) tellIdle(ctx context.Context, g idleGroup) error {
+	content, err := json.Marshal([]map[string]any{{
+		"type": "WORKER_GROUP", "workerGroup": g.name, "event": "NO_WORKER", "warningLevel": "SERIOUS", "tasks": g.tasks,
+		"since": g.since.UTC().Format(time.DateTime),
+	}})
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	_, err = s.db.Exec(ctx, insertAlert, fmt.Sprintf("worker group:%s:%d", g.name, g.since.UnixMilli()), string(flow.AlertTolerance), 0, 0, 0,
+		"No worker for group "+g.name, string(content), string(flow.WarningFailure), adminAlertGroup, 0, 0, now, now)
+	return err
+}
+
 func (l *live) warning(a core.Alert) flow.WarningType {
 	switch a.Kind {
 	case flow.AlertSuccess:

@@ -12,9 +12,16 @@ const (
 	idleWarning = 10 * time.Minute
 )
 
+// idleGroup is a worker group that no connected worker serves, while tasks wait for it.
+type idleGroup struct {
+	name  string
+	tasks int
+	since time.Time
+}
+
 // sweep looks through the queues: what waits ages, tasks of a group that does not exist are returned once the grace is
-// over, and a group that nobody serves is reported once.
-func (f *fleet) sweep(grace, aging time.Duration) (hopeless []queued) {
+// over, and so is, once, a group that nobody serves.
+func (f *fleet) sweep(grace, aging time.Duration) (hopeless []queued, idle []idleGroup) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
@@ -41,8 +48,7 @@ func (f *fleet) sweep(grace, aging time.Duration) (hopeless []queued) {
 		}
 		if !q.warned && now.Sub(q.idleSince) >= idleWarning {
 			q.warned = true
-			f.logger.Warn("tasks wait for a worker group that no connected worker serves", "worker_group", name, "tasks", q.Len(),
-				"since", q.idleSince)
+			idle = append(idle, idleGroup{name, q.Len(), q.idleSince})
 		}
 		if _, exists := f.members[name]; exists || name == defaultGroup {
 			q.absentSince = time.Time{}
@@ -63,7 +69,7 @@ func (f *fleet) sweep(grace, aging time.Duration) (hopeless []queued) {
 	for i := range hopeless {
 		f.queues[hopeless[i].group].drop(hopeless[i].attempt)
 	}
-	return hopeless
+	return hopeless, idle
 }
 
 // watchQueues sweeps the queues until ctx ends.
@@ -77,8 +83,17 @@ func (e *Engine) watchQueues(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, q := range e.fleet.sweep(e.cfg.MissingGroupGrace, e.cfg.PriorityAging) {
+		hopeless, idle := e.fleet.sweep(e.cfg.MissingGroupGrace, e.cfg.PriorityAging)
+		for _, q := range hopeless {
 			e.shard(q.run).post(message{run: q.run, hopeless: &q})
+		}
+		for _, g := range idle {
+			e.logger.WarnContext(ctx, "tasks wait for a worker group that no connected worker serves", "worker_group", g.name,
+				"tasks", g.tasks, "since", g.since)
+			if err := e.store.tellIdle(ctx, g); err != nil && ctx.Err() == nil {
+				e.logger.WarnContext(ctx, "write an alert", "error", err)
+			}
+			e.alerts.nudge()
 		}
 	}
 }

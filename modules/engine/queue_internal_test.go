@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,4 +36,35 @@ func TestASweepGoesRoundAllTasks(t *testing.T) {
 	require.Equal(t, []int64{5, 9}, nextIDs(ids, 3, 2))
 	require.Equal(t, []int64{1, 3, 5, 9}, nextIDs(ids, 9, 10))
 	require.Empty(t, nextIDs(nil, 9, 10))
+}
+
+func TestW11_AGroupThatNobodyServesIsReportedOnceAndAMissingOneGivesItsTasksBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	f := newFleet(slog.New(slog.DiscardHandler), func() time.Time { return now }, false, func(queued, string) {})
+	f.arrange(map[string][]string{"etl": nil})
+	for i, group := range []string{"etl", "nowhere", "default"} {
+		f.reserve(queued{group: group, attempt: int64(i + 1)})
+	}
+	sweep := func(after time.Duration) (attempts []int64, groups []string) {
+		now = now.Add(after)
+		hopeless, idle := f.sweep(5*time.Minute, 10*time.Minute)
+		for _, q := range hopeless {
+			attempts = append(attempts, q.attempt)
+		}
+		for _, g := range idle {
+			groups = append(groups, g.name)
+		}
+		slices.Sort(groups)
+		return attempts, groups
+	}
+	attempts, groups := sweep(0)
+	require.Empty(t, attempts)
+	require.Empty(t, groups)
+	attempts, _ = sweep(5 * time.Minute)
+	require.Equal(t, []int64{2}, attempts, "only the group that does not exist fails its tasks")
+	_, groups = sweep(5 * time.Minute)
+	require.Equal(t, []string{"default", "etl"}, groups)
+	_, groups = sweep(5 * time.Minute)
+	require.Empty(t, groups, "once")
 }
