@@ -165,7 +165,7 @@ func (s *Service) record(ctx context.Context, i *Instance, action string) error 
 	})
 }
 
-// Delete removes a finished instance, its attempts and their logs. It returns ErrNotFound, a Conflict fault with the
+// Delete removes a finished instance with the ones that its tasks started, their attempts and logs. It returns ErrNotFound, a Conflict fault with the
 // reason, ErrChangedState, or a Forbidden fault.
 func (s *Service) Delete(ctx context.Context, id int64) error {
 	i, err := s.store.get(ctx, id)
@@ -182,7 +182,11 @@ func (s *Service) remove(ctx context.Context, i *Instance) error {
 	if ok, reason := flow.Allowed(flow.OpDelete, i.State); !ok {
 		return notAllowed(i, reason)
 	}
-	tasks, err := s.store.tasks(ctx, i.ID, false)
+	below, err := s.store.descendants(ctx, i.ID)
+	if err != nil {
+		return err
+	}
+	tasks, err := s.store.logsIn(ctx, append(below, i.ID))
 	if err != nil {
 		return err
 	}
@@ -193,6 +197,9 @@ func (s *Service) remove(ctx context.Context, i *Instance) error {
 		}
 		if !done {
 			return ErrChangedState
+		}
+		if err := s.store.deleteEnded(ctx, below); err != nil {
+			return err
 		}
 		db.AfterCommit(ctx, func(ctx context.Context) { s.removeLogs(ctx, tasks) })
 		return s.record(ctx, i, "delete")

@@ -154,6 +154,8 @@ func TestAChildIsStartedOnceForEachAttemptAndPlace(t *testing.T) {
 		require.Contains(t, i.CommandParam, `"depth":1`)
 		require.Equal(t, []string{"START_PROCESS"}, w.commands(t, id))
 
+		grand, err := w.StartChild(t.Context(), instance.ChildRequest{ParentInstanceID: other, ParentTaskInstanceID: 6, WorkflowCode: child.Workflow.Code})
+		require.NoError(t, err)
 		_, err = w.workflows.Release(w.gwen, child.Workflow.Code, flow.Offline)
 		require.NoError(t, err)
 		req.Position = 3
@@ -172,6 +174,18 @@ func TestAChildIsStartedOnceForEachAttemptAndPlace(t *testing.T) {
 				break
 			}
 		}
+
+		// What a run started goes with it, unless it still runs.
+		for _, run := range []int64{parents[0], other, grand} {
+			w.become(t, run, flow.WorkflowSuccess)
+		}
+		require.NoError(t, w.Delete(w.gwen, parents[0]))
+		for _, gone := range []int64{other, grand} {
+			_, err = w.Get(w.gwen, gone)
+			require.ErrorIs(t, err, instance.ErrNotFound)
+		}
+		_, err = w.Get(w.gwen, id)
+		require.NoError(t, err)
 	})
 }
 

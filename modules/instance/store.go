@@ -105,24 +105,6 @@ func (s *store) requeue(ctx context.Context, i *Instance, kind flow.CommandType,
 	return s.db.Notify(ctx, serialChannel, fmt.Sprint(i.WorkflowCode))
 }
 
-// delete removes an instance in state from, with its attempts.
-func (s *store) delete(ctx context.Context, id int64, from flow.WorkflowState) (bool, error) {
-	res, err := s.db.Exec(ctx, `DELETE FROM workflow_instance WHERE id = ? AND state = ?`, id, from)
-	if err != nil {
-		return false, err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return false, err
-	}
-	for _, table := range []string{"task_instance", "command", "serial_queue", "approval"} {
-		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_instance_id = ?`, id); err != nil {
-			return false, fmt.Errorf("delete from %s: %w", table, err)
-		}
-	}
-	_, err = s.db.Exec(ctx, `DELETE FROM instance_link WHERE parent_instance_id = ? OR child_instance_id = ?`, id, id)
-	return err == nil, err
-}
-
 // activeOf lists up to limit unfinished instances of a workflow.
 func (s *store) activeOf(ctx context.Context, workflow int64, limit int) ([]Instance, error) {
 	return db.Select[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.workflow_code = ?
