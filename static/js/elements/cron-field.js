@@ -113,6 +113,9 @@ class CronField extends HTMLElement {
     const wrong = this.#preview.querySelector('[data-cron-error]') !== null;
     if (wrong) this.#input.setAttribute('aria-invalid', 'true');
     else this.#input.removeAttribute('aria-invalid');
+    const said = this.querySelector('[data-said]');
+    const say = /** @type {HTMLElement | null} */ (this.#preview.querySelector('[data-say]'))?.dataset.say ?? '';
+    if (said && said.textContent !== say) said.textContent = say;
     this.#read();
   }
 
