@@ -386,7 +386,9 @@ func TestW21_OneZoneDecidesAllDatesOfARun(t *testing.T) {
 		params, err := flow.Resolve(flow.ParamSources{
 			Builtin: flow.Builtins(flow.BuiltinInput{Base: base}), Base: base, Scheduled: true,
 			Local: []flow.Property{
-				{Prop: "today", Value: "$[yyyyMMdd]"}, {Prop: "yesterday", Value: "$[yyyyMMdd-1]"}, {Prop: "inHours", Value: "$[yyyy-MM-dd HH:mm+2/24]"},
+				{Prop: "today", Value: "$[yyyyMMdd]"},
+				{Prop: "yesterday", Value: "$[yyyyMMdd-1]"},
+				{Prop: "inHours", Value: "$[yyyy-MM-dd HH:mm+2/24]"},
 				{Prop: "biz", Value: "${system.biz.date}"},
 			},
 		})
