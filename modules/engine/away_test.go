@@ -12,6 +12,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/db/dbtest"
 	"dorado/modules/flow"
+	"dorado/modules/rpc/doradov1"
 )
 
 func TestG25_W07_NothingIsLostOrDoneTwiceWhileTheDatabaseGoesAway(t *testing.T) {
@@ -52,4 +53,41 @@ func TestG25_W07_NothingIsLostOrDoneTwiceWhileTheDatabaseGoesAway(t *testing.T) 
 	for attempt, n := range w.seen {
 		require.Equal(t, 1, n, "attempt %d", attempt)
 	}
+}
+
+func TestW15_ARunThatCannotBeSavedFailsWithItsReasonAndHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		w := f.worker("w1", 10)
+		w.hold = true
+		if d.Dialect().Name() == "postgres" {
+			exec(t, d, `ALTER TABLE task_instance ADD CONSTRAINT ck CHECK (message <> 'poison')`)
+		} else {
+			exec(t, d, `CREATE TRIGGER ck BEFORE UPDATE ON task_instance WHEN NEW.message = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`)
+		}
+		def := f.define(flow.Parallel, []flow.Task{shell("a"), shell("b")})
+		bad, good := f.run(def, run{}), f.run(def, run{})
+		var other int64
+		for _, held := range w.waitHeld(t, 4) {
+			r := finished(held, doradov1.Outcome_SUCCEEDED)
+			switch {
+			case held.GetWorkflowInstanceId() == good:
+			case held.GetName() == "a":
+				r.Message = "poison"
+			default:
+				other = held.GetId()
+				continue
+			}
+			w.report(r)
+		}
+		f.waitState(good, flow.WorkflowSuccess)
+		f.waitState(bad, flow.WorkflowFailure)
+		message, err := db.Get[string](t.Context(), d, `SELECT message FROM workflow_instance WHERE id = ?`, bad)
+		require.NoError(t, err)
+		require.Contains(t, message, "could not be saved")
+		require.Equal(t, "FAILURE", f.attempt(bad, "b").State)
+		require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.killed[other] }, 5*time.Second, 5*time.Millisecond,
+			"what still runs for it is ended")
+	})
 }

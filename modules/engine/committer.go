@@ -106,7 +106,8 @@ type committer struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	applied func(context.Context, []groupedCommand) (map[int64]bool, error)
-	changed func(runs []int64) // told after each commit
+	changed func(runs []int64)         // told after each commit
+	abandon func(run int64, why error) // told of a run of which a change cannot be saved
 	fenced  func()
 	observe func(took time.Duration, changes int)
 
@@ -200,6 +201,7 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 			if changes[0].lost != nil {
 				changes[0].lost()
 			}
+			c.abandon(changes[0].run, err)
 			return nil
 		}
 		doubt = true

@@ -158,15 +158,16 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	var loops, commits sync.WaitGroup
 	e.committer = &committer{
 		writer: writer, saver: e.saver(), logger: e.logger, now: e.now, changed: e.publish, fenced: func() { stop(errFenced) },
+		abandon: func(run int64, why error) { commits.Go(func() { e.abandon(work, run, why) }) },
 		applied: func(ctx context.Context, commands []groupedCommand) (map[int64]bool, error) {
 			return e.store.applied(ctx, commands, e.cfg.Name, e.epoch)
 		},
 		observe: e.meters.commit, wake: make(chan struct{}, 1),
 	}
 
-	var loops, commits sync.WaitGroup
 	commitCtx, stopCommits := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCommits()
 	commits.Go(func() {
@@ -294,6 +295,25 @@ func (e *Engine) load(ctx context.Context, row instanceRow, stored bool) (*live,
 		}
 	}
 	return newLive(row, p, attempts, e)
+}
+
+// abandon fails a run of which a change cannot be saved, with the reason: it must not stay half done for ever.
+func (e *Engine) abandon(ctx context.Context, run int64, why error) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		failed, err := e.store.abandon(ctx, run, why)
+		if err == nil {
+			if failed != nil {
+				e.settled(failed.ended(flow.WorkflowFailure, e.clock()))
+			}
+			return
+		}
+		e.logger.WarnContext(ctx, "fail an abandoned run; tried again", "workflow_instance_id", run, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // settled tells of an instance that ended by other means than its run.

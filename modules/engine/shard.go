@@ -130,7 +130,7 @@ func (s *shard) handle(m *message) {
 	case m.order != nil:
 		s.order(m)
 	case m.drop:
-		s.forget(m.run)
+		s.drop(m.run)
 	case m.list != nil:
 		if l := s.runs[m.run]; l != nil {
 			m.list(l)
@@ -291,6 +291,18 @@ func (s *shard) missing(m *message) {
 		return
 	}
 	s.apply(l, core.Lost{Node: at.node, ID: a.ID, Why: "worker " + m.worker + " lost it"}, 0, nil)
+}
+
+// drop forgets a run that cannot be carried on, and ends what workers do for it.
+func (s *shard) drop(run int64) {
+	if l := s.runs[run]; l != nil {
+		for node := range l.program.graph.Tasks {
+			if a := l.run.Attempt(int32(node)); a != nil && a.State.OnWorker() && !l.run.Logic(a.Node) {
+				s.e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID) })
+			}
+		}
+	}
+	s.forget(run)
 }
 
 func (s *shard) forget(run int64) {

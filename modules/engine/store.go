@@ -218,6 +218,34 @@ func (s *store) fail(ctx context.Context, run int64, why error) error {
 	return nil
 }
 
+// abandon ends an instance that nobody can carry on, and its attempts. It returns the instance, nil when it had ended.
+func (s *store) abandon(ctx context.Context, run int64, why error) (*instanceRow, error) {
+	var failed *instanceRow
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		failed = nil
+		now, text := s.now(), clip("a change could not be saved: "+why.Error())
+		res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ?
+			WHERE id = ? AND state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`, text, now, now, run)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		if _, err := s.db.Exec(ctx, `UPDATE task_instance SET state = 'FAILURE', message = ?, end_time = ? WHERE workflow_instance_id = ? AND valid = ?
+			AND state IN ('SUBMITTED_SUCCESS', 'DELAY_EXECUTION', 'DISPATCH', 'RUNNING_EXECUTION')`, text, now, run, true); err != nil {
+			return err
+		}
+		row, err := db.Get[instanceRow](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w JOIN project p ON p.code = w.project_code WHERE w.id = ?`, run)
+		failed = &row
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("abandon workflow instance %d: %w", run, err)
+	}
+	return failed, nil
+}
+
 // errNoVersion says that an instance names a version that is not there.
 var errNoVersion = errors.New("engine: the workflow version is gone")
 
