@@ -247,7 +247,7 @@ func (p *pages) codes(r *http.Request) (web.Response, error) {
 
 func (p *pages) check(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
-	in, err := p.inProject(r, Read)
+	in, code, err := p.target(r)
 	if err != nil {
 		return nil, err
 	}
@@ -259,6 +259,7 @@ func (p *pages) check(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	def.Code = code // what it starts must not start it
 	found, err := p.svc.Check(ctx, in.Code, def)
 	if err != nil {
 		return nil, err

@@ -429,3 +429,13 @@ func TestGoingOfflineAsksWhenSomethingDepends(t *testing.T) {
 	}
 	require.Contains(t, s.gwenB.Get(at+"/delete").Text("body"), "b → t0")
 }
+
+func TestTheEditorHearsOfARingBeforeSaving(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, dbtest.SQLite(t))
+	a := s.create(t, "a", 1).Workflow
+	b := s.save(t, s.starting("b", "SUB_WORKFLOW", a.Code)).Workflow
+	status, answer := s.call(t, s.General, "POST", fmt.Sprintf("%s/%d/check", s.path, a.Code), map[string]any{"definition": content(s.starting("a", "SUB_WORKFLOW", b.Code))})
+	require.Equal(t, 200, status)
+	require.Contains(t, fmt.Sprint(answer["problems"]), "a → b → a")
+}

@@ -51,7 +51,7 @@ export function grouped(types) {
 
 /** @param {TaskType} type @param {string} test */
 const typeButton = (type, test) =>
-  h('button', { type: 'button', 'data-type': type.type, 'data-category': type.category, 'data-test': `${test}.${type.type}`, title: type.label },
+  h('button', { type: 'button', 'data-type': type.type, 'data-category': type.category, 'data-test': `${test}.${type.type}`, title: type.help ?? type.label },
     h('span.ic', null, icon(type.icon)), h('span.grow', null, type.label));
 
 export class Palette {

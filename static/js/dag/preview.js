@@ -2,6 +2,7 @@
 /** What parameters and texts of a task would be in a run at a chosen time. Nothing is run or saved for it. */
 import { t } from '../messages.js';
 import { ApiError, call } from './api.js';
+import { parameterNames } from './check.js';
 import { h, icon, uid } from './dom.js';
 
 /** @typedef {import('./editor.js').DagEditor} DagEditor @typedef {import('./types.js').Task} Task */
@@ -59,9 +60,11 @@ export function previewBox(editor, code, globals = () => editor.model.meta.globa
     if (code && !task) return;
     const mine = ++turn;
     const texts = task ? textsOf(editor, task) : [];
+    const given = new Set(parameterNames(editor.model, code).filter((p) => p.source === 'upstream').map((p) => p.name));
+    const own = Object.fromEntries(Object.entries(samples).filter(([name]) => given.has(name)));
     try {
       const res = await call('POST', editor.data.urls.preview ?? '', {
-        definition: { ...excerpt(editor.model, code), globalParams: globals() }, taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text), samples,
+        definition: { ...excerpt(editor.model, code), globalParams: globals() }, taskCode: code, at: at.value, zone, texts: texts.map((x) => x.text), samples: own,
       });
       if (mine !== turn) return;
       out.replaceChildren(...render(res.params, texts, res.texts, (name, value) => {
