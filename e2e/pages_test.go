@@ -65,6 +65,7 @@ func pages(b belongings) []page {
 		{p + "/instances/" + itoa(b.Instance) + "?tab=events", "owner"},
 		{p + "/instances/" + itoa(b.Instance) + "/logs", "owner"},
 		{p + "/task-instances", "owner"},
+		{p + "/backfills", "owner"},
 		{p + "/task-instances/" + itoa(b.Task), "owner"},
 		{p + "/task-instances/" + itoa(b.Task) + "/log", "owner"},
 

@@ -16,4 +16,11 @@
 // The runner starts what is next whenever a run of a backfill ends, and looks every few seconds, so nothing depends on
 // hearing of it. A date goes from WAITING to RUNNING in the transaction that inserts its instance, under a lock on the
 // backfill's row: whatever dies in between, and however many masters look at once, no date starts twice.
+//
+// # Limits
+//
+// A list names at most 100 dates, a range at most 10,000: a longer one is refused with a message, not cut. Dates of a range
+// are those that the expressions of the workflow's online schedules name, in the schedules' zones; what their business
+// calendars leave out or shift is not considered, because whoever backfills names the days. At most 200 dependent workflows
+// are taken along.
 package backfill
