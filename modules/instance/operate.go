@@ -214,8 +214,8 @@ func (s *Service) removeLogs(ctx context.Context, tasks []Task) {
 	ctx, cancel := context.WithTimeout(ctx, removeTime)
 	defer cancel()
 	for _, t := range tasks {
-		if t.LogPath == "" || t.Host == "" || ctx.Err() != nil {
-			continue
+		if t.LogPath == "" || t.Host == "" || strings.HasPrefix(t.LogPath, "logic/") || ctx.Err() != nil {
+			continue // logs of logic tasks lie in the database and went with their rows
 		}
 		req := &doradov1.LogRequest{Path: t.LogPath, Want: &doradov1.LogRequest_Remove{Remove: &doradov1.LogRemove{}}}
 		if err := s.Logs.ReadLog(ctx, t.Host, req, func(*doradov1.LogReply) error { return nil }); err != nil {
