@@ -157,7 +157,7 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 		shard.post(message{run: row.ID, event: event, command: row.CommandID})
 		return nil
 	case flow.CommandStart, flow.CommandSchedule, flow.CommandBackfill, flow.CommandRepeat, flow.CommandRecoverFailed, flow.CommandResume,
-		flow.CommandDynamicChild, flow.CommandExecuteTask, flow.CommandSerialWait:
+		flow.CommandDynamicChild, flow.CommandExecuteTask, flow.CommandSerialWait: // those of begins
 		return i.launch(ctx, row, kind)
 	case flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
 		var args flow.CommandArgs
@@ -169,6 +169,16 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 	case flow.CommandTakeOver:
 	}
 	return i.reject(ctx, row, unbuildable{errUnknownCommand(row.Type)})
+}
+
+// begins reports whether a command begins a run, rather than asking something of one that is under way.
+func begins(kind flow.CommandType) bool {
+	switch kind {
+	case flow.CommandPause, flow.CommandStop, flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
+		return false
+	default:
+		return true
+	}
 }
 
 // launch brings the run of a command into memory, or queues its instance when the workflow must not overlap.
@@ -255,6 +265,9 @@ func (i *intake) reject(ctx context.Context, row commandRow, why error) error {
 		return err
 	}
 	i.done(row.CommandID)()
+	if !begins(flow.CommandType(row.Type)) {
+		return nil
+	}
 	i.e.alerts.nudge()
 	i.e.settled(row.ended(flow.WorkflowFailure, i.e.clock()))
 	return nil

@@ -382,6 +382,26 @@ func TestKillTaskEndsOneAttemptOnly(t *testing.T) {
 	})
 }
 
+func TestACommandThatMakesNoSenseIsKeptAndHarmsNoRun(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		w := f.worker("w1", 10)
+		w.hold = true
+		id := f.run(f.define(flow.Parallel, []flow.Task{shell("a")}), run{})
+		held := w.wait(t, 1)
+		exec(t, d, `INSERT INTO command (command_type, workflow_instance_id, executor_id, param, created_at) VALUES ('KILL_TASK', ?, 1, 'no json', ?)`, id, time.Now())
+		f.engine.Nudge()
+		require.Eventually(t, func() bool {
+			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM error_command WHERE message <> ''`)
+			return err == nil && n == 1
+		}, 10*time.Second, 5*time.Millisecond)
+		require.Equal(t, "RUNNING_EXECUTION", f.state(id))
+		w.finish(held, doradov1.Outcome_SUCCEEDED)
+		f.waitState(id, flow.WorkflowSuccess)
+	})
+}
+
 func TestExecuteTaskRunsAPartOfAFinishedRunAgain(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -174,7 +174,8 @@ func (s *store) commands(ctx context.Context, limit int) ([]commandRow, error) {
 	return rows, nil
 }
 
-// reject moves a command that can never be carried out to the error table and fails its instance, with the reason.
+// reject moves a command that can never be carried out to the error table. One that should have begun the run fails the
+// instance, with the reason; one about a run under way leaves it alone.
 func (s *store) reject(ctx context.Context, c commandRow, why error) error {
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		now := db.Cut(s.now())
@@ -187,7 +188,7 @@ func (s *store) reject(ctx context.Context, c commandRow, why error) error {
 		}
 		if _, err := s.db.Exec(ctx, `INSERT INTO error_command
 			(id, command_type, workflow_instance_id, param, executor_id, message, created_at, failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.CommandID, c.Type, c.ID, c.Param, c.Executor, clip(why.Error()), now, now); err != nil {
+			c.CommandID, c.Type, c.ID, c.Param, c.Executor, clip(why.Error()), now, now); err != nil || !begins(flow.CommandType(c.Type)) {
 			return err
 		}
 		if _, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
