@@ -2,10 +2,7 @@ package tenant_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -127,29 +124,11 @@ func TestAQueueOfATenantCannotBeDeleted(t *testing.T) {
 	})
 }
 
-// rest calls the endpoints as p.
-func rest(t *testing.T, a *crudtest.App, m *tenant.Module, p access.Principal) func(method, target, body string) map[string]any {
-	t.Helper()
-	h := a.API.Router(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(access.WithPrincipal(r.Context(), p)))
-		})
-	}, m.API)
-	return func(method, target, body string) map[string]any {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body)))
-		var out map[string]any
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out), w.Body.String())
-		out["status"] = float64(w.Code)
-		return out
-	}
-}
-
 func TestClientsCreateListChangeAndDeleteTenants(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		a, m := open(t, d)
-		call := rest(t, a, m, a.Admin)
+		call := crudtest.REST(t, a, a.Admin, m.API)
 		made := call("POST", "/tenants", "?&tenantCode=etl&queueId=1&description=&loginUser=User(id=1)")
 		require.InDelta(t, 201, made["status"], 0)
 		require.Equal(t, true, made["success"])
@@ -175,7 +154,7 @@ func TestClientsCreateListChangeAndDeleteTenants(t *testing.T) {
 		id := fmt.Sprintf("/tenants/%.0f", data["id"])
 		require.Equal(t, true, call("PUT", id, "tenantCode=etl&queueId=1&description=nightly")["data"])
 		require.InDelta(t, 10017, call("PUT", "/tenants/4711", "tenantCode=etl&queueId=1")["code"], 0)
-		general := rest(t, a, m, a.General)
+		general := crudtest.REST(t, a, a.General, m.API)
 		require.InDelta(t, 30001, general("DELETE", id, "")["code"], 0)
 		require.Equal(t, true, call("DELETE", id, "")["data"])
 		require.InDelta(t, 10017, call("DELETE", id, "")["code"], 0)
