@@ -271,9 +271,14 @@ func (g *logic) adoptChild(child int64, t *logicTask, fresh bool) {
 	case ended && fresh:
 		t.news = append(t.news, e)
 		g.schedule(t)
-	case g.children[child] != t.attempt:
-		g.children[child] = t.attempt
-		t.kids = append(t.kids, child)
+	default:
+		if g.children[child] != t.attempt {
+			g.children[child] = t.attempt
+			t.kids = append(t.kids, child)
+		}
+		if ended { // maybe after t read that the child runs, maybe long ago: it looks again
+			g.schedule(t)
+		}
 	}
 }
 
