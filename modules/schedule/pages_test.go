@@ -144,7 +144,7 @@ func TestAScheduleIsMadePutOnlineAndTakenOfflineOnItsPages(t *testing.T) {
 		fixed := b.Get(w.timing() + one(s) + "/edit").Require(http.StatusOK)
 		require.True(t, fixed.Has("fieldset[disabled]"))
 		b.Post(w.timing()+one(s), append(fields, "revision", "2")...).Require(http.StatusConflict)
-		b.Post(w.timing()+one(s)+"/delete").Require(http.StatusConflict)
+		b.Post(w.timing() + one(s) + "/delete").Require(http.StatusConflict)
 
 		_, err = w.workflows.Release(w.gwen, w.flow.Workflow.Code, flow.Offline)
 		require.NoError(t, err)
@@ -215,7 +215,9 @@ func TestTheListIsNarrowedByWorkflowStateAndText(t *testing.T) {
 	other := w.online(t, "weekly")
 	_, err := w.Create(w.gwen, w.project, other.Workflow.Code, draft("0 0 2 ? * MON"))
 	require.NoError(t, err)
-	rows := func(path string) int { return b.Get(path).Require(http.StatusOK).Count(`[data-test="timings.table"] tbody tr`) }
+	rows := func(path string) int {
+		return b.Get(path).Require(http.StatusOK).Count(`[data-test="timings.table"] tbody tr`)
+	}
 	require.Equal(t, 2, rows(w.at("/schedules")))
 	require.Equal(t, 1, rows(w.timing()), "a workflow shows its own")
 	require.Equal(t, 1, rows(w.at("/schedules?state=ONLINE")))

@@ -19,7 +19,11 @@ type unit struct {
 
 func units(ctx context.Context) []unit {
 	list := []unit{
-		{key: "second", hi: 59}, {key: "minute", hi: 59}, {key: "hour", hi: 23}, {key: "day", lo: 1, hi: 31}, {key: "month", lo: 1, hi: 12},
+		{key: "second", hi: 59},
+		{key: "minute", hi: 59},
+		{key: "hour", hi: 23},
+		{key: "day", lo: 1, hi: 31},
+		{key: "month", lo: 1, hi: 12},
 		{key: "year", lo: 1970, hi: 2099},
 	}
 	for n := range list {
@@ -69,8 +73,14 @@ func tabindex(n int) string {
 func presets(ctx context.Context) []components.Option {
 	var list []components.Option
 	for _, p := range [][2]string{
-		{"minutes", "0 0/5 * * * ? *"}, {"hourly", "0 0 * * * ? *"}, {"daily", "0 0 1 * * ? *"}, {"workdays", "0 0 8 ? * MON-FRI *"},
-		{"weekly", "0 0 1 ? * MON *"}, {"monthly", "0 0 1 1 * ? *"}, {"last_day", "0 0 23 L * ? *"}, {"last_workday", "0 0 18 LW * ? *"},
+		{"minutes", "0 0/5 * * * ? *"},
+		{"hourly", "0 0 * * * ? *"},
+		{"daily", "0 0 1 * * ? *"},
+		{"workdays", "0 0 8 ? * MON-FRI *"},
+		{"weekly", "0 0 1 ? * MON *"},
+		{"monthly", "0 0 1 1 * ? *"},
+		{"last_day", "0 0 23 L * ? *"},
+		{"last_workday", "0 0 18 LW * ? *"},
 		{"quarterly", "0 0 1 1 1/3 ? *"},
 	} {
 		list = append(list, components.Option{Value: p[1], Label: i18n.T(ctx, "cron.preset."+p[0])})
