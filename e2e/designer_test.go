@@ -55,8 +55,17 @@ func TestAnAnalystDrawsLosesTheTabPublishesComparesAndRestores(t *testing.T) {
 			editor.ClosePanel()
 			editor.Add("SHELL", -20, 130, "report", "echo report")
 			for _, edge := range [][2]string{
-				{"wait", "extract"}, {"extract", "ok"}, {"score", "ok"}, {"ok", "good"}, {"ok", "bad"}, {"good", "which"},
-				{"which", "north"}, {"which", "south"}, {"which", "rest"}, {"rest", "run child"}, {"run child", "report"},
+				{"wait", "extract"},
+				{"extract", "ok"},
+				{"score", "ok"},
+				{"ok", "good"},
+				{"ok", "bad"},
+				{"good", "which"},
+				{"which", "north"},
+				{"which", "south"},
+				{"which", "rest"},
+				{"rest", "run child"},
+				{"run child", "report"},
 			} {
 				editor.Connect(edge[0], edge[1])
 			}
