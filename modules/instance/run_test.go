@@ -33,7 +33,7 @@ func TestTheRunDialogIsFilledByPreferencesPresetsAndTheLastRun(t *testing.T) {
 			VALUES (?, 1, ?, '{"workerGroup":"gpu","environmentCode":77,"taskPriority":"HIGH","warningType":"FAILURE","alertGroup":1}', 1, ?, ?)`,
 			w.project, true, now, now)
 		require.NoError(t, err)
-		chosen := func(page string, name string) string {
+		chosen := func(page, name string) string {
 			return b.Get(page).Require(http.StatusOK).Attr(`[name="`+name+`"] option[selected]`, "value")
 		}
 		for name, want := range map[string]string{"group": "gpu", "environment": "77", "priority": "HIGH", "warning": "FAILURE", "alert_group": "1"} {
