@@ -372,7 +372,7 @@ func (g *logic) one(ctx context.Context) bool {
 		t.news = append(w.news, t.news...)
 		if ctx.Err() == nil {
 			g.e.logger.WarnContext(ctx, "a step of a logic task failed; it is done again", "task_instance_id", t.attempt, "error", err)
-			g.e.timers.add(g.e.clock().Add(logicRetry), message{poke: t.attempt})
+			g.e.timers.add(g.e.clock().Add(logicRetry), message{run: t.run, poke: t.attempt})
 		}
 	case end != nil:
 		g.remove(t)

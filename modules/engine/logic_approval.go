@@ -51,7 +51,7 @@ func (a *approvalWork) step(ctx context.Context, g *logic, t *logicTask, w wakeU
 		t.log("waits for a decision: %s", a.question)
 		if !expires.IsZero() {
 			t.log("the time ends at %s and then counts as %s", expires.UTC().Format(time.RFC3339), a.spec.OnExpire)
-			g.e.timers.add(expires, message{poke: t.attempt})
+			g.e.timers.add(expires, message{run: t.run, poke: t.attempt})
 		}
 	}
 	if !expires.IsZero() && !g.e.clock().Before(expires) {

@@ -79,7 +79,7 @@ func (d *dependentWork) step(ctx context.Context, g *logic, t *logicTask, w wake
 	if !d.checked {
 		t.log("windows are counted from %s", d.base.Format(time.RFC3339))
 		if !d.expires.IsZero() {
-			g.e.timers.add(d.expires, message{poke: t.attempt})
+			g.e.timers.add(d.expires, message{run: t.run, poke: t.attempt})
 		}
 		d.checked = true
 	}

@@ -243,7 +243,7 @@ func translate(r *doradov1.Report, node int32) core.Event {
 	case doradov1.Outcome_KILLED:
 		end.Outcome = flow.TaskKill
 	case doradov1.Outcome_LOST, doradov1.Outcome_UNKNOWN:
-		return core.Lost{Node: node, ID: id, Why: r.GetMessage()}
+		return core.Lost{Node: node, ID: id, Why: r.GetMessage(), AppLink: r.GetAppLink()}
 	case doradov1.Outcome_FAILED, doradov1.Outcome_NONE:
 		end.Outcome = flow.TaskFailure
 	}
@@ -328,5 +328,6 @@ func (s *shard) forget(run int64) {
 		}
 	}
 	delete(s.runs, run)
+	s.e.timers.forget(run)
 	s.e.running.Add(-1)
 }

@@ -158,6 +158,9 @@ func (s *step) lost(ev Lost) {
 	if a == nil || !a.State.OnWorker() {
 		return
 	}
+	if ev.AppLink != "" {
+		a.AppLink = ev.AppLink
+	}
 	if a.timedOut {
 		s.end(a, flow.TaskFailure, "timeout; "+ev.Why)
 		s.failed(a, true)

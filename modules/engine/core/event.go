@@ -100,11 +100,13 @@ type Finished struct {
 	VarPool  []flow.Property
 }
 
-// Lost says that the attempt's worker is gone, or does not know the attempt.
+// Lost says that the attempt's worker is gone, or does not know the attempt. AppLink names remote work that goes on
+// without the worker, where that was known.
 type Lost struct {
-	Node int32
-	ID   int64
-	Why  string
+	Node    int32
+	ID      int64
+	Why     string
+	AppLink string
 }
 
 // AlarmKind tells timers apart.
