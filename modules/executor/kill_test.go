@@ -19,7 +19,7 @@ func gone(t *testing.T, pid int) {
 	require.False(t, alive(pid), "process %d lives on", pid)
 }
 
-func TestAKillReachesTheWholeTreeEvenWhereItHides(t *testing.T) {
+func TestW23_AKillIsReportedOnlyWhenTheWholeTreeIsGoneEvenWhereItHides(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")
 	startWorker(t, testConfig(t), m)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,7 @@ import (
 	"dorado/plugins/catalog"
 )
 
-func TestUnacknowledgedEndsSurviveReconnectAndRestart(t *testing.T) {
+func TestW06_UnacknowledgedEndsSurviveReconnectAndRestart(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")
 	m.noAck.Store(true)
@@ -120,6 +121,42 @@ func TestAWorkerDialsAgainUntilItsMasterIsBack(t *testing.T) {
 	require.EqualValues(t, 100, m.hello.GetSlots())
 	m.until("heartbeats come", func() bool { return len(m.beats) > 1 })
 	require.Positive(t, m.beats[len(m.beats)-1].GetMemoryUsage())
+}
+
+func TestW29_AWorkerOutlivesTheBreakOfItsStreamAndReportsWhatEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	m := newScripted(t, "m")
+	w := startWorker(t, testConfig(t), m)
+	dir := t.TempDir()
+	short, long := shellTask("echo $$ > "+dir+"/short; while [ ! -e "+dir+"/cut ]; do sleep 0.02; done; echo over > "+dir+"/over; exit 5"),
+		shellTask("echo $$ > "+dir+"/long; while [ ! -e "+dir+"/back ]; do sleep 0.02; done")
+	m.dispatch(short, long)
+	first, second := pidFrom(t, dir+"/short"), pidFrom(t, dir+"/long")
+	m.report(long.GetId(), doradov1.ReportKind_STARTED)
+	m.refuse.Store(true)
+	m.hangUp()
+	require.Eventually(t, func() bool { return !w.anyConnected() }, 60*time.Second, time.Millisecond)
+	require.NoError(t, os.WriteFile(dir+"/cut", nil, 0o600))
+	require.Eventually(t, func() bool { _, err := os.Stat(dir + "/over"); return err == nil && !alive(first) }, 60*time.Second, 5*time.Millisecond,
+		"it works on without a master")
+	require.True(t, alive(second))
+	require.Zero(t, m.count(short.GetId(), doradov1.ReportKind_FINISHED))
+
+	m.refuse.Store(false)
+	require.EqualValues(t, 5, m.finished(short.GetId()).GetExitCode())
+	require.True(t, alive(second), "the same process as before")
+	m.until("it says what it holds", func() bool { return slices.Contains(m.held, long.GetId()) })
+	require.NoError(t, os.WriteFile(dir+"/back", nil, 0o600))
+	r := m.finished(long.GetId())
+	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome())
+	require.EqualValues(t, second, r.GetPid())
+	r, _ = m.run(shellTask("true"))
+	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome(), "and it takes new work")
+}
+
+// anyConnected reports whether the worker has a stream to any master.
+func (w *worker) anyConnected() bool {
+	return slices.ContainsFunc(w.outboxes, func(o *outbox) bool { return o.connected() })
 }
 
 // TestWorkerProcess is no test: the next one runs it as a process of its own, to be killed.
