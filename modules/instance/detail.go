@@ -24,6 +24,7 @@ type Node struct {
 	All     []Task  // every attempt in this instance, oldest first, those of earlier runs too
 	Reason  Reason  // why it is not running, or what it ended of
 	In      bool    // it takes part in the run
+	Left    bool    // a branch did not choose it
 	Pred    []int32 // whom it waits for
 }
 
@@ -35,7 +36,7 @@ func (n *Node) counts() bool { return n.In && !n.Forbidden() }
 
 // passed reports whether successors need not wait for the node any more.
 func (n *Node) passed() bool {
-	return !n.counts() || n.Current != nil && n.Current.State.Succeeded()
+	return !n.counts() || n.Left || n.Current != nil && n.Current.State.Succeeded()
 }
 
 // Detail is an instance with the state of every task of its version.
@@ -47,6 +48,7 @@ type Detail struct {
 	Total   int
 	program *program
 	param   flow.CommandParam
+	around  around
 }
 
 // Failed lists the nodes that failed for good, in topological order.
@@ -87,6 +89,10 @@ func (s *Service) Detail(ctx context.Context, project, id int64) (*Detail, error
 	if err != nil {
 		return nil, err
 	}
+	if err := s.look(ctx, d); err != nil {
+		return nil, err
+	}
+	d.skipped()
 	d.explain(s.now(), s.Workers)
 	return d, nil
 }

@@ -2,12 +2,16 @@ package instance
 
 import (
 	"context"
+	"encoding/csv"
+	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"dorado/app/kit/i18n"
+	"dorado/app/kit/web"
 	"dorado/modules/flow"
 	"dorado/views/components"
 	view "dorado/views/instance"
@@ -38,7 +42,10 @@ func (p pages) gantt(ctx context.Context, d *Detail) view.Gantt {
 		}
 	}
 	slices.SortStableFunc(nodes, func(a, b *Node) int { return began(a).Compare(began(b)) })
-	g := view.Gantt{Title: i18n.T(ctx, "instance.timeline.title", "count", len(nodes))}
+	path := d.critical(now)
+	g := view.Gantt{
+		Title: i18n.T(ctx, "instance.timeline.title", "count", len(nodes)), CSVURL: address(d.ProjectCode, d.ID) + "/timeline.csv", Critical: d.criticalWords(ctx, path),
+	}
 	if len(nodes) > ganttRows {
 		nodes = nodes[:ganttRows]
 	}
@@ -53,9 +60,102 @@ func (p pages) gantt(ctx context.Context, d *Detail) view.Gantt {
 		g.Now = coordinate(x(now))
 	}
 	for k, n := range nodes {
-		g.Bars = append(g.Bars, bar(ctx, d, n, from, now, x, 26+26*k))
+		b, line := bar(ctx, d, n, from, now, x, 26+26*k), d.ganttLine(n, path, now)
+		if b.Critical = line.Critical; b.Critical {
+			b.Title += ", " + i18n.T(ctx, "operate.gantt.on_path")
+		} else if line.Slack >= 0 {
+			b.Title += ", " + i18n.T(ctx, "operate.gantt.slack_of", "slack", i18n.Duration(ctx, line.Slack))
+		}
+		g.Bars, g.Lines = append(g.Bars, b), append(g.Lines, line)
 	}
 	return g
+}
+
+// criticalWords names the critical path: "3 tasks, 2m 10s: a → b → c".
+func (d *Detail) criticalWords(ctx context.Context, path criticalPath) string {
+	if len(path.nodes) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(path.nodes))
+	for k, n := range path.nodes {
+		if k >= 4 && k < len(path.nodes)-4 {
+			if k == 4 {
+				names = append(names, "…")
+			}
+			continue
+		}
+		names = append(names, d.Nodes[n].Task.Name)
+	}
+	return i18n.T(ctx, "operate.gantt.words", "count", len(path.nodes), "length", i18n.Duration(ctx, path.length), "tasks", strings.Join(names, " → "))
+}
+
+// ganttLine is a task of the table.
+func (d *Detail) ganttLine(n *Node, path criticalPath, now time.Time) view.GanttLine {
+	at := d.program.graph.Index[n.Task.Code]
+	l := view.GanttLine{
+		Name: n.Task.Name, URL: address(d.ProjectCode, d.ID) + "?task=" + strconv.FormatInt(n.Task.Code, 10), State: n.State, Slack: path.slack[at], Critical: path.on[at],
+	}
+	a := n.Current
+	if a == nil {
+		return l
+	}
+	l.Submitted, l.Ran = a.SubmitTime, a.Duration(now)
+	l.Waited = now.Sub(a.SubmitTime)
+	if a.EndTime != nil {
+		l.Ended, l.Waited = *a.EndTime, a.EndTime.Sub(a.SubmitTime)
+	}
+	if a.StartTime != nil {
+		l.Started, l.Waited = *a.StartTime, a.StartTime.Sub(a.SubmitTime)
+	}
+	return l
+}
+
+// timelineCSV is the timeline as a file: times in UTC, lengths in seconds.
+func (p pages) timelineCSV(r *http.Request) (web.Response, error) {
+	owner, i, err := p.instance(r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.Detail(r.Context(), owner.Code, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := p.now()
+	path := d.critical(now)
+	return web.Download(d.Name+".csv", func(to io.Writer) error {
+		w := csv.NewWriter(to)
+		rows := [][]string{{"task", "type", "state", "submitted", "started", "ended", "waited_seconds", "ran_seconds", "slack_seconds", "critical"}}
+		for n := range d.Nodes {
+			node := &d.Nodes[n]
+			l := d.ganttLine(node, path, now)
+			slack := ""
+			if l.Slack >= 0 {
+				slack = seconds(l.Slack)
+			}
+			rows = append(rows, []string{
+				cell(l.Name), node.Task.Type, l.State, isoTime(l.Submitted), isoTime(l.Started), isoTime(l.Ended), seconds(l.Waited), seconds(l.Ran), slack,
+				strconv.FormatBool(l.Critical),
+			})
+		}
+		return w.WriteAll(rows)
+	}), nil
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
+
+func isoTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// cell keeps a spreadsheet from taking a name for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }
 
 func bar(ctx context.Context, d *Detail, n *Node, from, now time.Time, x func(time.Time) float64, y int) view.GanttBar {

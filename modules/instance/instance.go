@@ -149,6 +149,8 @@ var (
 	ErrNotWaiting     = fault.New(fault.Conflict, "run.not_waiting")
 	ErrDecided        = fault.New(fault.Conflict, "run.decided")
 	ErrDate           = fault.New(fault.Invalid, "run.bad_date")
+	ErrBulkBusy       = fault.New(fault.Conflict, "operate.bulk.busy")
+	ErrComment        = fault.New(fault.Invalid, "operate.comment_missing")
 	ErrNotYours       = fault.New(fault.Forbidden, "run.not_yours")
 )
 

@@ -27,6 +27,7 @@ type pages struct {
 	frame   *frame.Frame
 	site    *web.Site
 	catalog *catalog.Catalog
+	gate    *gate // lets each user do one thing to many at a time
 }
 
 // within is the project of the address, when whoever acts may see it.
@@ -42,28 +43,46 @@ func ref(o project.Project) frame.ProjectRef {
 	return frame.ProjectRef{Code: o.Code, Name: o.Name, Note: o.OwnerName}
 }
 
+// day reads a day in the viewer's zone, some days later; the text is empty when it is none.
+func day(r *http.Request, name string, after int) (time.Time, string) {
+	text := strings.TrimSpace(r.URL.Query().Get(name))
+	t, err := time.ParseInLocation(time.DateOnly, text, i18n.Zone(r.Context()))
+	if err != nil {
+		return time.Time{}, ""
+	}
+	return t.AddDate(0, 0, after), text
+}
+
 // dateRange reads from and to, days in the viewer's zone, both included.
 func dateRange(r *http.Request) (rng Range, from, to string) {
-	zone := i18n.Zone(r.Context())
-	day := func(name string, after int) (time.Time, string) {
-		text := strings.TrimSpace(r.URL.Query().Get(name))
-		t, err := time.ParseInLocation(time.DateOnly, text, zone)
-		if err != nil {
-			return time.Time{}, ""
-		}
-		return t.AddDate(0, 0, after), text
-	}
-	rng.From, from = day("from", 0)
-	rng.To, to = day("to", 1)
+	rng.From, from = day(r, "from", 0)
+	rng.To, to = day(r, "to", 1)
 	return rng, from, to
 }
 
-// listed makes the view's listing, with the dates as filters like the others.
-func listed[T any](path string, q listing.Query, page listing.Page[T], from, to string) components.Listing {
+// listFilter reads what narrows the list of instances beyond its Spec, and the texts of what was read.
+func listFilter(r *http.Request) (Filter, map[string]string) {
+	var f Filter
+	said := map[string]string{}
+	f.Range, said["from"], said["to"] = dateRange(r)
+	f.Scheduled.From, said["scheduled"] = day(r, "scheduled", 0)
+	f.Scheduled.To, _ = day(r, "scheduled", 1)
+	if id, err := strconv.ParseInt(r.URL.Query().Get("backfill"), 10, 64); err == nil && id > 0 {
+		f.Backfill, said["backfill"] = id, strconv.FormatInt(id, 10)
+	}
+	return f, said
+}
+
+// listed makes the view's listing, with what said holds as filters like the others.
+func listed[T any](path string, q listing.Query, page listing.Page[T], said map[string]string) components.Listing {
 	l := frame.Listed(path, q, page)
-	for name, value := range map[string]string{"from": from, "to": to} {
+	if l.Query == nil {
+		l.Query = url.Values{}
+	}
+	for name, value := range said {
 		if value != "" {
 			l.Filters[name], l.Filtered = value, true
+			l.Query.Set(name, value)
 		}
 	}
 	clear := url.Values{}
@@ -102,8 +121,8 @@ func (p pages) list(r *http.Request) (web.Response, error) {
 func (p pages) listPage(r *http.Request, owner project.Project, results []view.Result) (view.ListPage, error) {
 	ctx := r.Context()
 	q := frame.Query(r, Spec())
-	rng, from, to := dateRange(r)
-	found, err := p.List(ctx, owner.Code, q, Filter{Range: rng})
+	narrow, said := listFilter(r)
+	found, err := p.List(ctx, owner.Code, q, narrow)
 	if err != nil {
 		return view.ListPage{}, err
 	}
@@ -113,10 +132,11 @@ func (p pages) listPage(r *http.Request, owner project.Project, results []view.R
 	}
 	path := listAddress(owner.Code)
 	v := view.ListPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.title")), List: listed(path, q, found, from, to), Results: results,
-		State: first(q, "state"), Workflow: first(q, "workflow"), Executor: first(q, "executor"), From: from, To: to,
+		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.title")), List: listed(path, q, found, said), Results: results,
+		State: first(q, "state"), Workflow: first(q, "workflow"), Executor: first(q, "executor"), From: said["from"], To: said["to"],
+		Scheduled: said["scheduled"], Backfill: said["backfill"], Type: first(q, "type"),
 		Zone: i18n.Zone(ctx).String(), StartURL: "/projects/" + strconv.FormatInt(owner.Code, 10) + "/workflows",
-		Labels: labels(ctx, "state", "workflow", "executor", "from", "to", "type"), Names: map[string]string{},
+		Labels: labels(ctx, "state", "workflow", "executor", "from", "to", "type", "scheduled"), Names: map[string]string{},
 		CanDelete: p.Access.CanProject(ctx, owner.Code, Delete),
 	}
 	if p.Access.CanProject(ctx, owner.Code, Operate) {
@@ -129,6 +149,14 @@ func (p pages) listPage(r *http.Request, owner project.Project, results []view.R
 	for _, w := range workflows {
 		code := strconv.FormatInt(w.Code, 10)
 		v.Workflows, v.Names[code] = append(v.Workflows, components.Option{Value: code, Label: w.Name}), w.Name
+	}
+	v.Labels["type"], v.Labels["backfill"] = i18n.T(ctx, "instance.field.trigger"), i18n.T(ctx, "operate.backfill")
+	for _, kind := range startTypes() {
+		label := i18n.T(ctx, "instance.trigger."+string(kind))
+		v.Types, v.Names[string(kind)] = append(v.Types, components.Option{Value: string(kind), Label: label}), label
+	}
+	if v.BatchURL != "" && found.Total > 0 {
+		v.AllURL, v.AllCount = path+"/bulk?"+bulkQuery(v.List).Encode(), found.Total
 	}
 	next := path
 	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
@@ -181,6 +209,9 @@ func (p pages) rows(ctx context.Context, list []Instance, next string) ([]view.R
 			Trigger: i18n.T(ctx, "instance.trigger."+string(i.CommandType)), StartedAt: i.Began(), Took: i.Duration(now), Done: pr.Done,
 			Total: max(pr.Total, pr.Done), Failed: strings.Join(pr.Failed, ", "), RunTimes: i.RunTimes, DryRun: i.DryRun, Recovered: i.Recovery,
 			Executor: i.ExecutorName, Host: i.Host, Now: now, Next: next, Actions: p.actions(ctx, i), Compared: compare(i, history[i.WorkflowCode], now),
+		}
+		if i.State == flow.WorkflowSuccess {
+			row.Total = row.Done // what a branch left out is not waited for
 		}
 		if i.ScheduleTime != nil {
 			row.ScheduledAt = *i.ScheduleTime

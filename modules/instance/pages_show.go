@@ -96,7 +96,7 @@ func (p pages) headOf(ctx context.Context, owner project.Project, d *Detail, tab
 	}
 	h := view.Head{
 		Name: d.Name, State: string(d.State), Done: d.Done, Total: d.Total, Started: d.Began(), Took: d.Duration(now), Now: now,
-		Compared: compare(d.Instance, history[d.WorkflowCode], now), Actions: p.actions(ctx, d.Instance), Next: here, LogsURL: here + "/logs",
+		Compared: compare(d.Instance, history[d.WorkflowCode], now), Actions: p.actions(ctx, d.Instance), Next: here, LogsURL: here + "/logs", CompareURL: here + "/compare", TrendsURL: workflowAddress(owner.Code, d.WorkflowCode) + "/trends",
 		Summary: i18n.T(ctx, "instance.summary", "trigger", i18n.T(ctx, "instance.trigger."+string(d.CommandType)), "who", d.ExecutorName),
 		Message: d.Message,
 	}
@@ -127,12 +127,24 @@ func (p pages) headOf(ctx context.Context, owner project.Project, d *Detail, tab
 		fact("mode", i18n.T(ctx, "instance.dry_run"))
 	}
 	h.Waiting = waiting(ctx, d)
+	if d.Parent() != nil {
+		h.Parent = &kinLinks(ctx, []Kin{*d.Parent()})[0]
+	}
+	for _, a := range d.Waiting() {
+		on := actOn{project: d.ProjectCode, id: a.TaskInstanceID, approval: &a, run: d.State, state: flow.TaskRunning}
+		h.Questions = append(h.Questions, view.Question{
+			Task: a.TaskName, Text: a.Question, Who: decides(ctx, &a), Actions: deciding(p.taskActions(ctx, on, h.Next)),
+		})
+	}
 	p.failures(ctx, &h, d, lines)
 	return h, nil
 }
 
 // waiting says what a stop or a pause waits for.
 func waiting(ctx context.Context, d *Detail) string {
+	if d.State == flow.WorkflowSerialWait {
+		return d.ofSerial().Say(ctx)
+	}
 	if d.State != flow.WorkflowReadyStop && d.State != flow.WorkflowReadyPause {
 		return ""
 	}
@@ -232,6 +244,11 @@ func (p pages) panelOf(ctx context.Context, d *Detail, n *Node) view.TaskPanel {
 	v.TaskURL = taskAddress(d.ProjectCode, a.ID)
 	v.Facts = p.facts(ctx, a, false)
 	v.Live = !a.State.Finished()
+	v.Kin = kinLinks(ctx, d.Children(n.Task.Code))
+	cached, _ := p.cached(ctx, []int64{a.ID}) // without the answer the action is only shown as not possible
+	back := address(d.ProjectCode, d.ID) + "?task=" + code
+	v.Actions = p.taskActions(ctx, p.onAttempt(a, d.State, d.approvalOf(a.ID), cached[a.ID]), back)
+	v.Decide = deciding(v.Actions)
 	if a.LogPath == "" {
 		return v
 	}
@@ -467,4 +484,24 @@ func (p pages) eventsTab(ctx context.Context, d *Detail) ([]view.Event, error) {
 	}
 	slices.SortStableFunc(out, func(a, b view.Event) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(b.State, a.State)) })
 	return out[:min(len(out), eventsLimit)], nil
+}
+
+// deciding are the actions that approve and reject.
+func deciding(actions []view.Action) []view.Action {
+	var out []view.Action
+	for _, a := range actions {
+		if op := taskAct(a.Op); op == actApprove || op == actReject {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// decides says who may decide, and until when.
+func decides(ctx context.Context, a *Approval) string {
+	text := i18n.T(ctx, "operate.decides", "role", i18n.T(ctx, "operate.role."+roleKey(a.Role)))
+	if a.ExpiresAt != nil {
+		text += " " + i18n.T(ctx, "operate.until", "time", i18n.DateTime(ctx, *a.ExpiresAt))
+	}
+	return text
 }

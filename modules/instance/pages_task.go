@@ -31,7 +31,7 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	v := view.TasksPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(tasksAddress(owner.Code), q, found, from, to),
+		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(tasksAddress(owner.Code), q, found, map[string]string{"from": from, "to": to}),
 		State: first(q, "state"), Type: first(q, "type"), Executor: first(q, "executor"), Host: first(q, "host"), From: from, To: to,
 		Zone: i18n.Zone(ctx).String(), Labels: labels(ctx, "state", "type", "executor", "host", "instance", "task", "from", "to"), Names: map[string]string{},
 		StartURL: "/projects/" + strconv.FormatInt(owner.Code, 10) + "/workflows",
@@ -43,9 +43,23 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 	for _, t := range p.catalog.Tasks() {
 		v.Types = append(v.Types, components.Option{Value: t.Type, Label: i18n.T(ctx, t.Label)})
 	}
-	now := p.now()
+	ids := make([]int64, len(found.Items))
 	for k := range found.Items {
-		v.Rows = append(v.Rows, taskRow(ctx, &found.Items[k], now))
+		ids[k] = found.Items[k].ID
+	}
+	cached, err := p.cached(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	now, next := p.now(), tasksAddress(owner.Code)
+	if r.URL.RawQuery != "" {
+		next += "?" + r.URL.RawQuery
+	}
+	for k := range found.Items {
+		t := &found.Items[k]
+		row := taskRow(ctx, t, now)
+		row.ID, row.Actions = strconv.FormatInt(t.ID, 10), p.taskActions(ctx, p.onAttempt(&t.Task, t.RunState, nil, cached[t.ID]), next)
+		v.Rows = append(v.Rows, row)
 	}
 	return web.Page(view.Tasks(v)), nil
 }
@@ -114,6 +128,17 @@ func (p pages) task(r *http.Request) (web.Response, error) {
 		v.Reason = node.Reason.Say(ctx)
 	} else if t.State.Finished() {
 		v.Reason = ended(&t.Task).Say(ctx)
+	}
+	cached, err := p.cached(ctx, []int64{t.ID})
+	if err != nil {
+		return nil, err
+	}
+	v.Actions = p.taskActions(ctx, p.onAttempt(&t.Task, t.RunState, d.approvalOf(t.ID), cached[t.ID]), taskAddress(owner.Code, t.ID))
+	if t.Valid {
+		v.Kin = kinLinks(ctx, d.Children(t.TaskCode))
+	}
+	if v.History, err = p.taskHistory(ctx, d, t); err != nil {
+		return nil, err
 	}
 	for k := range params {
 		if params[k].Task.Code == t.TaskCode {

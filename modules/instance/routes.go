@@ -34,7 +34,7 @@ func New(d Deps) *Module {
 	d.Tenants.AddReferrer(svc)
 	return &Module{
 		Service: svc,
-		pages:   pages{Service: svc, frame: d.Frame, site: d.Site, catalog: d.Catalog},
+		pages:   pages{Service: svc, frame: d.Frame, site: d.Site, catalog: d.Catalog, gate: &gate{busy: map[int64]bool{}}},
 		api:     api{svc: svc, rest: d.API},
 	}
 }
@@ -49,12 +49,17 @@ func (m *Module) Routes(r chi.Router) {
 	post("/workflows/{workflow}/presets/{preset}/delete", m.pages.deletePreset)
 
 	get("/workflows/{workflow}/grid", m.pages.gridPage)
+	get("/workflows/{workflow}/trends", m.pages.trends)
 
 	get("/instances", m.pages.list)
 	get("/instances/events", m.pages.listEvents)
 	post("/instances/batch", m.pages.batch)
+	get("/instances/bulk", m.pages.bulkPreview)
+	post("/instances/bulk", m.pages.bulk)
 	get("/instances/{id}", m.pages.show)
 	get("/instances/{id}/events", m.pages.events)
+	get("/instances/{id}/timeline.csv", m.pages.timelineCSV)
+	get("/instances/{id}/compare", m.pages.comparePage)
 	get("/instances/{id}/task", m.pages.panel)
 	get("/instances/{id}/operate", m.pages.confirm)
 	post("/instances/{id}/operate", m.pages.operate)
@@ -63,6 +68,8 @@ func (m *Module) Routes(r chi.Router) {
 
 	get("/task-instances", m.pages.tasks)
 	get("/task-instances/{id}", m.pages.task)
+	get("/task-instances/{id}/act", m.pages.askAct)
+	post("/task-instances/{id}/act", m.pages.act)
 	get("/task-instances/{id}/log", m.pages.log)
 	get("/task-instances/{id}/log/lines", m.pages.logLines)
 	get("/task-instances/{id}/log/search", m.pages.logSearch)

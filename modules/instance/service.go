@@ -175,10 +175,12 @@ type Range struct{ From, To time.Time }
 // Filter narrows a list beyond its Spec. Texts are parts of what they must be found in.
 type Filter struct {
 	Range
-	Host     string
-	Instance string // name of the workflow instance; of task instances only
-	Workflow string // name of the workflow; of task instances only
-	ByStart  bool   // Range is about when task instances started, not when they were submitted
+	Host      string
+	Instance  string // name of the workflow instance; of task instances only
+	Workflow  string // name of the workflow; of task instances only
+	Scheduled Range  // when instances were scheduled for; of workflow instances only
+	Backfill  int64  // the backfill that started instances; of workflow instances only
+	ByStart   bool   // Range is about when task instances started, not when they were submitted
 }
 
 // like adds the conditions about texts.
@@ -191,14 +193,23 @@ func (f Filter) like(s *store, where string, args []any, columns map[string]stri
 	return where, args
 }
 
+// instances is the condition of a list of the instances of a project.
+func (f Filter) instances(s *store, project int64) (string, []any) {
+	where, args := `w.project_code = ? AND w.is_sub_workflow = ?`, []any{project, false}
+	where, args = f.narrow("w.start_time", where, args)
+	where, args = f.Scheduled.narrow("w.schedule_time", where, args)
+	if f.Backfill != 0 {
+		where, args = where+` AND w.id IN (SELECT workflow_instance_id FROM backfill_date WHERE backfill_id = ?)`, append(args, f.Backfill)
+	}
+	return f.like(s, where, args, map[string]string{"host": "w.host"})
+}
+
 // List lists the instances of a project, without those of sub-workflows.
 func (s *Service) List(ctx context.Context, project int64, q listing.Query, f Filter) (listing.Page[Instance], error) {
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return listing.Page[Instance]{}, err
 	}
-	where, args := `w.project_code = ? AND w.is_sub_workflow = ?`, []any{project, false}
-	where, args = f.narrow("w.start_time", where, args)
-	where, args = f.like(&s.store, where, args, map[string]string{"host": "w.host"})
+	where, args := f.instances(&s.store, project)
 	return s.store.list(ctx, where, args, q)
 }
 

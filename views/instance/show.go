@@ -19,6 +19,17 @@ func (h Head) near() []Action {
 	return out
 }
 
+// actItems are actions on a task as items of a menu; each asks first.
+func actItems(actions []Action) []components.MenuItem {
+	items := make([]components.MenuItem, 0, len(actions))
+	for _, a := range actions {
+		items = append(items, components.MenuItem{
+			Label: a.Label, Icon: a.Icon, URL: a.URL, Dialog: true, Danger: a.Danger, Disabled: a.Disabled, Test: "menu." + a.Op,
+		})
+	}
+	return items
+}
+
 func actionKind(a Action) string {
 	if a.Primary {
 		return components.KindPrimary
@@ -74,5 +85,40 @@ func attemptColumns(ctx context.Context) []components.Column {
 	}
 	return []components.Column{
 		c("attempt", 0, false), c("state", 0, false), c("host", 1, false), c("start", 2, false), c("duration", 0, true), c("exit", 0, true),
+	}
+}
+
+func chartColumns(ctx context.Context) []components.Column {
+	c := func(key string, right bool) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Right: right}
+	}
+	return []components.Column{c("instance", false), c("state", false), c("start", false), c("duration", true)}
+}
+
+func trendColumns(ctx context.Context) []components.Column {
+	c := func(key string, drop int) components.Column {
+		return components.Column{Label: i18n.T(ctx, "operate.trend."+key), Drop: drop, Right: true}
+	}
+	task := components.Column{Label: i18n.T(ctx, "instance.field.task")}
+	share := components.Column{Label: i18n.T(ctx, "operate.trend.share"), Hidden: true, Drop: 3}
+	return []components.Column{task, c("count", 2), c("failed", 1), c("median", 0), share, c("p95", 0), c("last", 0)}
+}
+
+func ganttColumns(ctx context.Context) []components.Column {
+	c := func(key string, right bool) components.Column {
+		return components.Column{Label: i18n.T(ctx, key), Right: right}
+	}
+	return []components.Column{
+		c("instance.field.task", false), c("instance.field.state", false), c("instance.field.submit", false), c("instance.field.start", false), c("instance.field.end", false),
+		c("operate.gantt.waited", true), c("operate.gantt.ran", true), c("operate.gantt.slack", true), c("operate.gantt.critical", false),
+	}
+}
+
+func compareColumns(ctx context.Context, p Compared) []components.Column {
+	state, took := i18n.T(ctx, "instance.field.state"), i18n.T(ctx, "instance.field.duration")
+	return []components.Column{
+		{Label: i18n.T(ctx, "instance.field.task")}, {Label: state + " · " + i18n.T(ctx, "operate.compare.this")}, {Label: state + " · " + i18n.T(ctx, "operate.compare.other")},
+		{Label: took + " · " + i18n.T(ctx, "operate.compare.this"), Right: true}, {Label: took + " · " + i18n.T(ctx, "operate.compare.other"), Right: true},
+		{Label: i18n.T(ctx, "instance.field.actions"), Hidden: true},
 	}
 }
