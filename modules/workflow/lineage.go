@@ -103,9 +103,14 @@ func (s *Service) related(ctx context.Context, def *flow.Definition, links []lin
 	for i := range def.Tasks {
 		own[def.Tasks[i].Code] = true
 	}
+	secret, err := s.secret(ctx, def, links)
+	if err != nil {
+		return nil, err
+	}
 	var children []link
 	for _, l := range links {
 		w, known := heads[l.workflow]
+		known = known && !secret[l.workflow]
 		self := l.workflow == def.Code
 		switch {
 		case l.kind == Starts && self: // flow.Validate says so
@@ -128,6 +133,27 @@ func (s *Service) related(ctx context.Context, def *flow.Definition, links []lin
 	}
 	nested, err := s.nested(ctx, def, children)
 	return append(found, nested...), err
+}
+
+// secret lists the workflows that a definition newly waits for and whose project whoever saves may not see: they are as good as
+// not there, or their states and results could be learnt by waiting for them. What a version waits for already stays, so that
+// others can go on editing it.
+func (s *Service) secret(ctx context.Context, def *flow.Definition, links []link) (map[int64]bool, error) {
+	var out, kept map[int64]bool
+	for _, l := range links {
+		if l.kind != Waits || l.project == def.ProjectCode || s.Can(ctx, l.project, Read) {
+			continue
+		}
+		if kept == nil {
+			var err error
+			if kept, err = s.store.awaited(ctx, def.Code); err != nil {
+				return nil, err
+			}
+			out = map[int64]bool{}
+		}
+		out[l.workflow] = !kept[l.workflow]
+	}
+	return out, nil
 }
 
 // nested looks for rings and too long chains of workflows that start each other.

@@ -157,6 +157,27 @@ func TestWhatIsReferredToMustBeThere(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForWorkflowsThatHeMayNotSee(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		other, err := w.projects.Create(w.gwen, project.Draft{Name: "other"})
+		require.NoError(t, err)
+		far, err := w.workflows.Create(w.gwen, other.Code, workflow.Change{Definition: w.chain("far", 1)})
+		require.NoError(t, err)
+		sam := w.member(t, "sam", access.All)
+		wait := w.waiting("x", other.Code, far.Workflow.Code, 0)
+		_, err = w.workflows.Create(sam, w.project, workflow.Change{Definition: wait})
+		require.Equal(t, "workflow.problem.workflow_missing", problem(t, err).Key, "its states could be learnt by waiting for it")
+
+		saved, err := w.workflows.Create(w.gwen, w.project, workflow.Change{Definition: wait})
+		require.NoError(t, err)
+		wait.Description = "what gwen allowed to be waited for stays"
+		_, err = w.workflows.Update(sam, saved.Workflow.Code, workflow.Change{Definition: wait, BaseVersion: 1})
+		require.NoError(t, err)
+	})
+}
+
 func TestOnlineNeedsEverythingBelowToBeOnline(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -49,6 +49,16 @@ func (s store) relink(ctx context.Context, code int64, links []link) error {
 	return nil
 }
 
+// awaited lists the workflows that the current version of one waits for.
+func (s store) awaited(ctx context.Context, code int64) (map[int64]bool, error) {
+	codes, err := db.Select[int64](ctx, s.db, `SELECT DISTINCT dependent_workflow_code FROM workflow_lineage WHERE workflow_code = ? AND kind = 'DEPENDENT'`, code)
+	out := make(map[int64]bool, len(codes))
+	for _, c := range codes {
+		out[c] = true
+	}
+	return out, wrap(err, "list awaited workflows")
+}
+
 // started is one workflow that starts another one.
 type started struct {
 	Parent int64 `db:"workflow_code"`
