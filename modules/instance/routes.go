@@ -51,6 +51,8 @@ func (m *Module) Routes(r chi.Router) {
 	get("/workflows/{workflow}/grid", m.pages.gridPage)
 	get("/workflows/{workflow}/trends", m.pages.trends)
 
+	get("/lineage", m.pages.lineage)
+
 	get("/instances", m.pages.list)
 	get("/instances/events", m.pages.listEvents)
 	post("/instances/batch", m.pages.batch)
@@ -86,5 +88,6 @@ func (m *Module) Menu() []frame.Entry {
 	return []frame.Entry{
 		{Group: frame.Project, Order: 30, Label: "instance.title", Path: "/projects/{project}/instances", Icon: "runs", Visible: everybody},
 		{Group: frame.Project, Order: 40, Label: "instance.tasks.title", Path: "/projects/{project}/task-instances", Icon: "tasks", Visible: everybody},
+		{Group: frame.Project, Order: 45, Label: "operate.lineage.title", Path: "/projects/{project}/lineage", Icon: "relation", Visible: everybody},
 	}
 }
