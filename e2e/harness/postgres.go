@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,8 +68,26 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	return p, nil
 }
 
+// errLeaving says that processes of a killed server still hold its memory.
+var errLeaving = errors.New("the killed server is still leaving")
+
 // Restart starts the server again after Stop or Kill and waits until it answers.
 func (p *Postgres) Restart(ctx context.Context) error {
+	for {
+		err := p.start(ctx)
+		if !errors.Is(err, errLeaving) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Postgres) start(ctx context.Context) error {
+	said := len(p.Log())
 	cmd := exec.Command(filepath.Join(p.bin, "postgres"), //nolint:noctx // stopped by Stop or Kill
 		"-D", filepath.Join(p.dir, "data"), "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "max_connections=200")
@@ -94,6 +113,9 @@ func (p *Postgres) Restart(ctx context.Context) error {
 		}
 		select {
 		case <-done:
+			if log := p.Log(); strings.Contains(log[min(said, len(log)):], "is still in use") {
+				return errLeaving
+			}
 			return fmt.Errorf("postgres ended at once:\n%s", p.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("postgres does not answer: %w\n%s", err, p.Log())
