@@ -41,7 +41,7 @@ func (f *fixture) waitSent(instance int64, n int) []alertRow {
 			}
 		}
 		return len(rows) == n
-	}, 10*time.Second, 5*time.Millisecond)
+	}, 60*time.Second, 5*time.Millisecond)
 	return f.alerts(instance)
 }
 

@@ -33,7 +33,7 @@ func TestG25_W07_NothingIsLostOrDoneTwiceWhileTheDatabaseGoesAway(t *testing.T) 
 	upstream := f.define(flow.Parallel, []flow.Task{shell("u")})
 	tasks[400] = dependent("dep", depends(upstream, 0, "today"))
 	id := f.run(f.define(flow.Parallel, tasks), run{})
-	require.Eventually(t, func() bool { return w.dispatched() > 50 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.dispatched() > 50 }, 60*time.Second, time.Millisecond)
 	before := w.dispatched()
 	for range 40 { // every connection breaks, whatever it is doing, again and again
 		exec(t, admin, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?`, name)
@@ -42,7 +42,7 @@ func TestG25_W07_NothingIsLostOrDoneTwiceWhileTheDatabaseGoesAway(t *testing.T) 
 	require.Eventually(t, func() bool {
 		n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM task_instance WHERE workflow_instance_id = ? AND state = 'SUCCESS'`, id)
 		return err == nil && n == 400
-	}, 20*time.Second, 10*time.Millisecond, "it was at %d when the database went away", before)
+	}, 60*time.Second, 10*time.Millisecond, "it was at %d when the database went away", before)
 	f.run(upstream, run{})
 	f.waitState(id, flow.WorkflowSuccess)
 	rows, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM task_instance WHERE workflow_instance_id = ?`, id)
@@ -87,7 +87,7 @@ func TestW15_ARunThatCannotBeSavedFailsWithItsReasonAndHarmsNoOther(t *testing.T
 		require.NoError(t, err)
 		require.Contains(t, message, "could not be saved")
 		require.Equal(t, "FAILURE", f.attempt(bad, "b").State)
-		require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.killed[other] }, 5*time.Second, 5*time.Millisecond,
+		require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.killed[other] }, 60*time.Second, 5*time.Millisecond,
 			"what still runs for it is ended")
 	})
 }

@@ -39,7 +39,7 @@ func TestG15_AMissingDayIsWaitedForAndWakesTheTask(t *testing.T) {
 		}
 		id := f.run(f.define(flow.Parallel, []flow.Task{dependent("dep", depends(upstream, 0, "last7Days"))}), run{schedule: base})
 		a := f.waitTask(id, "dep", flow.TaskRunning)
-		require.Eventually(t, func() bool { return len(f.log(a)) > 0 && f.logHas(a, "no run yet") }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(f.log(a)) > 0 && f.logHas(a, "no run yet") }, 60*time.Second, 5*time.Millisecond)
 		f.waitState(f.run(upstream, day(3)), flow.WorkflowSuccess)
 		f.waitState(id, flow.WorkflowSuccess)
 		require.Contains(t, f.log(a), "2026-03-07", "the log names the windows")
@@ -123,7 +123,7 @@ func TestADependentThatMayWaitOutlivesAFailureUntilItsTimeIsOver(t *testing.T) {
 		def := f.define(flow.Parallel, []flow.Task{patient})
 		id, other := f.run(def, run{}), f.run(def, run{})
 		a := f.waitTask(id, "dep", flow.TaskRunning)
-		require.Eventually(t, func() bool { return f.logHas(a, "FAILED") }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return f.logHas(a, "FAILED") }, 60*time.Second, 5*time.Millisecond)
 		f.operate(up, flow.CommandRecoverFailed)
 		w.finish(w.wait(t, 2), doradov1.Outcome_SUCCEEDED)
 		f.waitState(id, flow.WorkflowSuccess)
@@ -158,6 +158,6 @@ func TestAWorkflowThatDependsOnItselfBeginsWithItsFirstRun(t *testing.T) {
 		f.waitState(f.run(saved, run{schedule: today.AddDate(0, 0, 1)}), flow.WorkflowSuccess)
 		third := f.run(saved, run{schedule: today.AddDate(0, 0, 5)})
 		f.waitTask(third, "dep", flow.TaskRunning)
-		require.Eventually(t, func() bool { return f.logHas(f.attempt(third, "dep"), "no run yet") }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return f.logHas(f.attempt(third, "dep"), "no run yet") }, 60*time.Second, 5*time.Millisecond)
 	})
 }

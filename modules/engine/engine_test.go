@@ -123,7 +123,7 @@ func (f *fixture) state(id int64) string {
 
 func (f *fixture) waitState(id int64, want flow.WorkflowState) {
 	f.t.Helper()
-	require.Eventually(f.t, func() bool { return f.state(id) == string(want) }, 10*time.Second, 5*time.Millisecond,
+	require.Eventually(f.t, func() bool { return f.state(id) == string(want) }, 60*time.Second, 5*time.Millisecond,
 		"instance %d should become %s", id, want)
 }
 
@@ -138,13 +138,21 @@ type worker struct {
 	// stubborn workers do not confirm kills.
 	stubborn bool
 	held     []*doradov1.Task
+	over     chan struct{} // closed when everything that was sent to it has arrived
 }
 
 func (f *fixture) worker(name string, slots int, held ...*doradov1.HeldAttempt) *worker {
 	f.t.Helper()
+	return f.join(name, slots, func(*worker) {}, held...)
+}
+
+// join is worker with a script that is there before the first task can come.
+func (f *fixture) join(name string, slots int, script func(*worker), held ...*doradov1.HeldAttempt) *worker {
+	f.t.Helper()
 	stream, err := f.engine.Dialer(f.t.Context()).Dial()
 	require.NoError(f.t, err)
-	w := &worker{stream: stream, seen: map[int64]int{}, killed: map[int64]bool{}, acked: map[int64]bool{}}
+	w := &worker{stream: stream, seen: map[int64]int{}, killed: map[int64]bool{}, acked: map[int64]bool{}, over: make(chan struct{})}
+	script(w)
 	send := func(frame *doradov1.WorkerFrame) { require.NoError(f.t, stream.Send(frame)) }
 	send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Hello{Hello: &doradov1.Hello{Protocol: 1, Worker: name, Slots: uint32(slots)}}})
 	send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Held{Held: &doradov1.Held{Attempts: held}}})
@@ -154,6 +162,7 @@ func (f *fixture) worker(name string, slots int, held ...*doradov1.HeldAttempt) 
 }
 
 func (w *worker) serve() {
+	defer close(w.over)
 	for {
 		frame, err := w.stream.Recv()
 		if err != nil {
@@ -218,7 +227,7 @@ func (w *worker) dispatched() int {
 
 func (w *worker) waitHeld(t *testing.T, n int) []*doradov1.Task {
 	t.Helper()
-	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.held) >= n }, 10*time.Second, 2*time.Millisecond)
+	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.held) >= n }, 60*time.Second, 2*time.Millisecond)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]*doradov1.Task(nil), w.held...)
@@ -344,7 +353,7 @@ func TestAFencedMasterStops(t *testing.T) {
 		<-second.Ready()
 		f.stop = func() {}
 		id := f.trigger(f.workflow(1))
-		require.Eventually(t, func() bool { return f.state(id) != "SUBMITTED_SUCCESS" }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return f.state(id) != "SUBMITTED_SUCCESS" }, 60*time.Second, 5*time.Millisecond)
 		owner, err := db.Get[string](t.Context(), d, `SELECT owner FROM workflow_instance WHERE id = ?`, id)
 		require.NoError(t, err)
 		require.Equal(t, "m2", owner)

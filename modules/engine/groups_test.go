@@ -60,23 +60,19 @@ func TestG23_W10_AGroupOfTwoNeverRunsMoreThanTwoOfFiftyAlsoAfterARestart(t *test
 			require.LessOrEqual(t, f.onWorkers(group), 2)
 			require.LessOrEqual(t, w.dispatched(), len(done)+2)
 			if len(done) == 20 {
-				f.stop()
-				f.start()
-				var held []*doradov1.HeldAttempt
 				old := w
+				require.Eventually(t, func() bool { old.mu.Lock(); defer old.mu.Unlock(); return len(old.acked) == len(done) }, 60*time.Second, 2*time.Millisecond)
+				f.stop()
+				old.stream.Close()
+				<-old.over // what was on its way to it is there
+				var held []*doradov1.HeldAttempt
 				for _, task := range old.held {
 					if !done[task.GetId()] {
 						held = append(held, &doradov1.HeldAttempt{Id: task.GetId(), WorkflowInstanceId: id})
 					}
 				}
-				w = f.worker("w1", 100, held...)
-				w.mu.Lock()
-				w.hold = true
-				w.held = append(append([]*doradov1.Task(nil), old.held...), w.held...)
-				for _, task := range old.held {
-					w.seen[task.GetId()] = 1
-				}
-				w.mu.Unlock()
+				f.start()
+				w = f.join("w1", 100, func(w *worker) { w.hold, w.held, w.seen = true, old.held, old.seen }, held...)
 			}
 			done[next.GetId()] = true
 			w.finish(next, doradov1.Outcome_SUCCEEDED)
@@ -105,7 +101,7 @@ func TestW10_PriorityForceStartResizeAndClosingOfATaskGroup(t *testing.T) {
 			return out
 		}
 		require.Equal(t, []string{"first"}, names(1), "larger priorities first, whatever was submitted first")
-		require.Eventually(t, func() bool { _, n := f.engine.TaskGroupUsage(group); return n == 5 }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { _, n := f.engine.TaskGroupUsage(group); return n == 5 }, 60*time.Second, 5*time.Millisecond)
 
 		f.order(id, flow.CommandForceStart, flow.CommandArgs{TaskInstanceID: f.attempt(id, "forced").ID})
 		require.Equal(t, "forced", names(2)[1], "it runs beside the one slot")
@@ -116,7 +112,7 @@ func TestW10_PriorityForceStartResizeAndClosingOfATaskGroup(t *testing.T) {
 		require.Eventually(t, func() bool {
 			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM task_instance WHERE task_group_priority = 99`)
 			return err == nil && n == 1
-		}, 5*time.Second, 5*time.Millisecond)
+		}, 60*time.Second, 5*time.Millisecond)
 		w.finish(w.wait(t, 1), doradov1.Outcome_FAILED)
 		require.Equal(t, "raised", names(3)[2])
 
@@ -155,7 +151,7 @@ func TestG09_W08_StopEndsARunningAWaitingAndARetryingTask(t *testing.T) {
 				w.finish(task, doradov1.Outcome_FAILED)
 			}
 		}
-		require.Eventually(t, func() bool { return len(f.attempts(id, "c")) == 2 }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(f.attempts(id, "c")) == 2 }, 60*time.Second, 5*time.Millisecond)
 		f.operate(id, flow.CommandStop)
 		f.waitState(id, flow.WorkflowStop)
 		for _, name := range []string{"a", "b", "c", "d"} {
@@ -235,7 +231,7 @@ func TestProjectsTakeTurnsWhenTheShareIsFair(t *testing.T) {
 		first := f.run(many, run{})
 		second := f.run(few, run{project: 8})
 		third := f.run(urgent, run{priority: flow.High})
-		require.Eventually(t, func() bool { n, _ := f.engine.Backlog("default"); return n == 9 }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { n, _ := f.engine.Backlog("default"); return n == 9 }, 60*time.Second, 5*time.Millisecond)
 		w := f.worker("w1", 1)
 		w.hold = true
 		var order []int64

@@ -215,8 +215,17 @@ func (f *fixture) waitTask(instance int64, name string, want flow.TaskState) att
 	require.Eventually(f.t, func() bool {
 		rows := f.attempts(instance, name)
 		return len(rows) > 0 && rows[len(rows)-1].State == string(want)
-	}, 10*time.Second, 5*time.Millisecond, "task %s should become %s", name, want)
+	}, 60*time.Second, 5*time.Millisecond, "task %s should become %s", name, want)
 	return f.attempt(instance, name)
+}
+
+// waitCommands waits until everything that was asked for is being done.
+func (f *fixture) waitCommands() {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		n, err := db.Get[int](f.t.Context(), f.db, `SELECT count(*) FROM command`)
+		return err == nil && n == 0
+	}, 60*time.Second, 5*time.Millisecond)
 }
 
 // children lists the runs that a task started, in order.
@@ -229,7 +238,7 @@ func (f *fixture) children(instance int64) []int64 {
 
 func (f *fixture) waitChildren(instance int64, n int) []int64 {
 	f.t.Helper()
-	require.Eventually(f.t, func() bool { return len(f.children(instance)) >= n }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(f.t, func() bool { return len(f.children(instance)) >= n }, 60*time.Second, 5*time.Millisecond)
 	return f.children(instance)
 }
 

@@ -130,7 +130,7 @@ func (f *fixture) approvalState(a attempt) string {
 func (f *fixture) waitApproval(id int64, name string) attempt {
 	f.t.Helper()
 	a := f.waitTask(id, name, flow.TaskRunning)
-	require.Eventually(f.t, func() bool { return f.approvalState(a) == "WAITING" }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(f.t, func() bool { return f.approvalState(a) == "WAITING" }, 60*time.Second, 5*time.Millisecond)
 	return a
 }
 
@@ -222,7 +222,7 @@ func TestForEachRunsAChildForEachElementAFewAtOnce(t *testing.T) {
 
 		id = f.run(f.define(flow.Parallel, []flow.Task{each("STOP")}), start)
 		w.finish(w.wait(t, 6), doradov1.Outcome_FAILED)
-		require.Eventually(t, func() bool { return f.logHas(f.attempt(id, "each"), "ended as FAILURE") }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return f.logHas(f.attempt(id, "each"), "ended as FAILURE") }, 60*time.Second, 5*time.Millisecond)
 		w.finish(w.wait(t, 7), doradov1.Outcome_SUCCEEDED)
 		f.waitState(id, flow.WorkflowFailure)
 		require.Len(t, f.children(id), 2, "after a failure nothing new begins")
@@ -338,6 +338,7 @@ func TestW08_PauseEndsEveryWayOfWaitingAndResumeGoesOn(t *testing.T) {
 		f.waitTask(id, "ask", flow.TaskPause)
 		f.waitTask(id, "dep", flow.TaskPause)
 		f.waitState(f.children(id)[0], flow.WorkflowReadyPause)
+		f.waitCommands() // only then does the child know of it: what ends before has successors
 		require.Equal(t, "READY_PAUSE", f.state(id), "the child's task runs to its natural end")
 		w.finish(one, doradov1.Outcome_SUCCEEDED)
 		f.waitState(id, flow.WorkflowPause)
@@ -378,7 +379,7 @@ func TestKillTaskEndsOneAttemptOnly(t *testing.T) {
 		require.Eventually(t, func() bool {
 			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM command`)
 			return err == nil && n == 0
-		}, 5*time.Second, 5*time.Millisecond)
+		}, 60*time.Second, 5*time.Millisecond)
 	})
 }
 
@@ -395,7 +396,7 @@ func TestACommandThatMakesNoSenseIsKeptAndHarmsNoRun(t *testing.T) {
 		require.Eventually(t, func() bool {
 			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM error_command WHERE message <> ''`)
 			return err == nil && n == 1
-		}, 10*time.Second, 5*time.Millisecond)
+		}, 60*time.Second, 5*time.Millisecond)
 		require.Equal(t, "RUNNING_EXECUTION", f.state(id))
 		w.finish(held, doradov1.Outcome_SUCCEEDED)
 		f.waitState(id, flow.WorkflowSuccess)
@@ -412,7 +413,7 @@ func TestExecuteTaskRunsAPartOfAFinishedRunAgain(t *testing.T) {
 		f.waitState(id, flow.WorkflowSuccess)
 		exec(t, d, `UPDATE workflow_instance SET state = 'SUBMITTED_SUCCESS', command_type = 'EXECUTE_TASK', run_times = 2, end_time = NULL WHERE id = ?`, id)
 		f.order(id, flow.CommandExecuteTask, flow.CommandArgs{StartNodes: []int64{def.Tasks[1].Code}, TaskDependType: flow.TaskPost})
-		require.Eventually(t, func() bool { return w.dispatched() == 5 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return w.dispatched() == 5 }, 60*time.Second, 5*time.Millisecond)
 		f.waitState(id, flow.WorkflowSuccess)
 		require.Len(t, f.attempts(id, "a"), 1)
 		require.Len(t, f.attempts(id, "b"), 2)
@@ -421,7 +422,7 @@ func TestExecuteTaskRunsAPartOfAFinishedRunAgain(t *testing.T) {
 		require.Eventually(t, func() bool {
 			why, err := db.Get[string](t.Context(), d, `SELECT message FROM error_command WHERE workflow_instance_id = ?`, id)
 			return err == nil && why != ""
-		}, 10*time.Second, 5*time.Millisecond, "a command that cannot be carried out is kept with its reason")
+		}, 60*time.Second, 5*time.Millisecond, "a command that cannot be carried out is kept with its reason")
 	})
 }
 

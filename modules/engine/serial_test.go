@@ -53,7 +53,7 @@ func TestG13_W09_TwentyTriggersInALoopRunStrictlyOneAfterTheOther(t *testing.T) 
 		require.Eventually(t, func() bool {
 			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM serial_queue`)
 			return err == nil && n == 0
-		}, 10*time.Second, 10*time.Millisecond, "the queue is empty in the end")
+		}, 60*time.Second, 10*time.Millisecond, "the queue is empty in the end")
 	})
 }
 

@@ -64,7 +64,7 @@ func TestW01_W25_MastersThatVanishInTheMiddleLoseAndDoubleNothing(t *testing.T) 
 			f.worker("w0", 8) // the worker holds nothing: what was on it begins again, or is sent again
 		}
 		for _, id := range append(runs, serials...) {
-			require.Eventually(t, func() bool { return f.state(id) == "SUCCESS" }, 30*time.Second, 10*time.Millisecond, "instance %d is %s", id, f.state(id))
+			require.Eventually(t, func() bool { return f.state(id) == "SUCCESS" }, 60*time.Second, 10*time.Millisecond, "instance %d is %s", id, f.state(id))
 		}
 		count := func(query string, args ...any) int {
 			n, err := db.Get[int](t.Context(), d, query, args...)
