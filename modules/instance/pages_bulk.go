@@ -131,7 +131,11 @@ func (p pages) bulkPreview(r *http.Request) (web.Response, error) {
 	asked := bulkQuery(list)
 	v := p.bulkView(r, owner, op)
 	v.Matching, v.More, v.BackURL = total, total-len(found), withQuery(listAddress(owner.Code), asked)
-	v.Filters = list.Chips(p.filterLabels(ctx), p.filterNames(ctx)).Chips
+	names, err := p.filterNames(ctx, owner.Code)
+	if err != nil {
+		return nil, err
+	}
+	v.Filters = list.Chips(p.filterLabels(ctx), names).Chips
 	for k := range v.Filters {
 		v.Filters[k].RemoveURL = strings.Replace(v.Filters[k].RemoveURL, listAddress(owner.Code), listAddress(owner.Code)+"/bulk", 1)
 	}
@@ -184,15 +188,22 @@ func (p pages) filterLabels(ctx context.Context) map[string]string {
 	return out
 }
 
-func (p pages) filterNames(ctx context.Context) map[string]string {
+func (p pages) filterNames(ctx context.Context, projectCode int64) (map[string]string, error) {
+	workflows, err := p.Workflows.All(ctx, projectCode)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]string{}
+	for _, w := range workflows {
+		out[strconv.FormatInt(w.Code, 10)] = w.Name
+	}
 	for _, s := range flow.WorkflowStates() {
 		out[string(s)] = components.StateLabel(ctx, string(s))
 	}
 	for _, kind := range startTypes() {
 		out[string(kind)] = i18n.T(ctx, "instance.trigger."+string(kind))
 	}
-	return out
+	return out, nil
 }
 
 // bulk does what the preview showed and tells what became of each. One that has changed since is left out with its reason.
