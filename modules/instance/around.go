@@ -83,8 +83,12 @@ func (s *Service) look(ctx context.Context, d *Detail) error {
 		needed bool
 		read   func(context.Context, *Detail) error
 	}{
-		{d.IsSubWorkflow, s.lookUp}, {children, s.lookDown}, {branches, s.lookChosen}, {approvals, s.lookApprovals},
-		{grouped && !d.State.Finished(), s.lookGroups}, {d.State == flow.WorkflowSerialWait, s.lookSerial},
+		{d.IsSubWorkflow, s.lookUp},
+		{children, s.lookDown},
+		{branches, s.lookChosen},
+		{approvals, s.lookApprovals},
+		{grouped && !d.State.Finished(), s.lookGroups},
+		{d.State == flow.WorkflowSerialWait, s.lookSerial},
 		{!d.State.Finished() && s.Workers != nil, s.lookUnknown},
 	}
 	for _, step := range steps {

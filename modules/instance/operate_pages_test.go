@@ -62,7 +62,11 @@ func TestABranchThatWasNotChosenIsShownAsSkipped(t *testing.T) {
 		yes, no := w.codes.Next(), w.codes.Next()
 		w.flow = w.drawn(t, "branching", []flow.Task{
 			{Name: "choose", Type: "SWITCH", Params: []byte(`{"switchResult":{"dependTaskList":[{"condition":"1 == 1","nextNode":` + strconv.FormatInt(yes, 10) + `}],"nextNode":` + strconv.FormatInt(no, 10) + `}}`)},
-			{Code: yes, Name: "yes"}, {Code: no, Name: "no"}, {Name: "after no"}, {Name: "both"}, {Name: "tidy", Finally: true},
+			{Code: yes, Name: "yes"},
+			{Code: no, Name: "no"},
+			{Name: "after no"},
+			{Name: "both"},
+			{Name: "tidy", Finally: true},
 		}, [2]int{0, 1}, [2]int{0, 2}, [2]int{2, 3}, [2]int{1, 4}, [2]int{3, 4})
 		id := w.start(t)
 		w.become(t, id, flow.WorkflowRunning)
@@ -89,7 +93,8 @@ func TestATaskSaysWhatOutsideItsRunItWaitsFor(t *testing.T) {
 			{Name: "dep", Type: "DEPENDENT", Params: []byte(`{"dependence":{"relation":"AND","dependTaskList":[{"relation":"AND","dependItemList":[{"projectCode":` +
 				strconv.FormatInt(w.project, 10) + `,"definitionCode":` + strconv.FormatInt(other.Workflow.Code, 10) + `,"depTaskCode":0,"cycle":"day","dateValue":"today"}]}]}}`)},
 			{Name: "sub", Type: "SUB_WORKFLOW", Params: []byte(`{"workflowDefinitionCode":` + strconv.FormatInt(other.Workflow.Code, 10) + `}`)},
-			{Name: "grouped", TaskGroupID: 1}, {Name: "lonely"},
+			{Name: "grouped", TaskGroupID: 1},
+			{Name: "lonely"},
 		})
 		id := w.start(t)
 		w.become(t, id, flow.WorkflowRunning)
@@ -369,4 +374,3 @@ func TestLineageNamesOnlyWhatOneMaySee(t *testing.T) {
 		require.Equal(t, http.StatusForbidden, w.browser(t, sam).Get(w.at("/lineage")).Status)
 	})
 }
-

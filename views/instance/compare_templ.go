@@ -389,7 +389,7 @@ func Compare(p Compared) templ.Component {
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = components.Table(components.TableProps{Caption: i18n.T(ctx, "instance.tab.tasks"), Test: "compare.tasks", Columns: compareColumns(ctx, p)}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = components.Table(components.TableProps{Caption: i18n.T(ctx, "instance.tab.tasks"), Test: "compare.tasks", Columns: compareColumns(ctx)}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

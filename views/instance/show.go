@@ -114,11 +114,14 @@ func ganttColumns(ctx context.Context) []components.Column {
 	}
 }
 
-func compareColumns(ctx context.Context, p Compared) []components.Column {
+func compareColumns(ctx context.Context) []components.Column {
 	state, took := i18n.T(ctx, "instance.field.state"), i18n.T(ctx, "instance.field.duration")
 	return []components.Column{
-		{Label: i18n.T(ctx, "instance.field.task")}, {Label: state + " · " + i18n.T(ctx, "operate.compare.this")}, {Label: state + " · " + i18n.T(ctx, "operate.compare.other")},
-		{Label: took + " · " + i18n.T(ctx, "operate.compare.this"), Right: true}, {Label: took + " · " + i18n.T(ctx, "operate.compare.other"), Right: true},
+		{Label: i18n.T(ctx, "instance.field.task")},
+		{Label: state + " · " + i18n.T(ctx, "operate.compare.this")},
+		{Label: state + " · " + i18n.T(ctx, "operate.compare.other")},
+		{Label: took + " · " + i18n.T(ctx, "operate.compare.this"), Right: true},
+		{Label: took + " · " + i18n.T(ctx, "operate.compare.other"), Right: true},
 		{Label: i18n.T(ctx, "instance.field.actions"), Hidden: true},
 	}
 }
