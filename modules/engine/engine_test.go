@@ -25,7 +25,8 @@ type fixture struct {
 	db     *db.DB
 	engine *engine.Engine
 	config engine.Config
-	stop   func()
+	stop   func()       // ends the engine, which must go well
+	end    func() error // ends the engine
 }
 
 func newFixture(t *testing.T, d *db.DB) *fixture {
@@ -58,10 +59,11 @@ func (f *fixture) start() {
 		f.t.Fatalf("engine did not start: %v", err)
 	}
 	f.engine = e
-	f.stop = sync.OnceFunc(func() {
+	f.end = sync.OnceValue(func() error {
 		cancel()
-		require.NoError(f.t, <-done)
+		return <-done
 	})
+	f.stop = func() { require.NoError(f.t, f.end()) }
 }
 
 // workflow saves a definition of tasks and "from>to" edges by index and returns its code.
@@ -351,7 +353,7 @@ func TestAFencedMasterStops(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- second.Run(ctx) }()
 		<-second.Ready()
-		f.stop = func() {}
+		f.stop = func() { _ = f.end() } // fenced off, or stopped before it noticed
 		id := f.trigger(f.workflow(1))
 		require.Eventually(t, func() bool { return f.state(id) != "SUBMITTED_SUCCESS" }, 60*time.Second, 5*time.Millisecond)
 		owner, err := db.Get[string](t.Context(), d, `SELECT owner FROM workflow_instance WHERE id = ?`, id)
