@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,7 +27,8 @@ func countStatements(t *testing.T, address string) (string, *atomic.Int64) {
 	require.NoError(t, err)
 	server := u.Host
 	if host := u.Query().Get("host"); server == "" {
-		t.Skip("PostgreSQL is not reached by TCP: " + host)
+		require.Empty(t, os.Getenv("CI"), "CI's PostgreSQL listens on TCP")
+		t.Skip("counting needs a PostgreSQL that is reached by TCP: " + host)
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
