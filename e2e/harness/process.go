@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -232,18 +233,19 @@ func (p *Process) SignInLink(ctx context.Context) (string, error) {
 	}
 }
 
-// FreePort returns a loopback port that nobody listened on a moment ago.
+// FreePort returns a loopback port that nobody listens on. It lies below the ports that the kernel gives to outgoing
+// connections, so that none of those takes it before the process that it is meant for does.
 func FreePort(ctx context.Context) (int, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for tries := 0; ; tries++ {
+		port := 10_000 + rand.IntN(20_000)
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		if tries == 100 {
+			return 0, err
+		}
 	}
-	defer func() { _ = l.Close() }()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("unexpected address %s", l.Addr())
-	}
-	return addr.Port, nil
 }
 
 // clean drops the variables that would configure the product.

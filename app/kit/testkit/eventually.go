@@ -1,7 +1,10 @@
 package testkit
 
 import (
+	"context"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -33,12 +36,17 @@ func Within(t testing.TB, patience time.Duration, check func() error) {
 	}
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that nobody listens on at the moment. Prefer listening on port 0.
-func FreePort(t testing.TB) int {
-	t.Helper()
+// FreePort returns a TCP port of 127.0.0.1 that nobody listens on. It lies below the ports that the kernel gives to
+// outgoing connections, so that none of those takes it in the meantime. Prefer listening on port 0.
+func FreePort(ctx context.Context) (int, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	var err error
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		var l net.Listener
+		if l, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, err
 }

@@ -57,8 +57,10 @@ func containsZombie(stat string) bool {
 
 func TestFreePortCanBeListenedOn(t *testing.T) {
 	t.Parallel()
+	port, err := testkit.FreePort(t.Context())
+	require.NoError(t, err)
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(testkit.FreePort(t))))
+	l, err := lc.Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"dorado/app/kit/testkit"
 )
 
 var errMissing = errors.New("no PostgreSQL server found: install it (Debian: apt-get install postgresql), or set DORADO_TEST_POSTGRES to the URL of a running one")
@@ -62,7 +63,7 @@ func startPostgres(ctx context.Context) (string, *os.File, error) {
 	if err := initialise.Run(); err != nil {
 		return fail(fmt.Errorf("initdb: %w\n%s", err, out.String()))
 	}
-	port, err := freePort(ctx)
+	port, err := testkit.FreePort(ctx)
 	if err != nil {
 		return fail(err)
 	}
@@ -161,13 +162,4 @@ func unprivileged() (*syscall.Credential, error) {
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
 	return nil, fmt.Errorf("dbtest: root needs an unprivileged user to run PostgreSQL as: %w", err)
-}
-
-func freePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
