@@ -497,7 +497,7 @@ type Task struct {
 	FirstSubmitMs      int64                  `protobuf:"varint,22,opt,name=first_submit_ms,json=firstSubmitMs,proto3" json:"first_submit_ms,omitempty"`
 	BaseMs             int64                  `protobuf:"varint,23,opt,name=base_ms,json=baseMs,proto3" json:"base_ms,omitempty"` // instant at which time expressions are evaluated
 	TimeZone           string                 `protobuf:"bytes,24,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	Epoch              uint64                 `protobuf:"varint,25,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch              uint64                 `protobuf:"varint,25,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the run: rises with each change of its master
 	AppLink            string                 `protobuf:"bytes,26,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -762,6 +762,7 @@ func (x *Dispatch) GetTasks() []*Task {
 type Kill struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ids           []int64                `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	Epochs        []uint64               `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"` // of the run of each id; an epoch lower than the highest seen for the run is ignored
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +804,119 @@ func (x *Kill) GetIds() []int64 {
 	return nil
 }
 
+func (x *Kill) GetEpochs() []uint64 {
+	if x != nil {
+		return x.Epochs
+	}
+	return nil
+}
+
+// Claim makes the sender the owner of attempts that another master dispatched. The worker answers, for each, with the
+// reports it still holds, or STARTED, or a FINISHED of outcome UNKNOWN when it holds nothing. Sending it again is harmless.
+type Claim struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*ClaimItem           `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Claim) Reset() {
+	*x = Claim{}
+	mi := &file_dorado_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Claim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Claim) ProtoMessage() {}
+
+func (x *Claim) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Claim.ProtoReflect.Descriptor instead.
+func (*Claim) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Claim) GetItems() []*ClaimItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type ClaimItem struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Id                 int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	WorkflowInstanceId int64                  `protobuf:"varint,2,opt,name=workflow_instance_id,json=workflowInstanceId,proto3" json:"workflow_instance_id,omitempty"`
+	Epoch              uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ClaimItem) Reset() {
+	*x = ClaimItem{}
+	mi := &file_dorado_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimItem) ProtoMessage() {}
+
+func (x *ClaimItem) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimItem.ProtoReflect.Descriptor instead.
+func (*ClaimItem) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ClaimItem) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ClaimItem) GetWorkflowInstanceId() int64 {
+	if x != nil {
+		return x.WorkflowInstanceId
+	}
+	return 0
+}
+
+func (x *ClaimItem) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*AckItem             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -812,7 +926,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +938,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +951,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{7}
+	return file_dorado_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Ack) GetItems() []*AckItem {
@@ -857,7 +971,7 @@ type AckItem struct {
 
 func (x *AckItem) Reset() {
 	*x = AckItem{}
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +983,7 @@ func (x *AckItem) String() string {
 func (*AckItem) ProtoMessage() {}
 
 func (x *AckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +996,7 @@ func (x *AckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckItem.ProtoReflect.Descriptor instead.
 func (*AckItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{8}
+	return file_dorado_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AckItem) GetId() int64 {
@@ -921,7 +1035,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1047,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1060,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{9}
+	return file_dorado_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Report) GetId() int64 {
@@ -1056,7 +1170,7 @@ type Reports struct {
 
 func (x *Reports) Reset() {
 	*x = Reports{}
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1182,7 @@ func (x *Reports) String() string {
 func (*Reports) ProtoMessage() {}
 
 func (x *Reports) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1195,7 @@ func (x *Reports) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reports.ProtoReflect.Descriptor instead.
 func (*Reports) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{10}
+	return file_dorado_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Reports) GetReports() []*Report {
@@ -1100,7 +1214,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1226,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1239,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{11}
+	return file_dorado_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Held) GetAttempts() []*HeldAttempt {
@@ -1139,13 +1253,15 @@ type HeldAttempt struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	Id                 int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	WorkflowInstanceId int64                  `protobuf:"varint,2,opt,name=workflow_instance_id,json=workflowInstanceId,proto3" json:"workflow_instance_id,omitempty"`
+	Epoch              uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Yours              bool                   `protobuf:"varint,4,opt,name=yours,proto3" json:"yours,omitempty"` // this master dispatched or claimed it last
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *HeldAttempt) Reset() {
 	*x = HeldAttempt{}
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1273,7 @@ func (x *HeldAttempt) String() string {
 func (*HeldAttempt) ProtoMessage() {}
 
 func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1286,7 @@ func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldAttempt.ProtoReflect.Descriptor instead.
 func (*HeldAttempt) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{12}
+	return file_dorado_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HeldAttempt) GetId() int64 {
@@ -1187,6 +1303,20 @@ func (x *HeldAttempt) GetWorkflowInstanceId() int64 {
 	return 0
 }
 
+func (x *HeldAttempt) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *HeldAttempt) GetYours() bool {
+	if x != nil {
+		return x.Yours
+	}
+	return false
+}
+
 type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Running       uint32                 `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
@@ -1196,13 +1326,15 @@ type Heartbeat struct {
 	MemoryUsage   float64                `protobuf:"fixed64,5,opt,name=memory_usage,json=memoryUsage,proto3" json:"memory_usage,omitempty"` // 0…1
 	DiskUsage     float64                `protobuf:"fixed64,6,opt,name=disk_usage,json=diskUsage,proto3" json:"disk_usage,omitempty"`       // 0…1
 	LoadAverage   float64                `protobuf:"fixed64,7,opt,name=load_average,json=loadAverage,proto3" json:"load_average,omitempty"`
+	Yours         uint32                 `protobuf:"varint,8,opt,name=yours,proto3" json:"yours,omitempty"` // of running: those that this master owns
+	Busy          string                 `protobuf:"bytes,9,opt,name=busy,proto3" json:"busy,omitempty"`    // why it wants no more work; "" = it does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1346,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1359,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{13}
+	return file_dorado_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Heartbeat) GetRunning() uint32 {
@@ -1279,6 +1411,20 @@ func (x *Heartbeat) GetLoadAverage() float64 {
 	return 0
 }
 
+func (x *Heartbeat) GetYours() uint32 {
+	if x != nil {
+		return x.Yours
+	}
+	return 0
+}
+
+func (x *Heartbeat) GetBusy() string {
+	if x != nil {
+		return x.Busy
+	}
+	return ""
+}
+
 // LogRequest asks for part of one attempt's log. Lines are counted from 0.
 type LogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1299,7 +1445,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1457,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1470,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{14}
+	return file_dorado_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LogRequest) GetCall() uint64 {
@@ -1452,7 +1598,7 @@ type LogLines struct {
 
 func (x *LogLines) Reset() {
 	*x = LogLines{}
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1610,7 @@ func (x *LogLines) String() string {
 func (*LogLines) ProtoMessage() {}
 
 func (x *LogLines) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1623,7 @@ func (x *LogLines) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLines.ProtoReflect.Descriptor instead.
 func (*LogLines) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{15}
+	return file_dorado_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LogLines) GetFrom() int64 {
@@ -1507,7 +1653,7 @@ type LogSearch struct {
 
 func (x *LogSearch) Reset() {
 	*x = LogSearch{}
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1665,7 @@ func (x *LogSearch) String() string {
 func (*LogSearch) ProtoMessage() {}
 
 func (x *LogSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1678,7 @@ func (x *LogSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogSearch.ProtoReflect.Descriptor instead.
 func (*LogSearch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{16}
+	return file_dorado_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LogSearch) GetQuery() string {
@@ -1579,7 +1725,7 @@ type LogBytes struct {
 
 func (x *LogBytes) Reset() {
 	*x = LogBytes{}
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1737,7 @@ func (x *LogBytes) String() string {
 func (*LogBytes) ProtoMessage() {}
 
 func (x *LogBytes) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1750,7 @@ func (x *LogBytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogBytes.ProtoReflect.Descriptor instead.
 func (*LogBytes) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{17}
+	return file_dorado_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LogBytes) GetOffset() int64 {
@@ -1623,7 +1769,7 @@ type LogFollow struct {
 
 func (x *LogFollow) Reset() {
 	*x = LogFollow{}
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1781,7 @@ func (x *LogFollow) String() string {
 func (*LogFollow) ProtoMessage() {}
 
 func (x *LogFollow) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1794,7 @@ func (x *LogFollow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFollow.ProtoReflect.Descriptor instead.
 func (*LogFollow) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{18}
+	return file_dorado_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LogFollow) GetFrom() int64 {
@@ -1666,7 +1812,7 @@ type LogCancel struct {
 
 func (x *LogCancel) Reset() {
 	*x = LogCancel{}
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1824,7 @@ func (x *LogCancel) String() string {
 func (*LogCancel) ProtoMessage() {}
 
 func (x *LogCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1837,7 @@ func (x *LogCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCancel.ProtoReflect.Descriptor instead.
 func (*LogCancel) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{19}
+	return file_dorado_proto_rawDescGZIP(), []int{21}
 }
 
 type LogRemove struct {
@@ -1702,7 +1848,7 @@ type LogRemove struct {
 
 func (x *LogRemove) Reset() {
 	*x = LogRemove{}
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1860,7 @@ func (x *LogRemove) String() string {
 func (*LogRemove) ProtoMessage() {}
 
 func (x *LogRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1873,7 @@ func (x *LogRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRemove.ProtoReflect.Descriptor instead.
 func (*LogRemove) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{20}
+	return file_dorado_proto_rawDescGZIP(), []int{22}
 }
 
 // LogReply is one piece of an answer; done marks the last.
@@ -1750,7 +1896,7 @@ type LogReply struct {
 
 func (x *LogReply) Reset() {
 	*x = LogReply{}
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1908,7 @@ func (x *LogReply) String() string {
 func (*LogReply) ProtoMessage() {}
 
 func (x *LogReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1921,7 @@ func (x *LogReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogReply.ProtoReflect.Descriptor instead.
 func (*LogReply) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{21}
+	return file_dorado_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LogReply) GetCall() uint64 {
@@ -1865,6 +2011,7 @@ type MasterFrame struct {
 	//	*MasterFrame_Kill
 	//	*MasterFrame_Ack
 	//	*MasterFrame_Log
+	//	*MasterFrame_Claim
 	Body          isMasterFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1872,7 +2019,7 @@ type MasterFrame struct {
 
 func (x *MasterFrame) Reset() {
 	*x = MasterFrame{}
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +2031,7 @@ func (x *MasterFrame) String() string {
 func (*MasterFrame) ProtoMessage() {}
 
 func (x *MasterFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +2044,7 @@ func (x *MasterFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterFrame.ProtoReflect.Descriptor instead.
 func (*MasterFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{22}
+	return file_dorado_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MasterFrame) GetBody() isMasterFrame_Body {
@@ -1961,6 +2108,15 @@ func (x *MasterFrame) GetLog() *LogRequest {
 	return nil
 }
 
+func (x *MasterFrame) GetClaim() *Claim {
+	if x != nil {
+		if x, ok := x.Body.(*MasterFrame_Claim); ok {
+			return x.Claim
+		}
+	}
+	return nil
+}
+
 type isMasterFrame_Body interface {
 	isMasterFrame_Body()
 }
@@ -1989,6 +2145,10 @@ type MasterFrame_Log struct {
 	Log *LogRequest `protobuf:"bytes,6,opt,name=log,proto3,oneof"`
 }
 
+type MasterFrame_Claim struct {
+	Claim *Claim `protobuf:"bytes,7,opt,name=claim,proto3,oneof"`
+}
+
 func (*MasterFrame_Welcome) isMasterFrame_Body() {}
 
 func (*MasterFrame_Refused) isMasterFrame_Body() {}
@@ -2000,6 +2160,8 @@ func (*MasterFrame_Kill) isMasterFrame_Body() {}
 func (*MasterFrame_Ack) isMasterFrame_Body() {}
 
 func (*MasterFrame_Log) isMasterFrame_Body() {}
+
+func (*MasterFrame_Claim) isMasterFrame_Body() {}
 
 type WorkerFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2017,7 +2179,7 @@ type WorkerFrame struct {
 
 func (x *WorkerFrame) Reset() {
 	*x = WorkerFrame{}
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2029,7 +2191,7 @@ func (x *WorkerFrame) String() string {
 func (*WorkerFrame) ProtoMessage() {}
 
 func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2042,7 +2204,7 @@ func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFrame.ProtoReflect.Descriptor instead.
 func (*WorkerFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{23}
+	return file_dorado_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WorkerFrame) GetBody() isWorkerFrame_Body {
@@ -2188,9 +2350,16 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05epoch\x18\x19 \x01(\x04R\x05epoch\x12\x19\n" +
 	"\bapp_link\x18\x1a \x01(\tR\aappLink\"1\n" +
 	"\bDispatch\x12%\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"\x18\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +
-	"\x03ids\x18\x01 \x03(\x03R\x03ids\"/\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\x12\x16\n" +
+	"\x06epochs\x18\x02 \x03(\x04R\x06epochs\"3\n" +
+	"\x05Claim\x12*\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.dorado.v1.ClaimItemR\x05items\"c\n" +
+	"\tClaimItem\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
+	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"/\n" +
 	"\x03Ack\x12(\n" +
 	"\x05items\x18\x01 \x03(\v2\x12.dorado.v1.AckItemR\x05items\"+\n" +
 	"\aAckItem\x12\x0e\n" +
@@ -2215,10 +2384,12 @@ const file_dorado_proto_rawDesc = "" +
 	"\aReports\x12+\n" +
 	"\areports\x18\x01 \x03(\v2\x11.dorado.v1.ReportR\areports\":\n" +
 	"\x04Held\x122\n" +
-	"\battempts\x18\x01 \x03(\v2\x16.dorado.v1.HeldAttemptR\battempts\"O\n" +
+	"\battempts\x18\x01 \x03(\v2\x16.dorado.v1.HeldAttemptR\battempts\"{\n" +
 	"\vHeldAttempt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
-	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\"\xd9\x01\n" +
+	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05yours\x18\x04 \x01(\bR\x05yours\"\x83\x02\n" +
 	"\tHeartbeat\x12\x18\n" +
 	"\arunning\x18\x01 \x01(\rR\arunning\x12\x14\n" +
 	"\x05slots\x18\x02 \x01(\rR\x05slots\x12\x1a\n" +
@@ -2227,7 +2398,9 @@ const file_dorado_proto_rawDesc = "" +
 	"\fmemory_usage\x18\x05 \x01(\x01R\vmemoryUsage\x12\x1d\n" +
 	"\n" +
 	"disk_usage\x18\x06 \x01(\x01R\tdiskUsage\x12!\n" +
-	"\fload_average\x18\a \x01(\x01R\vloadAverage\"\xd6\x02\n" +
+	"\fload_average\x18\a \x01(\x01R\vloadAverage\x12\x14\n" +
+	"\x05yours\x18\b \x01(\rR\x05yours\x12\x12\n" +
+	"\x04busy\x18\t \x01(\tR\x04busy\"\xd6\x02\n" +
 	"\n" +
 	"LogRequest\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
@@ -2267,14 +2440,15 @@ const file_dorado_proto_rawDesc = "" +
 	"\x04size\x18\t \x01(\x03R\x04size\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12\x18\n" +
-	"\apartial\x18\v \x01(\bR\apartial\"\x9e\x02\n" +
+	"\apartial\x18\v \x01(\bR\apartial\"\xc8\x02\n" +
 	"\vMasterFrame\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.dorado.v1.WelcomeH\x00R\awelcome\x12.\n" +
 	"\arefused\x18\x02 \x01(\v2\x12.dorado.v1.RefusedH\x00R\arefused\x121\n" +
 	"\bdispatch\x18\x03 \x01(\v2\x13.dorado.v1.DispatchH\x00R\bdispatch\x12%\n" +
 	"\x04kill\x18\x04 \x01(\v2\x0f.dorado.v1.KillH\x00R\x04kill\x12\"\n" +
 	"\x03ack\x18\x05 \x01(\v2\x0e.dorado.v1.AckH\x00R\x03ack\x12)\n" +
-	"\x03log\x18\x06 \x01(\v2\x15.dorado.v1.LogRequestH\x00R\x03logB\x06\n" +
+	"\x03log\x18\x06 \x01(\v2\x15.dorado.v1.LogRequestH\x00R\x03log\x12(\n" +
+	"\x05claim\x18\a \x01(\v2\x10.dorado.v1.ClaimH\x00R\x05claimB\x06\n" +
 	"\x04body\"\xf5\x01\n" +
 	"\vWorkerFrame\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.dorado.v1.HelloH\x00R\x05hello\x12%\n" +
@@ -2315,7 +2489,7 @@ func file_dorado_proto_rawDescGZIP() []byte {
 }
 
 var file_dorado_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_dorado_proto_goTypes = []any{
 	(StreamKind)(0),     // 0: dorado.v1.StreamKind
 	(ReportKind)(0),     // 1: dorado.v1.ReportKind
@@ -2327,56 +2501,60 @@ var file_dorado_proto_goTypes = []any{
 	(*Task)(nil),        // 7: dorado.v1.Task
 	(*Dispatch)(nil),    // 8: dorado.v1.Dispatch
 	(*Kill)(nil),        // 9: dorado.v1.Kill
-	(*Ack)(nil),         // 10: dorado.v1.Ack
-	(*AckItem)(nil),     // 11: dorado.v1.AckItem
-	(*Report)(nil),      // 12: dorado.v1.Report
-	(*Reports)(nil),     // 13: dorado.v1.Reports
-	(*Held)(nil),        // 14: dorado.v1.Held
-	(*HeldAttempt)(nil), // 15: dorado.v1.HeldAttempt
-	(*Heartbeat)(nil),   // 16: dorado.v1.Heartbeat
-	(*LogRequest)(nil),  // 17: dorado.v1.LogRequest
-	(*LogLines)(nil),    // 18: dorado.v1.LogLines
-	(*LogSearch)(nil),   // 19: dorado.v1.LogSearch
-	(*LogBytes)(nil),    // 20: dorado.v1.LogBytes
-	(*LogFollow)(nil),   // 21: dorado.v1.LogFollow
-	(*LogCancel)(nil),   // 22: dorado.v1.LogCancel
-	(*LogRemove)(nil),   // 23: dorado.v1.LogRemove
-	(*LogReply)(nil),    // 24: dorado.v1.LogReply
-	(*MasterFrame)(nil), // 25: dorado.v1.MasterFrame
-	(*WorkerFrame)(nil), // 26: dorado.v1.WorkerFrame
+	(*Claim)(nil),       // 10: dorado.v1.Claim
+	(*ClaimItem)(nil),   // 11: dorado.v1.ClaimItem
+	(*Ack)(nil),         // 12: dorado.v1.Ack
+	(*AckItem)(nil),     // 13: dorado.v1.AckItem
+	(*Report)(nil),      // 14: dorado.v1.Report
+	(*Reports)(nil),     // 15: dorado.v1.Reports
+	(*Held)(nil),        // 16: dorado.v1.Held
+	(*HeldAttempt)(nil), // 17: dorado.v1.HeldAttempt
+	(*Heartbeat)(nil),   // 18: dorado.v1.Heartbeat
+	(*LogRequest)(nil),  // 19: dorado.v1.LogRequest
+	(*LogLines)(nil),    // 20: dorado.v1.LogLines
+	(*LogSearch)(nil),   // 21: dorado.v1.LogSearch
+	(*LogBytes)(nil),    // 22: dorado.v1.LogBytes
+	(*LogFollow)(nil),   // 23: dorado.v1.LogFollow
+	(*LogCancel)(nil),   // 24: dorado.v1.LogCancel
+	(*LogRemove)(nil),   // 25: dorado.v1.LogRemove
+	(*LogReply)(nil),    // 26: dorado.v1.LogReply
+	(*MasterFrame)(nil), // 27: dorado.v1.MasterFrame
+	(*WorkerFrame)(nil), // 28: dorado.v1.WorkerFrame
 }
 var file_dorado_proto_depIdxs = []int32{
 	0,  // 0: dorado.v1.Hello.kind:type_name -> dorado.v1.StreamKind
 	6,  // 1: dorado.v1.Task.prepared:type_name -> dorado.v1.Param
 	7,  // 2: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
-	11, // 3: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
-	1,  // 4: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
-	2,  // 5: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
-	6,  // 6: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
-	12, // 7: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
-	15, // 8: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
-	18, // 9: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
-	19, // 10: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
-	20, // 11: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
-	21, // 12: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
-	22, // 13: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
-	23, // 14: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
-	4,  // 15: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
-	5,  // 16: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
-	8,  // 17: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
-	9,  // 18: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
-	10, // 19: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
-	17, // 20: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
-	3,  // 21: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
-	14, // 22: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
-	13, // 23: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
-	16, // 24: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
-	24, // 25: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	11, // 3: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
+	13, // 4: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
+	1,  // 5: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
+	2,  // 6: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
+	6,  // 7: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
+	14, // 8: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
+	17, // 9: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
+	20, // 10: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
+	21, // 11: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
+	22, // 12: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
+	23, // 13: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
+	24, // 14: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
+	25, // 15: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
+	4,  // 16: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
+	5,  // 17: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
+	8,  // 18: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
+	9,  // 19: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
+	12, // 20: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
+	19, // 21: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
+	10, // 22: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
+	3,  // 23: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
+	16, // 24: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
+	15, // 25: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
+	18, // 26: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
+	26, // 27: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_dorado_proto_init() }
@@ -2384,7 +2562,7 @@ func file_dorado_proto_init() {
 	if File_dorado_proto != nil {
 		return
 	}
-	file_dorado_proto_msgTypes[14].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[16].OneofWrappers = []any{
 		(*LogRequest_Lines)(nil),
 		(*LogRequest_Search)(nil),
 		(*LogRequest_Bytes)(nil),
@@ -2392,15 +2570,16 @@ func file_dorado_proto_init() {
 		(*LogRequest_Cancel)(nil),
 		(*LogRequest_Remove)(nil),
 	}
-	file_dorado_proto_msgTypes[22].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[24].OneofWrappers = []any{
 		(*MasterFrame_Welcome)(nil),
 		(*MasterFrame_Refused)(nil),
 		(*MasterFrame_Dispatch)(nil),
 		(*MasterFrame_Kill)(nil),
 		(*MasterFrame_Ack)(nil),
 		(*MasterFrame_Log)(nil),
+		(*MasterFrame_Claim)(nil),
 	}
-	file_dorado_proto_msgTypes[23].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[25].OneofWrappers = []any{
 		(*WorkerFrame_Hello)(nil),
 		(*WorkerFrame_Held)(nil),
 		(*WorkerFrame_Reports)(nil),
@@ -2413,7 +2592,7 @@ func file_dorado_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dorado_proto_rawDesc), len(file_dorado_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
