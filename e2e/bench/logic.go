@@ -59,7 +59,7 @@ func mixedGraph(script string) harness.Workflow {
 func mixed(ctx context.Context, s *Suite) (Result, error) {
 	runs := s.o.size(3, 60, 200)
 	n := runs * mixedTasks
-	r := Result{Size: fmt.Sprintf("%d runs × 25 tasks", runs)}
+	r := Result{Each: runs * 25, Size: fmt.Sprintf("%d runs × 25 tasks", runs)}
 	w, err := s.shared(ctx)
 	if err != nil {
 		return r, err

@@ -19,6 +19,7 @@ const tick = 10 * time.Millisecond
 type Proc struct {
 	PID, PPID int
 	CPU       time.Duration // its own and of its children that were waited for
+	Reaped    time.Duration // of CPU: those children
 	Threads   int
 	RSS       int64 // bytes
 }
@@ -45,6 +46,7 @@ func readProc(pid int) (Proc, error) {
 	return Proc{
 		PID: pid, PPID: int(n(4)),
 		CPU:     time.Duration(n(14)+n(15)+n(16)+n(17)) * tick,
+		Reaped:  time.Duration(n(16)+n(17)) * tick,
 		Threads: int(n(20)),
 		RSS:     n(24) * int64(os.Getpagesize()),
 	}, err

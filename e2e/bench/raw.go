@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,10 @@ func rawLoop(ctx context.Context, sh Shell, n, lanes int, logs string, script fu
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		return RawResult{}, err
 	}
-	before := selfCPU()
+	before, err := loopParts()
+	if err != nil {
+		return RawResult{}, err
+	}
 	began := time.Now()
 	starts := make([]time.Duration, n)
 	var next atomic.Int64
@@ -62,7 +66,8 @@ func rawLoop(ctx context.Context, sh Shell, n, lanes int, logs string, script fu
 		return RawResult{}, err
 	default:
 	}
-	return RawResult{Wall: wall, CPU: selfCPU() - before, Starts: starts}, ctx.Err()
+	after, err := loopParts()
+	return RawResult{Wall: wall, CPU: after.since(before).total(), Starts: starts}, errors.Join(err, ctx.Err())
 }
 
 // runOne starts one script and waits for its end without a thread of its own.
@@ -139,16 +144,4 @@ func (c child) wait() (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	return status, waitErr
-}
-
-// selfCPU returns the CPU time of this process and of its children that have ended.
-func selfCPU() time.Duration {
-	var total time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err == nil {
-			total += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return total
 }

@@ -11,6 +11,7 @@ type Sample struct {
 	Side  string        `json:"side"` // raw or dorado
 	Wall  time.Duration `json:"wall_ns"`
 	CPU   time.Duration `json:"cpu_ns"`
+	Parts Parts         `json:"cpu_parts_ns,omitempty"`
 	Value float64       `json:"value"` // in the workload's unit
 	Idle  float64       `json:"idle"`  // of the machine in the second before
 	Load  string        `json:"load"`
@@ -29,6 +30,7 @@ type Result struct {
 	Held    bool     `json:"bar_held"`
 	Notes   []string `json:"notes,omitempty"`
 	Samples []Sample `json:"samples"`
+	Each    int      `json:"each,omitempty"` // how many tasks one sample ran: what a part of the CPU time is divided by
 	Void    string   `json:"void,omitempty"` // why the run counts for nothing
 }
 
@@ -106,6 +108,16 @@ func (r *Result) summarise(pairs []pair, rate bool) {
 		r.Samples = append(r.Samples, p.raw, p.ours)
 	}
 	r.CPU = spreadOf(cpu)
+	if r.Each > 0 {
+		of := func(side func(pair) Sample) string {
+			var all []Parts
+			for _, p := range pairs {
+				all = append(all, side(p).Parts)
+			}
+			return medianParts(all).each(r.Each)
+		}
+		r.note("CPU µs a task: %s; raw: %s", of(func(p pair) Sample { return p.ours }), of(func(p pair) Sample { return p.raw }))
+	}
 }
 
 func (r *Result) bar(text string, held bool) { r.Bar, r.Held = text, held }

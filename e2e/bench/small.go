@@ -90,7 +90,7 @@ func trigger(ctx context.Context, s *Suite) (Result, error) {
 func manyRuns(ctx context.Context, s *Suite) (Result, error) {
 	const inFlight = 64
 	n := s.o.size(50, 1500, 5000)
-	r := Result{Size: fmt.Sprintf("%d runs, %d in flight", n, inFlight)}
+	r := Result{Each: n, Size: fmt.Sprintf("%d runs, %d in flight", n, inFlight)}
 	w, err := s.shared(ctx)
 	if err != nil {
 		return r, err

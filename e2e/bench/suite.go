@@ -326,7 +326,7 @@ func (w *World) start(ctx context.Context, code int64, wait bool) (int64, error)
 }
 
 // measured runs something once, with the machine's idle share before and the CPU time of the given side.
-func (s *Suite) measured(ctx context.Context, side string, cpu func() (time.Duration, error), do func() error) (Sample, error) {
+func (s *Suite) measured(ctx context.Context, side string, cpu func() (Parts, error), do func() error) (Sample, error) {
 	free, err := idle(ctx, time.Second)
 	if s.o.Smoke || err != nil {
 		free = 1
@@ -346,7 +346,7 @@ func (s *Suite) measured(ctx context.Context, side string, cpu func() (time.Dura
 		return Sample{}, err
 	}
 	first, _, _ := strings.Cut(string(load), " ")
-	return Sample{Side: side, Wall: wall, CPU: after - before, Idle: free, Load: first}, nil
+	return Sample{Side: side, Wall: wall, CPU: after.since(before).total(), Parts: after.since(before), Idle: free, Load: first}, nil
 }
 
 // pairs alternates raw and ours, one warm-up pair and then as many as asked for. Both return the sample's value.
@@ -355,7 +355,7 @@ func (s *Suite) pairs(ctx context.Context, w *World, raw, ours func() (float64, 
 	for i := range s.o.Pairs() + 1 {
 		var p pair
 		var err error
-		take := func(into *Sample, side string, cpu func() (time.Duration, error), f func() (float64, error)) {
+		take := func(into *Sample, side string, cpu func() (Parts, error), f func() (float64, error)) {
 			if err != nil {
 				return
 			}
@@ -367,8 +367,8 @@ func (s *Suite) pairs(ctx context.Context, w *World, raw, ours func() (float64, 
 			})
 			into.Value = value
 		}
-		take(&p.raw, "raw", func() (time.Duration, error) { return selfCPU(), nil }, raw)
-		take(&p.ours, "dorado", func() (time.Duration, error) { return treeCPU(w.roots()...) }, ours)
+		take(&p.raw, "raw", loopParts, raw)
+		take(&p.ours, "dorado", w.parts, ours)
 		if err != nil {
 			return out, err
 		}

@@ -29,7 +29,7 @@ func wide(name string, n int, script string) harness.Workflow {
 // fanOut is B1: many tasks that may all run at once.
 func fanOut(ctx context.Context, s *Suite) (Result, error) {
 	n := s.o.size(50, 3000, 10_000)
-	r := Result{Size: fmt.Sprintf("%d tasks", n)}
+	r := Result{Each: n, Size: fmt.Sprintf("%d tasks", n)}
 	w, err := s.shared(ctx)
 	if err != nil {
 		return r, err
@@ -156,7 +156,7 @@ func (l Ledger) check(n int, ids map[string]bool) error {
 func chain(ctx context.Context, s *Suite) (Result, error) {
 	const length = 100
 	rounds := s.o.size(1, 3, 5)
-	r := Result{Size: fmt.Sprintf("%d × %d tasks", rounds, length)}
+	r := Result{Each: rounds * length, Size: fmt.Sprintf("%d × %d tasks", rounds, length)}
 	w, err := s.shared(ctx)
 	if err != nil {
 		return r, err
