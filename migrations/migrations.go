@@ -24,7 +24,7 @@ const (
 	Postgres = "postgres"
 )
 
-// ErrNewer is returned when the database was migrated by a newer program: this one would misread it.
+// ErrNewer is returned when the database was migrated by a newer program, and this one would misread it.
 var ErrNewer = errors.New("the database schema is newer than this program")
 
 // Migration is one step of the schema.
@@ -34,14 +34,14 @@ type Migration struct {
 	AppliedAt time.Time // zero when pending
 }
 
-// Up applies all pending migrations and returns those it applied. It returns ErrNewer and changes nothing when the
-// database knows migrations that this program does not.
+// Up applies all pending migrations and returns those it applied. When the database knows migrations that this program
+// does not, it changes nothing: it returns ErrNewer when this program would misread it, and nothing when those only added.
 func Up(ctx context.Context, db *sql.DB, dialect string) ([]Migration, error) {
 	p, err := provider(db, dialect)
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseNewer(ctx, p); err != nil {
+	if ahead, err := newer(ctx, db, p); err != nil || ahead {
 		return nil, err
 	}
 	results, err := p.Up(ctx)
@@ -61,7 +61,7 @@ func Status(ctx context.Context, db *sql.DB, dialect string) ([]Migration, error
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseNewer(ctx, p); err != nil {
+	if _, err := newer(ctx, db, p); err != nil {
 		return nil, err
 	}
 	status, err := p.Status(ctx)
@@ -79,14 +79,17 @@ func Status(ctx context.Context, db *sql.DB, dialect string) ([]Migration, error
 	return all, nil
 }
 
-// DownTo takes back all migrations above version, newest first. 0 empties the database. It returns ErrNewer.
+// DownTo takes back all migrations above version, newest first. 0 empties the database. It returns ErrNewer for any
+// database that knows migrations that this program does not: it cannot take those back.
 func DownTo(ctx context.Context, db *sql.DB, dialect string, version int64) error {
 	p, err := provider(db, dialect)
 	if err != nil {
 		return err
 	}
-	if err := refuseNewer(ctx, p); err != nil {
+	if ahead, err := newer(ctx, db, p); err != nil {
 		return err
+	} else if ahead {
+		return fmt.Errorf("%w: its newest migrations are not known here", ErrNewer)
 	}
 	if _, err := p.DownTo(ctx, version); err != nil {
 		return fmt.Errorf("take back migrations: %w", err)
@@ -124,17 +127,6 @@ func provider(db *sql.DB, dialect string) (*goose.Provider, error) {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return p, nil
-}
-
-func refuseNewer(ctx context.Context, p *goose.Provider) error {
-	current, target, err := p.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
-	}
-	if current > target {
-		return fmt.Errorf("%w: it has version %d, this program knows %d", ErrNewer, current, target)
-	}
-	return nil
 }
 
 // name is "identity" for "00001_identity.sql".

@@ -71,6 +71,8 @@ func TestANewerDatabaseIsRefusedAndLeftAlone(t *testing.T) {
 		ctx, x, dialect := t.Context(), d.SQLX().DB, d.Dialect().Name()
 		_, err := d.Exec(ctx, "INSERT INTO schema_migration (version_id, is_applied) VALUES (?, ?)", 99999, true)
 		require.NoError(t, err)
+		_, err = d.Exec(ctx, "UPDATE setting SET value = '99999' WHERE name = 'schema_minimum'")
+		require.NoError(t, err)
 		_, err = migrations.Up(ctx, x, dialect)
 		require.ErrorIs(t, err, migrations.ErrNewer)
 		_, err = migrations.Status(ctx, x, dialect)

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"dorado/app/kit/secret"
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
@@ -23,6 +22,7 @@ import (
 const (
 	RoleWeb       = "web"       // pages and REST
 	RoleScheduler = "scheduler" // runs workflows and talks to workers
+	RoleAlert     = "alert"     // sends alerts, one process at a time
 )
 
 // Config is everything that can be set.
@@ -53,12 +53,7 @@ type TLS struct {
 	Key  string `koanf:"key"`  // PEM file
 }
 
-// Cluster is how masters and workers find and trust each other.
-type Cluster struct {
-	Secret  secret.String `koanf:"secret"`  // the same text on every master and worker
-	Listen  string        `koanf:"listen"`  // host:port where a master expects workers
-	Masters []string      `koanf:"masters"` // host:port of each master, for workers
-}
+func roles() []string { return []string{RoleWeb, RoleScheduler, RoleAlert} }
 
 // Default returns the defaults for a data folder.
 func Default(data string) Config {
@@ -68,9 +63,9 @@ func Default(data string) Config {
 	}
 	name := regexp.MustCompile(`[^0-9A-Za-z._:-]`).ReplaceAllString(host, "-")
 	c := Config{
-		Listen: "127.0.0.1:12345", Data: data, Roles: []string{RoleWeb, RoleScheduler},
+		Listen: "127.0.0.1:12345", Data: data, Roles: roles(),
 		Log:      Log{Level: "info", Format: "text"},
-		Cluster:  Cluster{Listen: "127.0.0.1:5678", Masters: []string{"127.0.0.1:5678"}},
+		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(),
@@ -110,15 +105,8 @@ func (c Config) URL() string {
 func (c Config) Validate() error {
 	var problems []error
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	for key, address := range map[string]string{"listen": c.Listen, "cluster.listen": c.Cluster.Listen} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			bad("%s: %q is not host:port", key, address)
-		}
-	}
-	for _, address := range c.Cluster.Masters {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			bad("cluster.masters: %q is not host:port", address)
-		}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen: %q is not host:port", c.Listen)
 	}
 	if c.Data == "" {
 		bad("data: must not be empty")
@@ -129,12 +117,12 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, role := range c.Roles {
-		if !slices.Contains([]string{RoleWeb, RoleScheduler}, role) {
-			bad("roles: %q is none of %s, %s", role, RoleWeb, RoleScheduler)
+		if !slices.Contains(roles(), role) {
+			bad("roles: %q is none of %s", role, strings.Join(roles(), ", "))
 		}
 	}
 	if len(c.Roles) == 0 {
-		bad("roles: a master needs at least one of %s, %s", RoleWeb, RoleScheduler)
+		bad("roles: a master needs at least one of %s", strings.Join(roles(), ", "))
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level: %q is none of debug, info, warn, error", c.Log.Level)
@@ -145,5 +133,5 @@ func (c Config) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate())...)
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -67,10 +68,56 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load(config.Source{Environ: []string{"DORADO_CLUSTER_SECRET=hush"}})
+	c, err := config.Load(config.Source{Environ: []string{
+		"DORADO_CLUSTER_SECRET=hush", "DORADO_CLUSTER_ZOOKEEPER_USER=u", "DORADO_CLUSTER_ZOOKEEPER_PASSWORD=hush",
+	}})
 	require.NoError(t, err)
 	text, err := c.Print()
 	require.NoError(t, err)
 	require.NotContains(t, text, "hush")
 	require.Equal(t, "hush", c.Cluster.Secret.Reveal())
+}
+
+func TestTheRegistryFollowsFromWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	kind := func(flags map[string]string) string {
+		c, err := config.Load(config.Source{Flags: flags})
+		require.NoError(t, err)
+		return c.Cluster.Kind()
+	}
+	require.Equal(t, config.RegistryNone, kind(nil))
+	require.Equal(t, config.RegistryZookeeper, kind(map[string]string{"cluster.zookeeper.servers": "a:2181,b:2181"}))
+	require.Equal(t, config.RegistryNone, kind(map[string]string{"cluster.zookeeper.servers": "a:2181", "cluster.registry": "none"}))
+	require.Equal(t, config.RegistryPostgres, kind(map[string]string{"cluster.registry": "postgres"}))
+}
+
+func TestMistakesInTheClusterAreNamedWithTheirReason(t *testing.T) {
+	t.Parallel()
+	for want, flags := range map[string]map[string]string{
+		"cluster.registry: \"etcd\" is none of":               {"cluster.registry": "etcd"},
+		"cluster.zookeeper.servers: registry zookeeper needs": {"cluster.registry": "zookeeper"},
+		"cluster.zookeeper.servers: \"a\" is not host:port":   {"cluster.zookeeper.servers": "a"},
+		"cluster.namespace: \"/x\" is not a path":             {"cluster.namespace": "/x"},
+		"cluster.session-timeout: 10ms is not between":        {"cluster.session-timeout": "10ms"},
+		"cluster.zookeeper.password: set both or none":        {"cluster.zookeeper.user": "u"},
+		"cluster.zookeeper.sasl: the ZooKeeper client":        {"cluster.zookeeper.sasl": "kerberos"},
+		"cluster.tls.key: set all three or none":              {"cluster.tls.ca": "ca.pem"},
+		"cluster.zookeeper.tls: is false":                     {"cluster.zookeeper.tls-ca": "ca.pem"},
+		"cluster.advertise: \"host\" is not host:port":        {"cluster.advertise": "host"},
+	} {
+		_, err := config.Load(config.Source{Flags: flags})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestAProcessAdvertisesAnAddressThatOthersReach(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "10.0.0.1:5678", config.Cluster{}.Address("10.0.0.1:5678"))
+	require.Equal(t, "m1:1", config.Cluster{Advertise: "m1:1"}.Address("0.0.0.0:5678"))
+	for _, all := range []string{":5678", "0.0.0.0:5678", "[::]:5678"} {
+		host, port, err := net.SplitHostPort(config.Cluster{}.Address(all))
+		require.NoError(t, err)
+		require.Equal(t, "5678", port)
+		require.NotContains(t, []string{"", "0.0.0.0", "::"}, host)
+	}
 }

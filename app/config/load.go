@@ -142,8 +142,10 @@ func (c Config) Print() (string, error) {
 		if s, ok := value.(secret.String); ok {
 			value = s.String()
 		}
-		if strings.HasSuffix(key, ".secret") {
-			value = c.Cluster.Secret.String()
+		for _, hidden := range []string{".secret", ".password", ".secret-key"} {
+			if text, ok := value.(string); ok && strings.HasSuffix(key, hidden) {
+				value = secret.String(text).String()
+			}
 		}
 		fmt.Fprintf(&out, "%s: %v\n", key, value)
 	}

@@ -63,7 +63,16 @@ CREATE TABLE registry_node (
 );
 CREATE INDEX ix_registry_node_session_id ON registry_node (session_id);
 
+-- What belongs to the installation, by name: cluster_id tells two clusters in one registry apart, schema_minimum is the
+-- oldest schema that a program must know to work on this database (CONTRIBUTING.md, "Migrations").
+CREATE TABLE setting (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+INSERT INTO setting (name, value) VALUES ('schema_minimum', '6');
+
 -- +goose Down
+DROP TABLE setting;
 DROP TABLE registry_node;
 DROP TABLE registry_session;
 DROP TABLE node_sample;

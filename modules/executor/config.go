@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -32,6 +33,7 @@ type Config struct {
 	Name     string   `koanf:"name"`    // stable, unique in the cluster
 	Address  string   `koanf:"address"` // host:port for people; may be empty
 	Groups   []string `koanf:"groups"`
+	Listen   string   `koanf:"listen"`   // host:port of health and metrics; "" = none
 	Slots    int      `koanf:"slots"`    // attempts at once
 	Starting int      `koanf:"starting"` // attempts being started at once
 
@@ -86,6 +88,9 @@ func (c Config) Validate() error {
 	}
 	if c.Name == "" {
 		bad("name", "must not be empty")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
+		bad("listen", "%q is not host:port", c.Listen)
 	}
 	if len(c.Groups) == 0 {
 		bad("groups", "must not be empty")
