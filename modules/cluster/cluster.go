@@ -91,12 +91,17 @@ var (
 	ErrAddressTaken = errors.New("cluster: the address belongs to another live process")
 	// ErrLost says that the session ended: what was held through it is held no more.
 	ErrLost = errors.New("cluster: the session is lost")
+	// ErrForeign says that the namespace belongs to another cluster.
+	ErrForeign = errors.New("cluster: the namespace belongs to another cluster")
+	// ErrRefused says that the registry does not let this process in: a user, a password or rights are wrong.
+	ErrRefused = errors.New("cluster: the registry refuses this process")
 	// ErrClosed says that the registry was closed.
 	ErrClosed = errors.New("cluster: the registry is closed")
 )
 
 // Registry is a session with whatever keeps the tree. All methods are safe for concurrent use. A registry that cannot be
 // reached is tried again for as long as the context lasts; nothing returns an error only because it is away for a moment.
+// ErrForeign and ErrRefused, from any method, say that trying again is of no use.
 type Registry interface {
 	// Join publishes a node and keeps its value fresh: beat is asked at most once a second, and its answer is written when
 	// it changed in substance, or is ten seconds old. It returns ErrAddressTaken when another session holds the address
