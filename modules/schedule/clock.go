@@ -82,16 +82,25 @@ type Clock struct {
 
 // NewClock returns a clock that knows no schedule yet.
 func NewClock(d ClockDeps) *Clock {
-	c := &Clock{
-		ClockDeps: d, store: store{d.DB}, entries: map[int64]*entry{}, shared: newShared(), told: map[int64]bool{}, reload: true,
-		wake: make(chan struct{}, 1), ahead: ahead{possible: d.DB.Dialect().ManyWriters(), cost: firstCost},
-	}
-	c.meter = newMeter(d.Metrics)
+	c := &Clock{ClockDeps: d, store: store{d.DB}, meter: newMeter(d.Metrics), wake: make(chan struct{}, 1)}
+	c.begin()
 	return c
 }
 
-// Run fires what is due until ctx ends. Failures of the database are waited out.
+// begin makes it a clock that knows no schedule yet.
+func (c *Clock) begin() {
+	c.entries, c.due, c.late, c.shared = map[int64]*entry{}, queue{}, queue{}, newShared()
+	c.until, c.settled, c.loaded, c.broken = time.Time{}, time.Time{}, false, 0
+	c.ahead = ahead{possible: c.DB.Dialect().ManyWriters(), cost: firstCost}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told, c.reload = map[int64]bool{}, true
+}
+
+// Run fires what is due until ctx ends. Failures of the database are waited out. It may be called again after it returned,
+// and reads everything anew then: another clock may have worked in between.
 func (c *Clock) Run(ctx context.Context) error {
+	c.begin()
 	for c.listen(ctx) != nil {
 		if !sleep(ctx, maxRetryPause) {
 			return nil

@@ -468,19 +468,8 @@ func TestARunningClockHearsOfSchedulesAndFiresThem(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := open(t, d)
-		w.wall.set(time.Now())
-		stop := make(chan struct{})
 		var wg sync.WaitGroup
-		wg.Go(func() { // this clock shows real time
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(5 * time.Millisecond):
-					w.wall.set(time.Now())
-				}
-			}
-		})
+		stop := w.real(&wg)
 		ctx, cancel := context.WithCancel(t.Context())
 		c := w.clock()
 		wg.Go(func() { _ = c.Run(ctx) })
@@ -491,6 +480,59 @@ func TestARunningClockHearsOfSchedulesAndFiresThem(t *testing.T) {
 		_, err := w.Offline(w.gwen, w.project, s.ID)
 		require.NoError(t, err)
 		cancel()
+		close(stop)
+		wg.Wait()
+	})
+}
+
+// real makes the wall clock show real time until stop is closed.
+func (w *world) real(wg *sync.WaitGroup) (stop chan struct{}) {
+	stop = make(chan struct{})
+	w.wall.set(time.Now())
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				w.wall.set(time.Now())
+			}
+		}
+	})
+	return stop
+}
+
+func TestAClockThatGetsItsPlaceBackBeginsAnew(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		var wg sync.WaitGroup
+		stop := w.real(&wg)
+		// term runs a clock until a schedule has fired again.
+		term := func(c *schedule.Clock, id int64) {
+			before := w.count(t, `SELECT count(*) FROM schedule_fire WHERE schedule_id = ? AND workflow_instance_id > 0`, id)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- c.Run(ctx) }()
+			require.Eventually(t, func() bool {
+				return w.count(t, `SELECT count(*) FROM schedule_fire WHERE schedule_id = ? AND workflow_instance_id > 0`, id) > before
+			}, 60*time.Second, 20*time.Millisecond)
+			cancel()
+			require.NoError(t, <-done)
+		}
+		c := w.clock()
+		first := w.on(t, draft("* * * * * ?"))
+		term(c, first.ID)
+		second := w.on(t, draft("* * * * * ?")) // while nobody listens
+		term(w.clock(), second.ID)
+		third := w.on(t, draft("* * * * * ?"))
+		_, err := w.Offline(w.gwen, w.project, first.ID)
+		require.NoError(t, err)
+		gone := w.count(t, `SELECT count(*) FROM schedule_fire WHERE schedule_id = ?`, first.ID)
+		term(c, third.ID)
+		require.Equal(t, gone, w.count(t, `SELECT count(*) FROM schedule_fire WHERE schedule_id = ?`, first.ID), "it went offline meanwhile")
+		require.Equal(t, w.count(t, `SELECT count(*) FROM workflow_instance`),
+			w.count(t, `SELECT count(DISTINCT workflow_instance_id) FROM schedule_fire WHERE workflow_instance_id > 0`))
 		close(stop)
 		wg.Wait()
 	})
