@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -293,6 +294,29 @@ func TestAnEndThatNobodyToldOfIsFound(t *testing.T) {
 		require.NoError(t, err)
 		w.run(t) // a program that starts later
 		require.True(t, day(2).Equal(w.running(t, b.ID, 1)[0].ScheduleTime))
+	})
+}
+
+func TestARunnerInAnotherProcessIsTold(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		told := make(chan string, 10)
+		require.NoError(t, d.Listen(t.Context(), "dorado_backfill", func(payload string) { told <- payload }))
+		b := w.start(t, w.request(3, 1))
+		require.Equal(t, strconv.FormatInt(b.ID, 10), <-told)
+
+		other := backfill.NewService(w.Service.Services)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- other.Run(ctx) }()
+		w.end(t, w.running(t, b.ID, 1)[0].InstanceID, flow.WorkflowSuccess)
+		require.Eventually(t, func() bool {
+			list := w.running(t, b.ID, 1)
+			return day(2).Equal(list[0].ScheduleTime)
+		}, time.Minute, 10*time.Millisecond)
+		cancel()
+		require.NoError(t, <-done)
 	})
 }
 

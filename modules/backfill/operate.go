@@ -31,7 +31,7 @@ func (s *Service) operate(ctx context.Context, project, id int64, action string,
 		})
 	})
 	if err == nil {
-		s.runner.nudge(id)
+		s.nudge(ctx, id)
 	}
 	return err
 }

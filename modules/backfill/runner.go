@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,27 +17,52 @@ import (
 // sweepEvery is how often the runner looks for itself.
 const sweepEvery = 5 * time.Second
 
+// channel is notified with the id of a backfill that changed in a process where no runner works.
+const channel = "dorado_backfill"
+
 // runner starts what is next.
 type runner struct {
 	s    *Service
 	wake chan struct{}
 
-	mu   sync.Mutex
-	todo map[int64]bool // backfills to look at
+	mu      sync.Mutex
+	working bool
+	todo    map[int64]bool // backfills to look at
 }
 
 func newRunner(s *Service) *runner {
 	return &runner{s: s, wake: make(chan struct{}, 1), todo: map[int64]bool{}}
 }
 
-// nudge says that something about a backfill has changed.
-func (r *runner) nudge(id int64) {
+// nudge says that something about a backfill has changed. It returns false when the runner does not work here.
+func (r *runner) nudge(id int64) bool {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.working {
+		return false
+	}
 	r.todo[id] = true
-	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+	return true
+}
+
+// work notes that the runner works here, or does no more.
+func (r *runner) work(yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.working, r.todo = yes, map[int64]bool{}
+}
+
+// nudge wakes the runner, wherever it works.
+func (s *Service) nudge(ctx context.Context, id int64) {
+	if s.runner.nudge(id) {
+		return
+	}
+	if err := s.DB.Notify(ctx, channel, strconv.FormatInt(id, 10)); err != nil {
+		s.Logger.InfoContext(ctx, "the runner of backfills was not told; it looks for itself soon", "backfill_id", id, "error", err)
 	}
 }
 
@@ -48,15 +74,27 @@ func (r *runner) take() map[int64]bool {
 	return out
 }
 
-// Ended tells the module that a run is over, by what started it. It does not block.
+// Ended tells the module that a run is over, by what started it; whoever runs backfills is told by the engine of his own
+// process, wherever the run was. It does not block.
 func (s *Service) Ended(param flow.CommandParam) {
 	if param.BackfillID != 0 && param.ParentInstanceID == 0 {
 		s.runner.nudge(param.BackfillID)
 	}
 }
 
-// Run starts the dates of backfills, one after the other, until ctx ends.
+// Run starts the dates of backfills, one after the other, until ctx ends. It may be called again then. Two that run at the
+// same time, in two processes, disturb each other but do nothing twice: each step locks the row of its backfill.
 func (s *Service) Run(ctx context.Context) error {
+	s.runner.work(true)
+	defer s.runner.work(false)
+	err := s.DB.Listen(ctx, channel, func(payload string) {
+		if id, err := strconv.ParseInt(payload, 10, 64); err == nil {
+			s.runner.nudge(id)
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		s.Logger.WarnContext(ctx, "no notifications of changed backfills; they are looked for", "error", err)
+	}
 	look := time.NewTicker(sweepEvery)
 	defer look.Stop()
 	for {

@@ -104,10 +104,13 @@ func (s *Service) Start(ctx context.Context, project int64, r instance.BackfillR
 		return out, err
 	}
 	out.ID, out.URL = b.ID, b.URL()
-	for _, id := range append(along, b.ID) {
-		s.runner.nudge(id)
+	if err != nil {
+		return out, err
 	}
-	return out, err
+	for _, id := range append(along, b.ID) {
+		s.nudge(ctx, id)
+	}
+	return out, nil
 }
 
 // write inserts a backfill with its dates.
