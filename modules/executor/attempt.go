@@ -62,6 +62,7 @@ type attempt struct {
 	logPath  string
 	logStart int64 // where the child's part of the log begins
 	dir      string
+	work     workdir // claimed; dir is its path
 	hasDir   bool
 	outs     []flow.Property
 }
@@ -152,6 +153,7 @@ func (e *Executor) fail(ctx context.Context, a *attempt, err error) {
 func (e *Executor) started(a *attempt, timeout time.Duration) {
 	e.mu.Lock()
 	a.state, a.timeout, a.task = running, timeout, nil
+	e.dirs.settle(&a.work)
 	owner, ending := a.owner, a.ending
 	if timeout > 0 {
 		a.timer = time.AfterFunc(timeout, func() { e.end(a, endTimeout) })

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -334,9 +333,10 @@ func names(t testing.TB, dir string) []string {
 	require.NoError(t, err)
 	var all []string
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), sparePrefix) {
-			all = append(all, filepath.Base(e.Name()))
+		if left, err := os.ReadDir(filepath.Join(dir, e.Name())); err == nil && len(left) == 0 {
+			continue // a spare one
 		}
+		all = append(all, filepath.Base(e.Name()))
 	}
 	return all
 }

@@ -26,23 +26,23 @@ type prepared struct {
 	params  map[string]string
 	command task.Command
 	log     int
-	dir     int
 }
 
 func (p *prepared) close() {
-	for _, fd := range []int{p.log, p.dir} {
-		if fd >= 0 {
-			_ = unix.Close(fd)
-		}
+	if p.log >= 0 {
+		_ = unix.Close(p.log)
 	}
 }
 
 // prepare does all that comes before the start. The log is opened first, so that whatever goes wrong is told there, too.
 func (e *Executor) prepare(ctx context.Context, a *attempt) (*prepared, error) {
 	t := a.task
-	a.logPath, a.dir = logPathOf(e.logs.base, t), e.dirs.path(a.id)
-	p := &prepared{log: -1, dir: -1}
+	a.logPath = logPathOf(e.logs.base, t)
+	p := &prepared{log: -1}
 	err := e.prepareInto(ctx, a, p)
+	if !a.hasDir {
+		e.dirs.giveBack(&a.work, a.account)
+	}
 	if err != nil {
 		p.close()
 		return nil, err
@@ -58,6 +58,11 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 	}
 	tenantErr := error(nil)
 	a.account, a.viaSudo, tenantErr = e.users.resolve(ctx, t.GetTenant())
+	a.work = workdir{strconv.FormatInt(a.id, 10), -1} // sudo makes it, or nobody
+	if tenantErr == nil && !a.viaSudo && !t.GetDryRun() {
+		a.work = e.dirs.claim(a.id, a.account)
+	}
+	a.dir = e.dirs.path(a.work.name)
 	planErr := e.plan(ctx, a, p)
 	runs := strings.Join(p.command.Interpreter, " or ")
 	if runs == "" {
@@ -73,7 +78,7 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 		a.hasDir = true // the tenant makes it
 		return nil
 	}
-	if p.dir, err = e.dirs.make(a.id, a.account); err != nil {
+	if err = e.dirs.make(&a.work, a.account); err != nil {
 		return err
 	}
 	a.hasDir = true
@@ -225,12 +230,12 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		return c, release, err
 	}
 	c = command{
-		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(p.dir), stdin: -1, output: p.log, script: -1,
+		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1,
 		credential: a.account.credential(),
 	}
 	memory := script
 	if cmd.File != "" {
-		if err := e.dirs.put(p.dir, cmd.File, script, a.account); err != nil {
+		if err := e.dirs.put(a.work.fd, cmd.File, script, a.account); err != nil {
 			return command{}, nil, err
 		}
 		if memory = shell; shell == "" {
