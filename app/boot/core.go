@@ -33,6 +33,7 @@ type core struct {
 	logger  *slog.Logger
 	db      *db.DB
 	metrics *metrics.Registry
+	probes  *probes
 	lock    *os.File
 }
 
@@ -47,7 +48,9 @@ func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, e
 		lock.Close()
 		return nil, err
 	}
-	return &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), lock: lock}, nil
+	c := &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), probes: &probes{}, lock: lock}
+	c.probes.add("database", c.databaseCheck)
+	return c, nil
 }
 
 func (c *core) close() error { return errors.Join(c.db.Close(), c.lock.Close()) }

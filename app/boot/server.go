@@ -3,14 +3,12 @@ package boot
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -100,10 +98,11 @@ func (m *modules) handler(c *core) http.Handler {
 	r := chi.NewRouter()
 	r.Use(m.site.Middleware())
 	r.Handle(static.Prefix+"*", static.Handler())
-	r.Get("/actuator/health", m.health(c))
-	r.Get("/actuator/prometheus", c.metrics.Handler().ServeHTTP)
-	r.Get(apiPath+"/actuator/health", m.health(c))
-	r.Get(apiPath+"/actuator/prometheus", c.metrics.Handler().ServeHTTP)
+	c.probes.routes(r)
+	for _, base := range []string{"", apiPath} {
+		r.Get(base+healthPath, c.health)
+		r.Get(base+metricsPath, c.metrics.Handler().ServeHTTP)
+	}
 	r.Mount(apiPath, m.api.Router(m.account.AuthenticateREST, m.calls()...))
 	r.Group(func(r chi.Router) {
 		r.Use(m.site.Pages, m.account.Authenticate, m.onlySignedIn)
@@ -117,35 +116,6 @@ func (m *modules) handler(c *core) http.Handler {
 	r.NotFound(m.site.NotFound)
 	r.MethodNotAllowed(m.site.MethodNotAllowed)
 	return r
-}
-
-// health says whether this process can do its work; it is what probes and containers ask (rest-api.md 1.14).
-func (m *modules) health(c *core) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		name := map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}[c.db.Dialect().Name()]
-		status, code := "UP", http.StatusOK
-		details := map[string]string{"database": name, "validationQuery": "isValid()"}
-		durability, err := c.db.Durability(ctx) // the question is the probe
-		if err != nil {
-			status, code = "DOWN", http.StatusServiceUnavailable
-		}
-		for setting := range strings.FieldsSeq(durability) {
-			if key, value, ok := strings.Cut(setting, "="); ok {
-				details[key] = value
-			}
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(code)
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"status": status,
-			"components": map[string]any{
-				"api": map[string]any{"status": "UP"},
-				"db":  map[string]any{"status": status, "details": details},
-			},
-		})
-	}
 }
 
 // onlySignedIn lets nobody past who is not signed in, but to the pages for signing in. Every service checks on its own;

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -136,6 +137,33 @@ func (p *Process) WaitReady(ctx context.Context) (time.Duration, error) {
 		case <-ctx.Done():
 			return 0, fmt.Errorf("%s is not ready: %w\n%s", p.opts.Mode, ctx.Err(), p.Log())
 		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// WaitFit waits until the process says that it is ready for work: /healthz/ready. It fails at once when the process ends.
+func (p *Process) WaitFit(ctx context.Context) error {
+	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	said := "it does not answer"
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/healthz/ready", http.NoBody)
+		if err != nil {
+			return err
+		}
+		if res, err := client.Do(req); err == nil {
+			body, _ := io.ReadAll(res.Body) // for the message
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+			said = string(body)
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended before it was ready (%s):\n%s", p.opts.Mode, p.cmd.ProcessState, p.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w: %s\n%s", p.opts.Mode, ctx.Err(), said, p.Log())
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
