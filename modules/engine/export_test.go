@@ -1,7 +1,8 @@
 package engine
 
 // Leftovers counts, by name, what an engine keeps in memory of runs, attempts and commands.
-func (e *Engine) Leftovers() map[string]int {
+func (engine *Engine) Leftovers() map[string]int {
+	e := engine.term()
 	n := map[string]int{}
 	for i, s := range e.shards {
 		counted := make(chan struct{})

@@ -73,7 +73,7 @@ func (f *fleet) sweep(grace, aging time.Duration) (hopeless []queued, idle []idl
 }
 
 // watchQueues sweeps the queues until ctx ends.
-func (e *Engine) watchQueues(ctx context.Context) {
+func (e *term) watchQueues(ctx context.Context) {
 	every := min(sweepEvery, max(e.cfg.MissingGroupGrace/2, 10*time.Millisecond))
 	tick := time.NewTicker(every)
 	defer tick.Stop()

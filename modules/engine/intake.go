@@ -25,7 +25,7 @@ const (
 // intake turns command rows into messages. A row is deleted in the transaction that saves what it did, so a command is
 // carried out once, whatever dies in between.
 type intake struct {
-	e      *Engine
+	e      *term
 	logger *slog.Logger
 	wake   chan struct{}
 
@@ -35,7 +35,7 @@ type intake struct {
 	reads  int64           // how often commands were read
 }
 
-func newIntake(e *Engine, logger *slog.Logger) *intake {
+func newIntake(e *term, logger *slog.Logger) *intake {
 	return &intake{e: e, logger: logger, wake: make(chan struct{}, 1), flight: map[int64]int64{}}
 }
 

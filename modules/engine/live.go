@@ -34,7 +34,7 @@ type live struct {
 }
 
 // newLive builds the run of an instance around its stored attempts.
-func newLive(row instanceRow, p *program, attempts []storedAttempt, e *Engine) (*live, error) {
+func newLive(row instanceRow, p *program, attempts []storedAttempt, e *term) (*live, error) {
 	var param flow.CommandParam
 	if err := json.Unmarshal([]byte(row.CommandParam), &param); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: command_param: %w", row.ID, err)}

@@ -28,7 +28,7 @@ const (
 // world, does what is to be done, and ends the task or waits on. Steps are driven by what has happened, never by asking
 // again: the end of a run, a timer, a request of the core. Doing a step once too often changes nothing.
 type logic struct {
-	e       *Engine
+	e       *term
 	waiting atomic.Int64 // tasks that depend on runs of other workflows
 
 	mu       sync.Mutex
@@ -85,7 +85,7 @@ type logicEnd struct {
 	out     []flow.Property
 }
 
-func newLogic(e *Engine) *logic {
+func newLogic(e *term) *logic {
 	return &logic{
 		e: e, tasks: map[int64]*logicTask{}, children: map[int64]int64{}, codes: map[int64]map[int64]bool{},
 		parents: map[int64]map[int64]bool{}, early: map[int64]Ended{}, ready: make(chan struct{}, 1),

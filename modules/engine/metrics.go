@@ -24,9 +24,9 @@ func newMeters(r *metrics.Registry, e *Engine) *meters {
 	if r == nil {
 		r = metrics.New() // counted, and never seen
 	}
-	r.GaugeFunc("ds.workflow.instance.running", "Workflow instances that this master works on.", func() float64 { return float64(e.running.Load()) })
-	r.GaugeFunc("ds.task.prepared", "Attempts that wait for a slot.", func() float64 { return float64(e.fleet.backlog()) })
-	r.GaugeFunc("dorado.worker.connected", "Workers with a control stream.", func() float64 { return float64(len(e.fleet.list())) })
+	r.GaugeFunc("ds.workflow.instance.running", "Workflow instances that this master works on.", func() float64 { return float64(e.term().running.Load()) })
+	r.GaugeFunc("ds.task.prepared", "Attempts that wait for a slot.", func() float64 { return float64(e.term().fleet.backlog()) })
+	r.GaugeFunc("dorado.worker.connected", "Workers with a control stream.", func() float64 { return float64(len(e.term().fleet.list())) })
 	return &meters{
 		instances: r.Counter("ds.workflow.instance.count", "Workflow instances, by what became of them.", "state"),
 		tasks:     r.Counter("ds.task.instance.count", "Attempts, by what became of them.", "state"),

@@ -13,7 +13,7 @@ import (
 // shard owns the runs whose id falls on it. One goroutine takes what waits in its mailbox, lets the core decide, and hands
 // the result to the committer; nothing in it waits for the database or a worker.
 type shard struct {
-	e        *Engine
+	e        *term
 	runs     map[int64]*live
 	attempts map[int64]place // attempts that are not over, by id
 
@@ -62,7 +62,7 @@ type launch struct {
 	event   core.Event
 }
 
-func newShard(e *Engine) *shard {
+func newShard(e *term) *shard {
 	return &shard{e: e, runs: map[int64]*live{}, attempts: map[int64]place{}, wake: make(chan struct{}, 1)}
 }
 

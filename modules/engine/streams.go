@@ -18,8 +18,9 @@ var workerName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,99}$`)
 
 // ServeStream talks to one worker until its stream or ctx ends.
 func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
+	t := e.term()
 	select {
-	case <-e.adopted: // before that, every attempt would look unknown
+	case <-t.adopted: // before that, every attempt would look unknown
 	case <-ctx.Done():
 		return
 	}
@@ -36,7 +37,7 @@ func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
 		stream.Close()
 		return
 	}
-	welcome := &doradov1.Welcome{Protocol: min(rpc.Protocol, hello.GetProtocol()), Master: e.cfg.Name, Epoch: uint64(e.epoch)}
+	welcome := &doradov1.Welcome{Protocol: min(rpc.Protocol, hello.GetProtocol()), Master: e.cfg.Name, Epoch: uint64(t.epoch)}
 	if stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Welcome{Welcome: welcome}}) != nil {
 		return
 	}
@@ -46,7 +47,7 @@ func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
 		e.serveData(ctx, hello.GetWorker(), stream)
 		return
 	}
-	e.serveControl(ctx, hello, stream)
+	t.serveControl(ctx, hello, stream)
 }
 
 func (e *Engine) objection(h *doradov1.Hello) string {
@@ -63,7 +64,7 @@ func (e *Engine) objection(h *doradov1.Hello) string {
 	return ""
 }
 
-func (e *Engine) serveControl(ctx context.Context, hello *doradov1.Hello, stream rpc.MasterStream) {
+func (e *term) serveControl(ctx context.Context, hello *doradov1.Hello, stream rpc.MasterStream) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := newOutbox(stream)
@@ -101,7 +102,7 @@ func (e *Engine) serveControl(ctx context.Context, hello *doradov1.Hello, stream
 }
 
 // reconcile compares what a worker holds with what it should hold, before it gets anything new.
-func (e *Engine) reconcile(w *worker, held *doradov1.Held) {
+func (e *term) reconcile(w *worker, held *doradov1.Held) {
 	holds := make(map[int64]bool, len(held.GetAttempts()))
 	for _, a := range held.GetAttempts() {
 		holds[a.GetId()] = true
@@ -123,7 +124,7 @@ func (e *Engine) reconcile(w *worker, held *doradov1.Held) {
 }
 
 // reports passes reports on to the owners of their runs, each shard's in one go, and frees the slots of those that ended.
-func (e *Engine) reports(w *worker, reports []*doradov1.Report) {
+func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	byShard := make([][]message, len(e.shards))
 	for _, r := range reports {
 		switch r.GetKind() {
@@ -145,7 +146,7 @@ func (e *Engine) reports(w *worker, reports []*doradov1.Report) {
 }
 
 // expect gives a worker that left the time to come back; then what it held is lost.
-func (e *Engine) expect(name string, held map[int64]int64) {
+func (e *term) expect(name string, held map[int64]int64) {
 	if len(held) == 0 {
 		return
 	}
