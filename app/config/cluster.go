@@ -43,9 +43,8 @@ type Zookeeper struct {
 	Servers  []string      `koanf:"servers"` // host:port
 	User     string        `koanf:"user"`    // digest; "" = nodes that everybody may change
 	Password secret.String `koanf:"password"`
-	SASL     string        `koanf:"sasl"` // "" = none; anything else is refused, with the reason
-	TLS      bool          `koanf:"tls"`
-	TLSCA    string        `koanf:"tls-ca"`   // PEM file; "" = the system's authorities
+	SASL     string        `koanf:"sasl"`     // "" = none; anything else is refused, with the reason
+	TLSCA    string        `koanf:"tls-ca"`   // PEM file; "" = plain TCP
 	TLSCert  string        `koanf:"tls-cert"` // PEM file of this client; "" = none
 	TLSKey   string        `koanf:"tls-key"`
 }
@@ -119,8 +118,8 @@ func (c Cluster) Validate() error {
 	if (c.Zookeeper.TLSCert == "") != (c.Zookeeper.TLSKey == "") {
 		bad("zookeeper.tls-cert, cluster.zookeeper.tls-key", "set both or none")
 	}
-	if !c.Zookeeper.TLS && (c.Zookeeper.TLSCA != "" || c.Zookeeper.TLSCert != "") {
-		bad("zookeeper.tls", "is false, but certificates are named")
+	if c.Zookeeper.TLSCA == "" && c.Zookeeper.TLSCert != "" {
+		bad("zookeeper.tls-ca", "a certificate is named, but not the authority of the servers")
 	}
 	if set := []bool{c.TLS.CA != "", c.TLS.Cert != "", c.TLS.Key != ""}; slices.Contains(set, true) && slices.Contains(set, false) {
 		bad("tls.ca, cluster.tls.cert, cluster.tls.key", "set all three or none")
@@ -162,28 +161,6 @@ func (m MutualTLS) Load() (*tls.Config, error) {
 			return err
 		},
 	}, nil
-}
-
-// LoadTLS returns how to speak to ZooKeeper, nil for plain TCP.
-func (z Zookeeper) LoadTLS() (*tls.Config, error) {
-	if !z.TLS {
-		return nil, nil //nolint:nilnil // no TLS is not an error
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	var err error
-	if z.TLSCA != "" {
-		if out.RootCAs, err = authority("cluster.zookeeper.tls-ca", z.TLSCA); err != nil {
-			return nil, err
-		}
-	}
-	if z.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(z.TLSCert, z.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("cluster.zookeeper.tls-cert, cluster.zookeeper.tls-key: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
 }
 
 func authority(key, file string) (*x509.CertPool, error) {

@@ -102,7 +102,7 @@ func TestMistakesInTheClusterAreNamedWithTheirReason(t *testing.T) {
 		"cluster.zookeeper.password: set both or none":        {"cluster.zookeeper.user": "u"},
 		"cluster.zookeeper.sasl: the ZooKeeper client":        {"cluster.zookeeper.sasl": "kerberos"},
 		"cluster.tls.key: set all three or none":              {"cluster.tls.ca": "ca.pem"},
-		"cluster.zookeeper.tls: is false":                     {"cluster.zookeeper.tls-ca": "ca.pem"},
+		"cluster.zookeeper.tls-ca: a certificate is named":    {"cluster.zookeeper.tls-cert": "c.pem", "cluster.zookeeper.tls-key": "k.pem"},
 		"cluster.advertise: \"host\" is not host:port":        {"cluster.advertise": "host"},
 	} {
 		_, err := config.Load(config.Source{Flags: flags})

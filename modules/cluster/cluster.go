@@ -47,9 +47,8 @@ type Heartbeat struct {
 	WorkerHostWeight int     `json:"workerHostWeight,omitempty"`
 	ThreadPoolUsage  float64 `json:"threadPoolUsage,omitempty"` // running / slots
 
-	Name        string   `json:"name"`              // stable and configured; Incarnation is one process of it
-	Incarnation string   `json:"incarnation"`       // fresh for each process
-	Cluster     string   `json:"cluster,omitempty"` // masters: the id in their database, which two clusters do not share
+	Name        string   `json:"name"`        // stable and configured; Incarnation is one process of it
+	Incarnation string   `json:"incarnation"` // fresh for each process
 	Hostname    string   `json:"hostname"`
 	Version     string   `json:"version"`
 	Protocol    uint32   `json:"protocol"`             // of modules/rpc, masters and workers
