@@ -21,14 +21,15 @@ func Layers() []Layer {
 
 		// 1: the language of workflows, plugins, pages, the schema.
 		{1, []string{"modules/flow", "plugins/form", "static", "migrations"}},
-		{1, []string{"plugins/task", "views"}},
+		{1, []string{"plugins/task", "plugins/storage", "views"}},
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.
 		{2, []string{"modules/cluster", "modules/rpc"}},
+		{2, []string{"modules/tasklog"}},
 
 		// 3: the modules; one imports only those to its left.
 		{3, []string{"modules/frame"}},
