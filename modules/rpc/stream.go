@@ -6,8 +6,12 @@ import (
 	"dorado/modules/rpc/doradov1"
 )
 
-// Protocol is the newest protocol number this program speaks.
-const Protocol = 1
+// Protocol is the newest protocol number this program speaks; dorado.proto says what each has. Claims begin with
+// ProtocolClaim.
+const (
+	Protocol      = 2
+	ProtocolClaim = 2
+)
 
 // MaxFrame bounds one encoded frame, in bytes; a longer one closes the stream.
 const MaxFrame = 64 << 20
