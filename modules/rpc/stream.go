@@ -19,6 +19,10 @@ const MaxFrame = 64 << 20
 // ErrClosed is returned by Send and Recv after the stream ended, whatever ended it.
 var ErrClosed = errors.New("rpc: stream closed")
 
+// ErrHungUp is what Recv adds to ErrClosed when the peer closed the connection, or its machine says that nobody has it open
+// any more: a process that dies does that at once, one that is cut off does not.
+var ErrHungUp = errors.New("the peer hung up")
+
 // WorkerStream is the worker's end of a stream to one master.
 type WorkerStream interface {
 	// Send queues a frame; it is written together with what else waits. It blocks while the peer is slow and returns

@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -95,6 +97,7 @@ type wire struct {
 	closed chan struct{}
 	once   sync.Once
 	done   chan struct{} // the writer has ended
+	reset  atomic.Bool   // a write found that the peer has the connection open no more
 }
 
 func newWire(conn net.Conn) *wire {
@@ -171,6 +174,9 @@ func (w *wire) put(buf *bufio.Writer, frame []byte) bool {
 		err = buf.Flush()
 	}
 	if err != nil {
+		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+			w.reset.Store(true)
+		}
 		w.once.Do(func() { close(w.closed) })
 		return false
 	}
@@ -196,10 +202,16 @@ func (w *wire) recv(m proto.Message) error {
 	return nil
 }
 
-// fail ends the stream; a plain end of the connection is ErrClosed, anything else is said.
+// fail ends the stream; a plain end of the connection is ErrClosed, with ErrHungUp when it was the peer's doing; anything
+// else is said.
 func (w *wire) fail(err error) error {
 	w.once.Do(func() { close(w.closed) })
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("%w: %w", ErrClosed, ErrHungUp)
+	case errors.Is(err, net.ErrClosed) && w.reset.Load():
+		return fmt.Errorf("%w: %w", ErrClosed, ErrHungUp)
+	case errors.Is(err, net.ErrClosed):
 		return ErrClosed
 	}
 	return fmt.Errorf("%w: %w", ErrClosed, err)
