@@ -43,6 +43,7 @@ func Layers() []Layer {
 		{3, []string{"modules/instance"}},
 		{3, []string{"modules/backfill"}},
 		{3, []string{"modules/schedule"}},
+		{3, []string{"modules/keep"}},
 		{3, []string{"modules/home"}},
 
 		// 4: the two halves that run workflows; they meet in modules/rpc and modules/flow.
@@ -70,7 +71,7 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule",
+		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/keep",
 		"modules/home",
 	}
 	return []Prohibition{
