@@ -1971,6 +1971,7 @@ type LogReply struct {
 	Size          int64                  `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`   // bytes
 	More          bool                   `protobuf:"varint,10,opt,name=more,proto3" json:"more,omitempty"`
 	Partial       bool                   `protobuf:"varint,11,opt,name=partial,proto3" json:"partial,omitempty"` // the last line has no newline yet
+	Stored        bool                   `protobuf:"varint,12,opt,name=stored,proto3" json:"stored,omitempty"`   // read from the storage, not on the worker
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2078,6 +2079,13 @@ func (x *LogReply) GetMore() bool {
 func (x *LogReply) GetPartial() bool {
 	if x != nil {
 		return x.Partial
+	}
+	return false
+}
+
+func (x *LogReply) GetStored() bool {
+	if x != nil {
+		return x.Stored
 	}
 	return false
 }
@@ -2531,7 +2539,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\tLogFollow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\"\v\n" +
 	"\tLogCancel\"\v\n" +
-	"\tLogRemove\"\xf8\x01\n" +
+	"\tLogRemove\"\x90\x02\n" +
 	"\bLogReply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x14\n" +
@@ -2544,7 +2552,8 @@ const file_dorado_proto_rawDesc = "" +
 	"\x04size\x18\t \x01(\x03R\x04size\x12\x12\n" +
 	"\x04more\x18\n" +
 	" \x01(\bR\x04more\x12\x18\n" +
-	"\apartial\x18\v \x01(\bR\apartial\"\xf2\x02\n" +
+	"\apartial\x18\v \x01(\bR\apartial\x12\x16\n" +
+	"\x06stored\x18\f \x01(\bR\x06stored\"\xf2\x02\n" +
 	"\vMasterFrame\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.dorado.v1.WelcomeH\x00R\awelcome\x12.\n" +
 	"\arefused\x18\x02 \x01(\v2\x12.dorado.v1.RefusedH\x00R\arefused\x121\n" +
