@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,15 +13,12 @@ import (
 
 	"dorado/modules/rpc"
 	"dorado/modules/rpc/doradov1"
+	"dorado/modules/tasklog"
 )
 
 const (
-	maxLines      = 5000      // of one answer
-	maxHits       = 1000      // of one search
-	maxReply      = 4 << 20   // bytes of lines in one answer; more follows on request
-	chunkSize     = 256 << 10 // of a download
-	maxLogCalls   = 256       // at once on one stream
-	maxLogReaders = 8         // of them, how many read at the same time; those who follow wait most of the time
+	maxLogCalls   = 256 // at once on one stream
+	maxLogReaders = 8   // of them, how many read at the same time; those who follow wait most of the time
 )
 
 // Answers to LogRequest.
@@ -40,7 +36,7 @@ type logServer struct {
 	dir     *os.File
 	inUse   func(id int64) bool // whether an attempt still writes its log
 	readers chan struct{}
-	index   *indexes
+	reader  *tasklog.Reader
 }
 
 func newLogServer(base string, inUse func(int64) bool) (*logServer, error) {
@@ -55,7 +51,7 @@ func newLogServer(base string, inUse func(int64) bool) (*logServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &logServer{base: base, dir: dir, inUse: inUse, readers: make(chan struct{}, maxLogReaders), index: newIndexes()}, nil
+	return &logServer{base: base, dir: dir, inUse: inUse, readers: make(chan struct{}, maxLogReaders), reader: tasklog.NewReader()}, nil
 }
 
 func (s *logServer) close() error { return s.dir.Close() }
@@ -125,17 +121,13 @@ func (s *logServer) serve(ctx context.Context, stream rpc.WorkerStream) error {
 	}
 }
 
-var (
-	errLogGone    = errors.New("executor: no such log")
-	errBadPattern = errors.New("executor: bad pattern")
-	errLogInUse   = errors.New("executor: the log is being written")
-)
+var errLogInUse = errors.New("executor: the log is being written")
 
 func faultOf(err error) string {
 	switch {
-	case errors.Is(err, errLogGone):
+	case errors.Is(err, tasklog.ErrGone):
 		return logGone
-	case errors.Is(err, errBadPattern):
+	case errors.Is(err, tasklog.ErrBadPattern):
 		return logBadPattern
 	case errors.Is(err, errLogInUse):
 		return logInUse
@@ -162,35 +154,15 @@ func (s *logServer) answer(ctx context.Context, request *doradov1.LogRequest, se
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	if want := request.GetFollow(); want != nil {
-		return s.follow(ctx, f, id, want.GetFrom(), tagged)
-	}
-	select {
-	case s.readers <- struct{}{}:
-		defer func() { <-s.readers }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	switch want := request.GetWant().(type) {
-	case *doradov1.LogRequest_Lines:
-		reply, err := s.lines(ctx, f, want.Lines.GetFrom(), int(want.Lines.GetLimit()))
-		if err != nil {
-			return err
+	if request.GetFollow() == nil {
+		select {
+		case s.readers <- struct{}{}:
+			defer func() { <-s.readers }()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		reply.Done = true
-		return tagged(reply)
-	case *doradov1.LogRequest_Search:
-		reply, err := s.search(ctx, f, want.Search)
-		if err != nil {
-			return err
-		}
-		reply.Done = true
-		return tagged(reply)
-	case *doradov1.LogRequest_Bytes:
-		return download(ctx, f, want.Bytes.GetOffset(), tagged)
-	default:
-		return errors.New("executor: a log request that wants nothing")
 	}
+	return s.reader.Answer(ctx, tasklog.File(f), request, func() bool { return !s.inUse(id) }, tagged)
 }
 
 // relative returns the path of a log below the base and its attempt. A path elsewhere is as unknown as one of a file
@@ -199,14 +171,14 @@ func (s *logServer) relative(path string) (string, int64, error) {
 	if filepath.IsAbs(path) {
 		rest, ok := strings.CutPrefix(path, s.base+"/")
 		if !ok {
-			return "", 0, errLogGone
+			return "", 0, tasklog.ErrGone
 		}
 		path = rest
 	}
 	name, isLog := strings.CutSuffix(filepath.Base(path), ".log")
 	id, err := strconv.ParseInt(name, 10, 64)
 	if !filepath.IsLocal(path) || path != filepath.Clean(path) || !isLog || err != nil {
-		return "", 0, errLogGone
+		return "", 0, tasklog.ErrGone
 	}
 	return path, id, nil
 }
@@ -219,12 +191,12 @@ func (s *logServer) open(path string) (*os.File, int64, error) {
 	}
 	fd, err := s.openBeneath(relative, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return nil, 0, errLogGone
+		return nil, 0, tasklog.ErrGone
 	}
 	f := os.NewFile(uintptr(fd), filepath.Join(s.base, relative))
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		_ = f.Close()
-		return nil, 0, errLogGone
+		return nil, 0, tasklog.ErrGone
 	}
 	return f, id, nil
 }
@@ -272,14 +244,14 @@ func (s *logServer) remove(path string) error {
 			if errors.Is(err, unix.ENOENT) {
 				return nil
 			}
-			return errLogGone
+			return tasklog.ErrGone
 		}
 		defer func() { _ = unix.Close(parent) }()
 	}
 	if err := unix.Unlinkat(parent, name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	s.index.forget(filepath.Join(s.base, relative))
+	s.reader.Forget(filepath.Join(s.base, relative))
 	for ; dir != "" && dir != "."; dir = filepath.Dir(dir) {
 		// The path holds no link: it was just resolved, and only the worker can write here.
 		if unix.Unlinkat(int(s.dir.Fd()), dir, unix.AT_REMOVEDIR) != nil {
@@ -287,33 +259,4 @@ func (s *logServer) remove(path string) error {
 		}
 	}
 	return nil
-}
-
-// download sends what the file holds now, from offset on.
-func download(ctx context.Context, f *os.File, offset int64, send replier) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	size := info.Size()
-	for at := max(0, offset); at < size; {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		chunk := make([]byte, min(chunkSize, size-at))
-		n, err := f.ReadAt(chunk, at)
-		if n > 0 {
-			if err := send(&doradov1.LogReply{Data: chunk[:n], Size: size, More: at+int64(n) < size}); err != nil {
-				return err
-			}
-		}
-		at += int64(n)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return send(&doradov1.LogReply{Done: true, Size: size})
 }

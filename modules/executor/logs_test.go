@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"dorado/modules/rpc/doradov1"
+	"dorado/modules/tasklog"
 )
 
 // logFile writes a log below the worker's log directory and returns its path.
@@ -67,8 +68,8 @@ func TestAMillionLinesArePagedFromBothEnds(t *testing.T) {
 	require.EqualValues(t, 999_999, r.GetFrom())
 	require.Equal(t, []string{"line 999999", "unfinished"}, r.GetLines())
 	r = one(t, m.ask(linesOf(path, 500_000, 1_000_000)))
-	require.Len(t, r.GetLines(), maxLines)
-	require.Equal(t, "line 504999", r.GetLines()[maxLines-1])
+	require.Len(t, r.GetLines(), tasklog.MaxLines)
+	require.Equal(t, "line 504999", r.GetLines()[tasklog.MaxLines-1])
 
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -105,14 +106,14 @@ func TestGarbageAndEndlessLinesAreShownAsValidText(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")
 	w := startWorker(t, testConfig(t), m)
-	path := logFile(t, w, "ok\n\xff\xfe\x00\n"+strings.Repeat("x", 2*maxLine+5)+"\nlast\n")
+	path := logFile(t, w, "ok\n\xff\xfe\x00\n"+strings.Repeat("x", 2*tasklog.MaxLine+5)+"\nlast\n")
 	r := one(t, m.ask(linesOf(path, 0, 100)))
 	require.Equal(t, []string{"ok", "\uFFFD\x00"}, r.GetLines()[:2])
 	require.Len(t, r.GetLines(), 6, "the long line counts as three")
-	require.Len(t, r.GetLines()[2], maxLine)
+	require.Len(t, r.GetLines()[2], tasklog.MaxLine)
 	require.Equal(t, "xxxxx", r.GetLines()[4])
 	require.Equal(t, "last", r.GetLines()[5])
-	big := logFile(t, w, strings.Repeat(strings.Repeat("y", maxLine-1)+"\n", 10))
+	big := logFile(t, w, strings.Repeat(strings.Repeat("y", tasklog.MaxLine-1)+"\n", 10))
 	r = one(t, m.ask(linesOf(big, 0, 100)))
 	require.Less(t, len(r.GetLines()), 10, "an answer stays below the size of a frame")
 	require.True(t, r.GetMore())
@@ -152,7 +153,7 @@ func TestADownloadIsTheFileByteForByte(t *testing.T) {
 	var got strings.Builder
 	for {
 		r := <-replies
-		require.LessOrEqual(t, len(r.GetData()), chunkSize)
+		require.LessOrEqual(t, len(r.GetData()), tasklog.ChunkSize)
 		got.Write(r.GetData())
 		if r.GetDone() {
 			break
