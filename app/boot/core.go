@@ -17,6 +17,7 @@ import (
 	"dorado/app/kit/logs"
 	"dorado/app/kit/metrics"
 	"dorado/migrations"
+	"dorado/modules/cluster"
 )
 
 // ErrDataInUse says that another process works on the data folder.
@@ -29,12 +30,13 @@ func NewLogger(cfg config.Config, w io.Writer) (*slog.Logger, error) {
 
 // core is what every mode with a database stands on.
 type core struct {
-	cfg     config.Config
-	logger  *slog.Logger
-	db      *db.DB
-	metrics *metrics.Registry
-	probes  *probes
-	lock    *os.File
+	cfg      config.Config
+	logger   *slog.Logger
+	db       *db.DB
+	metrics  *metrics.Registry
+	probes   *probes
+	registry cluster.Registry // nil: this is the only master
+	lock     *os.File
 }
 
 // open locks the data folder, opens the database and brings its schema up to date.

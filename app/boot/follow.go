@@ -3,7 +3,6 @@ package boot
 import (
 	"context"
 
-	"dorado/app/kit/lifecycle"
 	"dorado/modules/engine"
 	"dorado/modules/instance"
 )
@@ -21,9 +20,4 @@ func follow(eng *engine.Engine, m *modules) {
 	eng.SetChildren(children{m.instance.Service})
 	m.instance.Wake = eng.Nudge
 	eng.OnEnd(func(e engine.Ended) { m.backfill.Ended(e.Param) })
-}
-
-// backfillService starts what is next in backfills.
-func backfillService(m *modules) lifecycle.Service {
-	return lifecycle.Service{Name: "backfills", Run: m.backfill.Run}
 }

@@ -51,8 +51,12 @@ func Master(ctx context.Context, cfg config.Config, logger *slog.Logger, termina
 }
 
 // serveMaster starts, in this order, and stops in the reverse one: engine, worker (standalone) or listener for workers,
-// pages. So pages go away first, and tasks get their drain time while the engine still takes their reports.
+// what one master does for all, pages. So pages go away first, and tasks get their drain time while the engine still takes
+// their reports.
 func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer, standalone bool) error {
+	if standalone { // all in one process: there is nobody to find
+		cfg.Roles, cfg.Cluster.Registry = []string{config.RoleWeb, config.RoleScheduler, config.RoleAlert}, config.RegistryNone
+	}
 	c, err := open(ctx, cfg, logger)
 	if err != nil {
 		return err
@@ -60,43 +64,65 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 	services := lifecycle.New(logger)
 	streams, closeStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeStreams()
-
-	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: logger, Now: time.Now, Metrics: c.metrics})
-	m, err := newModules(ctx, c, eng)
-	if err != nil {
-		return errors.Join(err, c.close())
-	}
-	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
-	if standalone || slices.Contains(cfg.Roles, config.RoleScheduler) {
-		services.Add(engineService(eng))
-		follow(eng, m)
-		services.Add(clockService(c, m))
-		services.Add(backfillService(m))
-		if standalone {
-			worker, err := newWorker(cfg, logger, c.metrics, []executor.Master{{Name: cfg.Master.Name, Dialer: eng.Dialer(streams)}})
-			if err != nil {
-				return errors.Join(err, c.close())
-			}
-			services.Add(workerService(cfg, worker))
-		} else {
-			service, err := workerListener(ctx, cfg, logger, eng)
-			if err != nil {
-				return errors.Join(err, c.close())
-			}
-			services.Add(service)
+	workers := c.workerListener
+	if standalone {
+		workers = func(_ context.Context, eng *engine.Engine) (lifecycle.Service, error) {
+			return c.localWorker(eng.Dialer(streams))
 		}
 	}
-	if standalone || slices.Contains(cfg.Roles, config.RoleWeb) {
+	if err := c.master(ctx, services, terminal, workers); err != nil {
+		return errors.Join(err, c.close())
+	}
+	err = services.Run(ctx)
+	closeStreams()
+	return errors.Join(err, c.close())
+}
+
+// master adds the services that the roles name. workers returns the one that brings workers to the engine.
+func (c *core) master(
+	ctx context.Context, services *lifecycle.Group, terminal io.Writer, workers func(context.Context, *engine.Engine) (lifecycle.Service, error),
+) error {
+	cfg := c.cfg
+	has := func(role string) bool { return slices.Contains(cfg.Roles, role) }
+	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics})
+	m, err := newModules(ctx, c, eng)
+	if err != nil {
+		return err
+	}
+	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
+	if has(config.RoleScheduler) {
+		services.Add(engineService(eng))
+		c.probes.add("engine", closed(eng.Ready()))
+		follow(eng, m)
+		services.Add(elected(c.registry, c.logger, clockLock, newClock(c, m).Run))
+		services.Add(elected(c.registry, c.logger, backfillLock, m.backfill.Run))
+		service, err := workers(ctx, eng)
+		if err != nil {
+			return err
+		}
+		services.Add(service)
+	}
+	if has(config.RoleAlert) {
+		services.Add(elected(c.registry, c.logger, alertLock, eng.SendAlerts))
+	}
+	if has(config.RoleWeb) {
 		service, err := webServer(ctx, c, m, terminal)
 		if err != nil {
-			return errors.Join(err, c.close())
+			return err
 		}
 		services.Add(service)
 	}
 	services.Add(memoryService())
-	err = services.Run(ctx)
-	closeStreams()
-	return errors.Join(err, c.close())
+	return nil
+}
+
+// localWorker is the worker of a standalone process.
+func (c *core) localWorker(dialer rpc.Dialer) (lifecycle.Service, error) {
+	worker, err := newWorker(c.cfg, c.logger, c.metrics, []executor.Master{{Name: c.cfg.Master.Name, Dialer: dialer}})
+	if err != nil {
+		return lifecycle.Service{}, err
+	}
+	return workerService(c.cfg, worker), nil
 }
 
 // engineService decides what runs.
@@ -107,29 +133,39 @@ func engineService(eng *engine.Engine) lifecycle.Service {
 	}
 }
 
-// clockService fires schedules.
-func clockService(c *core, m *modules) lifecycle.Service {
-	clock := schedule.NewClock(schedule.ClockDeps{
+// newClock returns what fires schedules.
+func newClock(c *core, m *modules) *schedule.Clock {
+	return schedule.NewClock(schedule.ClockDeps{
 		DB: c.db, Instances: m.instance.Service, Calendars: m.schedule.Calendars, Metrics: c.metrics, Logger: c.logger, Now: time.Now,
 		Config: c.cfg.Schedule,
 	})
-	return lifecycle.Service{Name: "clock", Run: clock.Run}
 }
 
 func workerService(cfg config.Config, worker *executor.Executor) lifecycle.Service {
 	return lifecycle.Service{Name: "worker", Drain: cfg.Worker.DrainTimeout + time.Minute, Run: worker.Run}
 }
 
-func workerListener(ctx context.Context, cfg config.Config, logger *slog.Logger, eng *engine.Engine) (lifecycle.Service, error) {
-	listener, err := rpc.Listen(ctx, cfg.Cluster.Listen, rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}, logger)
+// workerListener expects workers of other processes.
+func (c *core) workerListener(ctx context.Context, eng *engine.Engine) (lifecycle.Service, error) {
+	streams, err := streamConfig(c.cfg)
 	if err != nil {
 		return lifecycle.Service{}, err
 	}
-	logger.InfoContext(ctx, "expecting workers", "address", listener.Addr())
+	listener, err := rpc.Listen(ctx, c.cfg.Cluster.Listen, streams, c.logger)
+	if err != nil {
+		return lifecycle.Service{}, err
+	}
+	c.logger.InfoContext(ctx, "expecting workers", "address", listener.Addr())
 	return lifecycle.Service{
 		Name: "worker listener",
 		Run:  func(ctx context.Context) error { return listener.Serve(ctx, eng.ServeStream) },
 	}, nil
+}
+
+// streamConfig is what both ends of a stream between masters and workers must agree on.
+func streamConfig(cfg config.Config) (rpc.Config, error) {
+	encryption, err := cfg.Cluster.TLS.Load()
+	return rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal()), TLS: encryption}, err
 }
 
 func newWorker(cfg config.Config, logger *slog.Logger, registry *metrics.Registry, masters []executor.Master) (*executor.Executor, error) {
@@ -156,9 +192,13 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 		return err
 	}
 	defer lock.Close()
+	streams, err := streamConfig(cfg)
+	if err != nil {
+		return err
+	}
 	masters := make([]executor.Master, 0, len(cfg.Cluster.Masters))
 	for _, address := range cfg.Cluster.Masters {
-		dialer := rpc.TCPDialer{Addr: address, Config: rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal())}}
+		dialer := rpc.TCPDialer{Addr: address, Config: streams}
 		masters = append(masters, executor.Master{Name: address, Dialer: dialer})
 	}
 	worker, err := newWorker(cfg, logger, metrics.New(), masters)

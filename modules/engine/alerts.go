@@ -17,9 +17,11 @@ import (
 const (
 	// adminAlertGroup hears of lost workers when a run names no group itself.
 	adminAlertGroup = 1
-	// alertBatch bounds the alerts that are sent in one go, and alertPoll is the safety net under the nudges.
-	alertBatch = 100
-	alertPoll  = time.Minute
+	// alertBatch bounds the alerts that are sent in one go. alertPoll is the safety net under the nudges; where other
+	// processes write alerts too, which nudge only themselves, it is how they are found.
+	alertBatch      = 100
+	alertPoll       = time.Minute
+	alertPollShared = 2 * time.Second
 )
 
 const insertAlert = `INSERT INTO alert (event_key, alert_type, workflow_instance_id, run_times, task_instance_id, title, content, warning_type,
@@ -249,6 +251,13 @@ func (l *live) alertContent(a core.Alert) string {
 	return clean(string(data))
 }
 
+// SendAlerts hands alerts on until ctx ends: those of this engine and of all others on its database. One process at a time
+// should; two send some alerts twice. It needs no Run.
+func (e *Engine) SendAlerts(ctx context.Context) error {
+	e.alerts.run(ctx)
+	return nil
+}
+
 // alertSender hands alerts on, each at least once. Until there are other channels it writes them to the log.
 type alertSender struct {
 	store  *store
@@ -270,7 +279,11 @@ func (a *alertSender) nudge() {
 
 // run sends until ctx ends.
 func (a *alertSender) run(ctx context.Context) {
-	poll := time.NewTicker(alertPoll)
+	every := alertPoll
+	if a.store.db.Dialect().ManyWriters() {
+		every = alertPollShared
+	}
+	poll := time.NewTicker(every)
 	defer poll.Stop()
 	for {
 		n, err := a.send(ctx)

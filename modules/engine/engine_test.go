@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -59,9 +60,11 @@ func (f *fixture) start() {
 		f.t.Fatalf("engine did not start: %v", err)
 	}
 	f.engine = e
+	sender := make(chan error, 1)
+	go func() { sender <- e.SendAlerts(ctx) }()
 	f.end = sync.OnceValue(func() error {
 		cancel()
-		return <-done
+		return errors.Join(<-done, <-sender)
 	})
 	f.stop = func() { require.NoError(f.t, f.end()) }
 }

@@ -126,7 +126,6 @@ func (e *term) run(ctx context.Context) error {
 		}
 		loops.Go(func() { _ = e.intake.run(work) })
 		loops.Go(func() { e.serial.run(work) })
-		loops.Go(func() { e.alerts.run(work) })
 	}
 	<-work.Done()
 	loops.Wait()
