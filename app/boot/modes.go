@@ -36,12 +36,12 @@ func Commit() string {
 	return ""
 }
 
-// localWorker is the name of the worker inside a standalone process.
-const localWorker = "local"
+// LocalWorker is the name of the worker inside a standalone process.
+const LocalWorker = "local"
 
 // Standalone runs pages, REST, the scheduler and a worker in one process until ctx ends.
 func Standalone(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer) error {
-	cfg.Master.Name, cfg.Worker.Name = "standalone", localWorker
+	cfg.Master.Name, cfg.Worker.Name = "standalone", LocalWorker
 	return serveMaster(ctx, cfg, logger, terminal, true)
 }
 
@@ -187,6 +187,7 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 	if len(cfg.Cluster.Masters) == 0 {
 		return errors.New("cluster.masters: a worker needs the host:port of at least one master")
 	}
+	leaveRoom()
 	lock, err := lockData(cfg.Data)
 	if err != nil {
 		return err

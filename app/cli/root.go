@@ -84,7 +84,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		serveCommand(s, "standalone", "Run everything in one process", boot.Standalone),
 		serveCommand(s, "master", "Run pages, REST and the scheduler; workers connect to it", boot.Master),
 		serveCommand(s, "worker", "Run tasks for one or more masters; needs no database", boot.Worker),
-		migrateCommand(s), userCommand(s), configCommand(s), workflowCommand(), versionCommand(),
+		backupCommand(s), restoreCommand(s), migrateCommand(s), userCommand(s), configCommand(s), workflowCommand(), versionCommand(),
 	)
 	return root
 }

@@ -30,7 +30,7 @@ func Reference() string { return reference }
 const envPrefix = "DORADO_"
 
 // Variables that are read elsewhere, under the same prefix.
-var otherVariables = []string{"DORADO_ADMIN_PASSWORD", "DORADO_CONFIG", "DORADO_SERVER", "DORADO_TOKEN", "DORADO_PROJECT"}
+var otherVariables = []string{"DORADO_ADMIN_PASSWORD", "DORADO_CONFIG", "DORADO_BACKUP_PASSPHRASE", "DORADO_SERVER", "DORADO_TOKEN", "DORADO_PROJECT"}
 
 // Source is where settings come from.
 type Source struct {

@@ -93,30 +93,45 @@ type Target interface {
 
 // Into is a folder as a target. Close it.
 type Into struct {
-	root  *os.Root
+	path  string
+	root  *os.Root        // nil before the first file
 	given map[string]bool // folders that exist
 }
 
-// NewInto makes the folder if it is missing. What lies in it already stays, and nothing in it is overwritten.
-func NewInto(path string) (*Into, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // users of tasks must be able to pass through the folder of logs
-		return nil, fmt.Errorf("files into %s: %w", path, err)
-	}
-	root, err := os.OpenRoot(path)
-	if err != nil {
-		return nil, fmt.Errorf("files into %s: %w", path, err)
-	}
-	return &Into{root: root, given: map[string]bool{".": true}}, nil
-}
+// NewInto returns the folder at path, which is made with the first file. What lies in it already stays, and nothing in it
+// is overwritten.
+func NewInto(path string) *Into { return &Into{path: path} }
 
 // Close gives the folder back.
-func (i *Into) Close() error { return i.root.Close() }
+func (i *Into) Close() error {
+	if i.root == nil {
+		return nil
+	}
+	return i.root.Close()
+}
+
+func (i *Into) open() (err error) {
+	if i.root != nil {
+		return nil
+	}
+	if err := os.MkdirAll(i.path, 0o750); err != nil {
+		return fmt.Errorf("files into %s: %w", i.path, err)
+	}
+	if i.root, err = os.OpenRoot(i.path); err != nil {
+		return fmt.Errorf("files into %s: %w", i.path, err)
+	}
+	i.given = map[string]bool{".": true}
+	return nil
+}
 
 // Put implements Target. The name cannot leave the folder, whatever it or a link in the folder says.
 func (i *Into) Put(_ context.Context, name string, _ int64, from io.Reader) error {
+	if err := i.open(); err != nil {
+		return err
+	}
 	name = filepath.FromSlash(name)
 	if dir := filepath.Dir(name); !i.given[dir] {
-		if err := i.root.MkdirAll(dir, 0o755); err != nil {
+		if err := i.root.MkdirAll(dir, 0o750); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 		if len(i.given) > 10_000 { // only a shortcut
