@@ -23,6 +23,8 @@ const (
 	maxUploadBackoff = time.Minute
 	// sweepInterval is how often all logs are looked at: for those that were not stored, and those that are old enough to go.
 	sweepInterval = time.Hour
+	// flushPatience is how long a worker that stops waits for logs to be stored: its disk may go with it.
+	flushPatience = 20 * time.Second
 )
 
 // storedMark is set on the file of a log that is in the storage as a whole. On a file that is no program the bit means
