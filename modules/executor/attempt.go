@@ -27,6 +27,7 @@ const (
 	endKilled
 	endTimeout
 	endShutdown
+	endLeaseLost
 )
 
 // attempt is one try of one task. What changes after dispatch is guarded by Executor.mu, except what only the goroutine
@@ -35,7 +36,9 @@ type attempt struct {
 	id       int64
 	workflow int64
 	epoch    uint64
-	owner    *outbox // nil: found in the journal, and nobody has asked for it yet
+	owner    string // the master whose it is; "": found in an old journal, so whoever asks for it
+	waits    bool   // accepted without a slot
+	offered  bool   // its owner has been away for long: all masters were sent the end, and any may acknowledge it
 
 	task *doradov1.Task // nil once it is running: ten thousand scripts need not be remembered
 
@@ -92,11 +95,37 @@ func (e *Executor) startLoop(ctx context.Context) {
 	for {
 		select {
 		case a := <-e.queue:
+			if !e.awaitStart(ctx, a) {
+				return
+			}
 			e.guard(ctx, a, func() { e.begin(ctx, a) })
+			e.mu.Lock()
+			e.starting--
+			e.fell()
+			e.mu.Unlock()
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// awaitStart returns true when a may be started, or is to be ended without.
+func (e *Executor) awaitStart(ctx context.Context, a *attempt) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.upgrade || e.lease.lost && a.ending == endNone {
+		gate := e.gate
+		e.mu.Unlock()
+		select {
+		case <-gate:
+			e.mu.Lock()
+		case <-ctx.Done():
+			e.mu.Lock()
+			return false
+		}
+	}
+	e.starting++
+	return true
 }
 
 // guard turns a panic into the failure of one attempt.
@@ -154,7 +183,7 @@ func (e *Executor) started(a *attempt, timeout time.Duration) {
 	e.mu.Lock()
 	a.state, a.timeout, a.task = running, timeout, nil
 	e.dirs.settle(&a.work)
-	owner, ending := a.owner, a.ending
+	owner, ending := e.box(a.owner), a.ending
 	if timeout > 0 {
 		a.timer = time.AfterFunc(timeout, func() { e.end(a, endTimeout) })
 	}
@@ -176,6 +205,10 @@ func (e *Executor) end(a *attempt, why endReason) {
 		a.ending = why
 	}
 	if a.state != running {
+		if a.waits {
+			e.grant(a)
+		}
+		e.turn()
 		return // its starter will see it
 	}
 	if a.cancel != nil {
@@ -262,6 +295,8 @@ func endedBy(why endReason, timeout time.Duration, when string) result {
 		return result{outcome: doradov1.Outcome_FAILED, message: "timeout: killed after " + seconds(timeout)}
 	case endShutdown:
 		return result{outcome: doradov1.Outcome_LOST, message: "the worker was stopped" + when}
+	case endLeaseLost:
+		return result{outcome: doradov1.Outcome_LOST, message: "the worker lost its place in the cluster" + when}
 	case endKilled, endNone:
 	}
 	return result{outcome: doradov1.Outcome_KILLED, message: "killed on request" + when}
@@ -289,10 +324,10 @@ func (e *Executor) finish(a *attempt, r result) {
 		report.Seq = 2
 	}
 	a.state, a.report, a.task, a.target, a.timer = finished, report, nil, nil, nil
-	e.active--
-	owner := a.owner
-	e.fell()
+	e.vacate()
+	owner := e.box(a.owner)
 	e.mu.Unlock()
 	e.metrics.ended(r.outcome)
-	owner.finish(report)
+	e.uploads.add(a.logPath)
+	owner.finish(a)
 }

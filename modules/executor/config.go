@@ -28,6 +28,15 @@ const (
 	StopLeave StopMode = "leave" // they run on; the next start kills what is left of them and reports LOST
 )
 
+// FullPolicy says what happens to work for which there is no slot.
+type FullPolicy string
+
+// The policies, named as in DolphinScheduler.
+const (
+	FullReject   FullPolicy = "REJECT"   // it is refused, and its master looks for another worker
+	FullContinue FullPolicy = "CONTINUE" // it waits here, at most Config.QueueLength of it
+)
+
 // Config is the worker's part of the configuration.
 type Config struct {
 	Name     string   `koanf:"name"`    // stable, unique in the cluster
@@ -37,9 +46,22 @@ type Config struct {
 	Slots    int      `koanf:"slots"`    // attempts at once
 	Starting int      `koanf:"starting"` // attempts being started at once
 
+	HostWeight  int        `koanf:"host-weight"`  // for policies that choose workers by weight
+	FullPolicy  FullPolicy `koanf:"full-policy"`  // of work beyond Slots
+	QueueLength int        `koanf:"queue-length"` // with FullContinue
+
+	// Shares of 1 above which nothing new is taken; 0 = never.
+	MaxMemoryUsage float64 `koanf:"max-memory-usage"`
+	MaxDiskUsage   float64 `koanf:"max-disk-usage"`
+	MaxCPUUsage    float64 `koanf:"max-cpu-usage"`
+
+	LeaseGrace time.Duration `koanf:"lease-grace"` // from the loss of the place in the cluster to the end of what runs
+
 	ExecDir    string `koanf:"exec-dir"`    // holds the working directories
 	LogDir     string `koanf:"log-dir"`     // holds the task logs
 	JournalDir string `koanf:"journal-dir"` // holds what must survive a crash of the worker
+
+	LogKeep time.Duration `koanf:"log-keep"` // how long a log stays here after its end when the storage has it; 0 = for good
 
 	KillInterruptWait time.Duration `koanf:"kill-interrupt-wait"` // from SIGINT to SIGTERM
 	KillTerminateWait time.Duration `koanf:"kill-terminate-wait"` // from SIGTERM to SIGKILL
@@ -65,6 +87,12 @@ func DefaultConfig(dataDir string) Config {
 		Groups:            []string{"default"},
 		Slots:             100,
 		Starting:          2 * runtime.NumCPU(),
+		HostWeight:        100,
+		FullPolicy:        FullReject,
+		QueueLength:       100,
+		MaxMemoryUsage:    0.9,
+		MaxDiskUsage:      0.9,
+		LeaseGrace:        30 * time.Second,
 		ExecDir:           filepath.Join(dataDir, "exec"),
 		LogDir:            filepath.Join(dataDir, "logs"),
 		JournalDir:        filepath.Join(dataDir, "journal"),
@@ -76,7 +104,7 @@ func DefaultConfig(dataDir string) Config {
 		Path:              "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		DrainTimeout:      30 * time.Second,
 		OnStop:            StopKill,
-		Heartbeat:         5 * time.Second,
+		Heartbeat:         time.Second,
 	}
 }
 
@@ -101,6 +129,17 @@ func (c Config) Validate() error {
 	if c.Starting < 1 {
 		bad("starting", "%d is less than 1", c.Starting)
 	}
+	if c.HostWeight < 1 || c.HostWeight > 1_000_000 {
+		bad("host-weight", "%d is not between 1 and 1,000,000", c.HostWeight)
+	}
+	if c.QueueLength < 0 || c.QueueLength > 1_000_000 {
+		bad("queue-length", "%d is not between 0 and 1,000,000", c.QueueLength)
+	}
+	for key, share := range map[string]float64{"max-memory-usage": c.MaxMemoryUsage, "max-disk-usage": c.MaxDiskUsage, "max-cpu-usage": c.MaxCPUUsage} {
+		if share < 0 || share > 1 {
+			bad(key, "%v is not between 0 and 1", share)
+		}
+	}
 	for key, dir := range map[string]string{"exec-dir": c.ExecDir, "log-dir": c.LogDir, "journal-dir": c.JournalDir} {
 		if dir == "" {
 			bad(key, "must not be empty")
@@ -108,10 +147,14 @@ func (c Config) Validate() error {
 	}
 	for key, d := range map[string]time.Duration{
 		"kill-interrupt-wait": c.KillInterruptWait, "kill-terminate-wait": c.KillTerminateWait, "drain-timeout": c.DrainTimeout,
+		"lease-grace": c.LeaseGrace,
 	} {
 		if d < 0 {
 			bad(key, "must not be negative")
 		}
+	}
+	if c.LogKeep < 0 {
+		bad("log-keep", "must not be negative")
 	}
 	if c.Heartbeat < 100*time.Millisecond {
 		bad("heartbeat", "must be at least 100ms")
@@ -120,6 +163,11 @@ func (c Config) Validate() error {
 	case SudoAuto, SudoNever, SudoAlways:
 	default:
 		bad("sudo", "%q is none of auto, never, always", c.Sudo)
+	}
+	switch c.FullPolicy {
+	case FullReject, FullContinue:
+	default:
+		bad("full-policy", "%q is none of REJECT, CONTINUE", c.FullPolicy)
 	}
 	switch c.OnStop {
 	case StopKill, StopLeave:
@@ -130,6 +178,14 @@ func (c Config) Validate() error {
 		bad("default-user", "%q is not a user name", c.DefaultUser)
 	}
 	return errors.Join(problems...)
+}
+
+// queueLength is how many attempts may wait for a slot.
+func (c Config) queueLength() int {
+	if c.FullPolicy == FullContinue {
+		return c.QueueLength
+	}
+	return 0
 }
 
 // validTenant reports whether name matches ^[0-9a-zA-Z_.-]{1,}$ and is no option; it is asked before a name reaches any

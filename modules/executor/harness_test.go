@@ -31,11 +31,14 @@ type scripted struct {
 	name   string
 	noAck  atomic.Bool // reports are not acknowledged
 	refuse atomic.Bool // dials fail
+	mute   atomic.Bool // heartbeats are not answered
 
 	mu      sync.Mutex
 	control rpc.MasterStream
 	hello   *doradov1.Hello
 	held    []int64
+	holds   map[int64]*doradov1.HeldAttempt
+	streams int // control streams so far
 	reports []*doradov1.Report
 	beats   []*doradov1.Heartbeat
 	data    rpc.MasterStream
@@ -80,11 +83,13 @@ func (m *scripted) serve(s rpc.MasterStream) {
 				m.hello = body.Hello
 			}
 		case *doradov1.WorkerFrame_Held:
-			m.held = nil
+			m.held, m.holds = nil, map[int64]*doradov1.HeldAttempt{}
 			for _, a := range body.Held.GetAttempts() {
 				m.held = append(m.held, a.GetId())
+				m.holds[a.GetId()] = a
 			}
 			m.control = s
+			m.streams++
 		case *doradov1.WorkerFrame_Reports:
 			m.reports = append(m.reports, body.Reports.GetReports()...)
 			if !m.noAck.Load() {
@@ -96,6 +101,9 @@ func (m *scripted) serve(s rpc.MasterStream) {
 			}
 		case *doradov1.WorkerFrame_Heartbeat:
 			m.beats = append(m.beats, body.Heartbeat)
+			if !m.mute.Load() {
+				_ = s.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Alive{Alive: &doradov1.Alive{}}})
+			}
 		case *doradov1.WorkerFrame_Log:
 			m.replies[body.Log.GetCall()] <- body.Log
 		}
@@ -146,6 +154,31 @@ func (m *scripted) dispatch(tasks ...*doradov1.Task) {
 func (m *scripted) kill(ids ...int64) {
 	m.t.Helper()
 	m.send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Kill{Kill: &doradov1.Kill{Ids: ids}}})
+}
+
+func (m *scripted) killAt(epoch uint64, ids ...int64) {
+	m.t.Helper()
+	kill := &doradov1.Kill{Ids: ids}
+	for range ids {
+		kill.Epochs = append(kill.Epochs, epoch)
+	}
+	m.send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Kill{Kill: kill}})
+}
+
+// claim asks for attempts that other masters dispatched.
+func (m *scripted) claim(epoch uint64, tasks ...*doradov1.Task) {
+	m.t.Helper()
+	claim := &doradov1.Claim{}
+	for _, t := range tasks {
+		claim.Items = append(claim.Items, &doradov1.ClaimItem{Id: t.GetId(), WorkflowInstanceId: t.GetWorkflowInstanceId(), Epoch: epoch})
+	}
+	m.send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Claim{Claim: claim}})
+}
+
+// beat waits for a heartbeat that meets a condition.
+func (m *scripted) beat(what string, meets func(*doradov1.Heartbeat) bool) {
+	m.t.Helper()
+	m.until(what, func() bool { return len(m.beats) > 0 && meets(m.beats[len(m.beats)-1]) })
 }
 
 // hangUp breaks the control stream; the worker dials again.
@@ -228,6 +261,7 @@ func testConfig(t testing.TB) Config {
 	cfg.DrainTimeout = 0
 	cfg.Heartbeat = 200 * time.Millisecond
 	cfg.AllowRootTenant = true
+	cfg.MaxMemoryUsage, cfg.MaxDiskUsage = 0, 0 // whatever the machine that tests has to spare
 	return cfg
 }
 
@@ -241,17 +275,25 @@ func startWorker(t testing.TB, cfg Config, masters ...*scripted) *worker {
 
 func startWith(t testing.TB, cfg Config, c Catalog, masters ...*scripted) *worker {
 	t.Helper()
-	deps := Deps{Config: cfg, Catalog: c, Environ: []string{"PATH=" + cfg.Path}, Logger: slog.New(slog.DiscardHandler)}
+	return startTuned(t, Deps{Config: cfg, Catalog: c, Environ: []string{"PATH=" + cfg.Path}, Logger: slog.New(slog.DiscardHandler)}, nil, masters...)
+}
+
+// startTuned starts a worker of which tune changes what is not configured.
+func startTuned(t testing.TB, deps Deps, tune func(*Executor), masters ...*scripted) *worker {
+	t.Helper()
 	for _, m := range masters {
 		deps.Masters = append(deps.Masters, Master{Name: m.name, Dialer: m})
 	}
 	e, err := New(deps)
 	require.NoError(t, err)
+	if tune != nil {
+		tune(e)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
 	var once sync.Once
-	w := &worker{Executor: e, cfg: cfg, stop: func() {
+	w := &worker{Executor: e, cfg: deps.Config, stop: func() {
 		once.Do(func() {
 			cancel()
 			require.NoError(t, <-done)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,17 +15,32 @@ import (
 
 // health reads how busy the machine is.
 type health struct {
-	disk string
-	mu   sync.Mutex
-	busy uint64 // processor time at the last reading
-	all  uint64
-	cpu  float64
+	disks []string // directories
+	mu    sync.Mutex
+	last  *doradov1.Heartbeat
+	at    time.Time
+	busy  uint64 // processor time at the last reading
+	all   uint64
+	cpu   float64
 }
 
-func newHealth(disk string) *health { return &health{disk: disk} }
+func newHealth(disks ...string) *health { return &health{disks: disks} }
 
-// read returns shares between 0 and 1. What can't be read is 0.
-func (h *health) read() *doradov1.Heartbeat {
+// loadEvery is how often reading is worth its while.
+const loadEvery = 100 * time.Millisecond
+
+// read returns shares between 0 and 1, of the fullest disk, which may be so old. What can't be read is 0. The answer
+// must not be changed.
+func (h *health) read(old time.Duration) *doradov1.Heartbeat {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last == nil || time.Since(h.at) > max(old, loadEvery) {
+		h.last, h.at = h.readNow(), time.Now()
+	}
+	return h.last
+}
+
+func (h *health) readNow() *doradov1.Heartbeat {
 	hb := &doradov1.Heartbeat{CpuUsage: h.readCPU()}
 	if mem, err := os.ReadFile("/proc/meminfo"); err == nil {
 		total, available := memField(mem, "MemTotal:"), memField(mem, "MemAvailable:")
@@ -37,14 +53,16 @@ func (h *health) read() *doradov1.Heartbeat {
 			hb.LoadAverage, _ = strconv.ParseFloat(fields[0], 64)
 		}
 	}
-	var fs unix.Statfs_t
-	if unix.Statfs(h.disk, &fs) == nil && fs.Blocks > 0 {
-		hb.DiskUsage = 1 - float64(fs.Bavail)/float64(fs.Blocks)
+	for _, dir := range h.disks {
+		var fs unix.Statfs_t
+		if unix.Statfs(dir, &fs) == nil && fs.Blocks > 0 {
+			hb.DiskUsage = max(hb.DiskUsage, 1-float64(fs.Bavail)/float64(fs.Blocks))
+		}
 	}
 	return hb
 }
 
-// readCPU returns the share of processor time used since the last reading.
+// readCPU returns the share of processor time used since the last reading; h.mu is held.
 func (h *health) readCPU() float64 {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -63,8 +81,6 @@ func (h *health) readCPU() float64 {
 		}
 	}
 	busy := all - idle
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if all > h.all+ticksPerSecond/10 { // too short a time says nothing
 		if h.all > 0 {
 			h.cpu = float64(busy-h.busy) / float64(all-h.all)

@@ -40,17 +40,25 @@ const (
 	entryStarted  entryKind = 'P' // it has a pid
 	entryFinished entryKind = 'F' // the last report of an attempt
 	entryAcked    entryKind = 'A' // attempts to forget
+	entryOwner    entryKind = 'O' // whose attempts are; of those that are known
 )
 
-// entry is one record. Boot is the text of an entryBoot, ids belong to an entryAcked, report to all others. Before a
-// process has ended, report holds what is known of it.
+// entry is one record. Boot is the text of an entryBoot, ids belong to an entryAcked and an entryOwner, report to all
+// others. Before a process has ended, report holds what is known of it.
 type entry struct {
 	kind    entryKind
 	boot    string
 	user    string // whose the processes are, when sudo was used
 	started int64  // ns since boot, taken just before the process was started
 	ids     []int64
+	owner   string // the master
+	epoch   uint64 // of the run
 	report  *doradov1.Report
+}
+
+// owned says whose the attempt is.
+func (a *attempt) owned() entry {
+	return entry{kind: entryOwner, ids: []int64{a.id}, owner: a.owner, epoch: a.epoch}
 }
 
 // entry describes a running attempt for the journal; only its carrier and holders of Executor.mu may ask.
@@ -164,19 +172,15 @@ func (j *journal) write(buf []byte) error {
 	return err
 }
 
-// finished writes the last reports of attempts. When that fails they still live in memory, and a crash of the worker
+// finished writes the ends of so many attempts. When that fails they still live in memory, and a crash of the worker
 // makes them LOST.
-func (j *journal) finished(reports []*doradov1.Report) {
-	entries := make([]entry, len(reports))
-	for i, r := range reports {
-		entries[i] = entry{kind: entryFinished, report: r}
-	}
+func (j *journal) finished(reports int, entries []entry) {
 	if j.append(entries...) != nil {
 		return
 	}
 	j.mu.Lock()
 	first := j.waiting == 0
-	j.waiting += len(reports)
+	j.waiting += reports
 	j.mu.Unlock()
 	if first {
 		select {
@@ -192,6 +196,13 @@ func (j *journal) acked(ids []int64) {
 	j.mu.Lock()
 	j.waiting = max(0, j.waiting-len(ids))
 	j.mu.Unlock()
+}
+
+// moved writes that attempts have other owners.
+func (j *journal) moved(entries []entry) {
+	if len(entries) > 0 {
+		_ = j.append(entries...) // otherwise a crash makes the new owner claim them once more
+	}
 }
 
 // syncLoop makes reports durable that nobody acknowledges.
@@ -286,6 +297,13 @@ func (en entry) encode(buf []byte) []byte {
 		for _, id := range en.ids {
 			buf = binary.AppendVarint(buf, id)
 		}
+	case entryOwner:
+		buf = binary.AppendUvarint(buf, en.epoch)
+		buf = binary.AppendUvarint(buf, uint64(len(en.owner)))
+		buf = append(buf, en.owner...)
+		for _, id := range en.ids {
+			buf = binary.AppendVarint(buf, id)
+		}
 	case entryBegun, entryStarted, entryFinished:
 		buf = binary.AppendVarint(buf, en.started)
 		buf = binary.AppendUvarint(buf, uint64(len(en.user)))
@@ -332,13 +350,19 @@ func decodeEntry(body []byte) (entry, bool) {
 	case entryBoot:
 		en.boot = string(body)
 	case entryAcked:
-		for len(body) > 0 {
-			id, n := binary.Varint(body)
-			if n <= 0 {
-				return entry{}, false
-			}
-			en.ids, body = append(en.ids, id), body[n:]
+		return en, en.readIDs(body)
+	case entryOwner:
+		var n int
+		if en.epoch, n = binary.Uvarint(body); n <= 0 {
+			return entry{}, false
 		}
+		body = body[n:]
+		size, n := binary.Uvarint(body)
+		if n <= 0 || uint64(len(body)-n) < size {
+			return entry{}, false
+		}
+		en.owner = string(body[n : n+int(size)])
+		return en, en.readIDs(body[n+int(size):])
 	case entryBegun, entryStarted, entryFinished:
 		started, n := binary.Varint(body)
 		if n <= 0 {
@@ -358,4 +382,15 @@ func decodeEntry(body []byte) (entry, bool) {
 		return entry{}, false
 	}
 	return en, true
+}
+
+func (en *entry) readIDs(body []byte) bool {
+	for len(body) > 0 {
+		id, n := binary.Varint(body)
+		if n <= 0 {
+			return false
+		}
+		en.ids, body = append(en.ids, id), body[n:]
+	}
+	return true
 }

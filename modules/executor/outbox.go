@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -21,6 +22,11 @@ const (
 	// maxBatch bounds the reports of one frame, in bytes, roughly.
 	maxBatch = 4 << 20
 
+	// orphanAfter is how long the owner of an ended attempt may be away before other masters are asked about it.
+	orphanAfter = time.Minute
+	// minSilence is how long a master may be silent at least, however often it is asked.
+	minSilence = 3 * time.Second
+
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 5 * time.Second
 )
@@ -31,9 +37,13 @@ type outbox struct {
 	master Master
 	wake   chan struct{}
 
+	leave context.CancelFunc // ends it
+
 	mu      sync.Mutex
+	closed  bool               // its master is none any more
 	stream  rpc.WorkerStream   // nil: not connected
-	fresh   []*doradov1.Report // to be journaled and sent
+	since   time.Time          // of the stream, or of its end
+	fresh   []*attempt         // ended: to be journaled and reported
 	waiting []*doradov1.Report // to be sent (again)
 	started []due              // attempts whose STARTED is not due yet, in order
 	hurry   bool               // a heartbeat is wanted now
@@ -45,8 +55,11 @@ type due struct {
 }
 
 func newOutbox(e *Executor, m Master) *outbox {
-	return &outbox{e: e, master: m, wake: make(chan struct{}, 1)}
+	return &outbox{e: e, master: m, wake: make(chan struct{}, 1), since: time.Now()}
 }
+
+// name is the owner of attempts that belong to the master.
+func (o *outbox) name() string { return o.master.Name }
 
 func (o *outbox) nudge() {
 	select {
@@ -67,9 +80,14 @@ func (o *outbox) send(reports ...*doradov1.Report) {
 }
 
 // finish queues the last report of an attempt, which is journaled before it is sent.
-func (o *outbox) finish(r *doradov1.Report) {
+func (o *outbox) finish(a *attempt) {
 	o.mu.Lock()
-	o.fresh = append(o.fresh, r)
+	if o.closed {
+		o.mu.Unlock()
+		o.e.nobody.finish(a)
+		return
+	}
+	o.fresh = append(o.fresh, a)
 	o.mu.Unlock()
 	o.nudge()
 }
@@ -93,6 +111,13 @@ func (o *outbox) beat() {
 	o.nudge()
 }
 
+// awaySince reports whether there has been no stream since an instant.
+func (o *outbox) awaySince(t time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stream == nil && o.since.Before(t)
+}
+
 func (o *outbox) connected() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -101,9 +126,9 @@ func (o *outbox) connected() bool {
 
 // run drains the outbox until ctx ends.
 func (o *outbox) run(ctx context.Context) {
-	heartbeat := time.NewTicker(o.e.cfg.Heartbeat)
+	heartbeat := time.NewTicker(o.e.every)
 	defer heartbeat.Stop()
-	repeat := time.NewTicker(repeatAfter)
+	repeat := time.NewTicker(o.e.repeat)
 	defer repeat.Stop()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -120,8 +145,12 @@ func (o *outbox) run(ctx context.Context) {
 			o.hurry = true
 			o.mu.Unlock()
 		case <-repeat.C:
-			o.send(o.e.unacked(o, time.Now().Add(-repeatAfter))...)
+			o.send(o.e.unacked(o, time.Now().Add(-o.e.repeat))...)
+			o.send(o.e.orphaned(o)...)
 		case <-ctx.Done():
+			o.mu.Lock()
+			o.closed = o != o.e.nobody
+			o.mu.Unlock()
 			o.flush()
 			return
 		}
@@ -153,8 +182,9 @@ func (o *outbox) flush() time.Time {
 		reports = append(reports, o.startedReports(ripe)...)
 	}
 	if len(fresh) > 0 {
-		o.e.journal.finished(fresh)
-		reports = append(reports, fresh...)
+		mine, entries := o.e.ends(o, fresh)
+		o.e.journal.finished(len(fresh), entries)
+		reports = append(reports, mine...)
 	}
 	if stream != nil {
 		for len(reports) > 0 {
@@ -165,10 +195,28 @@ func (o *outbox) flush() time.Time {
 			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Reports{Reports: &doradov1.Reports{Reports: batch}}})
 		}
 		if hurry {
-			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Heartbeat{Heartbeat: o.e.heartbeat()}})
+			_ = stream.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Heartbeat{Heartbeat: o.e.heartbeat(o)}})
 		}
 	}
 	return next
+}
+
+// ends returns what the journal must learn of attempts that ended, and the reports of those that belong to o. Those that
+// another master claimed meanwhile were reported to it.
+func (e *Executor) ends(o *outbox, fresh []*attempt) (mine []*doradov1.Report, entries []entry) {
+	mine, entries = make([]*doradov1.Report, 0, len(fresh)), make([]entry, 0, len(fresh))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, a := range fresh {
+		entries = append(entries, entry{kind: entryFinished, report: a.report})
+		if !a.begun {
+			entries = append(entries, a.owned())
+		}
+		if a.owner == o.name() {
+			mine = append(mine, a.report)
+		}
+	}
+	return mine, entries
 }
 
 // batchOf returns how many reports go into one frame.
@@ -196,10 +244,10 @@ func (o *outbox) startedReports(ripe []due) []*doradov1.Report {
 			continue
 		}
 		d.a.startSent = true
-		if d.a.owner == o {
+		if d.a.owner == o.name() {
 			reports = append(reports, d.a.startReport())
-		} else {
-			others[d.a.owner] = append(others[d.a.owner], d.a.startReport())
+		} else if other := o.e.box(d.a.owner); other != o {
+			others[other] = append(others[other], d.a.startReport())
 		}
 	}
 	o.e.mu.Unlock()
@@ -215,13 +263,35 @@ func (e *Executor) unacked(o *outbox, before time.Time) []*doradov1.Report {
 	defer e.mu.Unlock()
 	var reports []*doradov1.Report
 	for _, a := range e.attempts {
-		if a.owner != nil && a.owner != o {
+		if a.owner != "" && a.owner != o.name() {
 			continue
 		}
 		if !before.IsZero() && (a.state != finished || a.report.GetEndMs() > before.UnixMilli()) {
 			continue
 		}
 		reports = append(reports, a.unacked()...)
+	}
+	return reports
+}
+
+// orphaned returns the ends of attempts whose owner has been away for long, and which nobody has claimed: the run may be
+// over, and somebody must say so.
+func (e *Executor) orphaned(o *outbox) []*doradov1.Report {
+	if o == e.nobody {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := time.Now().Add(-e.orphan)
+	var reports []*doradov1.Report
+	for _, a := range e.attempts {
+		if a.state != finished || a.owner == "" || a.owner == o.name() || a.report.GetEndMs() > before.UnixMilli() {
+			continue
+		}
+		if owner := e.box(a.owner); owner == e.nobody || owner.awaySince(before) {
+			a.offered = true
+			reports = append(reports, a.report)
+		}
 	}
 	return reports
 }
@@ -286,6 +356,10 @@ func (e *Executor) greet(s rpc.WorkerStream, kind doradov1.StreamKind) (*doradov
 	}
 	switch body := frame.GetBody().(type) {
 	case *doradov1.MasterFrame_Welcome:
+		if p := body.Welcome.GetProtocol(); p == 0 || p > e.protocol {
+			return nil, fmt.Errorf("the master wants protocol %d, this worker speaks 1 to %d", p, e.protocol)
+		}
+		e.heard()
 		return body.Welcome, nil
 	case *doradov1.MasterFrame_Refused:
 		return nil, fmt.Errorf("the master refused this worker: %s", body.Refused.GetReason())
@@ -306,7 +380,9 @@ func (o *outbox) control(ctx context.Context, s rpc.WorkerStream) error {
 	e.mu.Lock()
 	held := &doradov1.Held{Attempts: make([]*doradov1.HeldAttempt, 0, len(e.attempts))}
 	for _, a := range e.attempts {
-		held.Attempts = append(held.Attempts, &doradov1.HeldAttempt{Id: a.id, WorkflowInstanceId: a.workflow})
+		held.Attempts = append(held.Attempts, &doradov1.HeldAttempt{
+			Id: a.id, WorkflowInstanceId: a.workflow, Epoch: a.epoch, Yours: a.owner == o.name(),
+		})
 	}
 	e.mu.Unlock()
 	if err := s.Send(&doradov1.WorkerFrame{Body: &doradov1.WorkerFrame_Held{Held: held}}); err != nil {
@@ -314,13 +390,15 @@ func (o *outbox) control(ctx context.Context, s rpc.WorkerStream) error {
 	}
 	// From here reports may flow; those sent on the broken stream are repeated.
 	o.mu.Lock()
-	o.stream = s
+	o.stream, o.since = s, time.Now()
 	o.mu.Unlock()
 	defer func() {
 		o.mu.Lock()
-		o.stream = nil
+		o.stream, o.since = nil, time.Now()
 		o.mu.Unlock()
 	}()
+	silence := e.watchSilence(ctx, s)
+	defer silence.stop()
 	o.send(e.unacked(o, time.Time{})...)
 	o.beat()
 	for {
@@ -328,16 +406,47 @@ func (o *outbox) control(ctx context.Context, s rpc.WorkerStream) error {
 		if err != nil {
 			return err
 		}
+		e.heard()
 		switch body := frame.GetBody().(type) {
 		case *doradov1.MasterFrame_Dispatch:
 			e.dispatch(o, body.Dispatch.GetTasks())
+		case *doradov1.MasterFrame_Claim:
+			e.claim(o, body.Claim.GetItems())
 		case *doradov1.MasterFrame_Kill:
-			e.kill(o, body.Kill.GetIds())
+			e.kill(o, body.Kill.GetIds(), body.Kill.GetEpochs())
 		case *doradov1.MasterFrame_Ack:
-			e.ack(body.Ack.GetItems())
+			e.ack(o, body.Ack.GetItems())
+		case *doradov1.MasterFrame_Alive:
+			silence.alive()
 		}
 	}
 }
+
+// silence ends a stream whose master has answered heartbeats and does so no more: the network may have swallowed it
+// without a word.
+type silence struct {
+	timer *time.Timer
+	limit time.Duration
+	heard atomic.Bool
+}
+
+func (e *Executor) watchSilence(ctx context.Context, s rpc.WorkerStream) *silence {
+	w := &silence{limit: max(4*e.every, minSilence)}
+	w.timer = time.AfterFunc(w.limit, func() {
+		if w.heard.Load() {
+			e.log.WarnContext(ctx, "a master does not answer any more", "for", w.limit)
+			_ = s.Close()
+		}
+	})
+	return w
+}
+
+func (w *silence) alive() {
+	w.heard.Store(true)
+	w.timer.Reset(w.limit)
+}
+
+func (w *silence) stop() { w.timer.Stop() }
 
 // data is the conversation about logs.
 func (e *Executor) data(ctx context.Context, s rpc.WorkerStream) error {

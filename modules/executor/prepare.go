@@ -170,8 +170,9 @@ func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) er
 	a.bootNS, a.start = bootNS(), time.Now()
 	e.mu.Lock()
 	a.begun = true
+	owned := a.owned()
 	e.mu.Unlock()
-	if err := e.journal.append(a.entry(entryBegun)); err != nil {
+	if err := e.journal.append(a.entry(entryBegun), owned); err != nil {
 		return fmt.Errorf("cannot write the worker's journal: %w", err)
 	}
 	ch, err := e.spawn.start(c)

@@ -13,10 +13,11 @@ import (
 // nothing can run twice.
 func (e *Executor) recoverJournal(ctx context.Context) {
 	type past struct {
-		last entry
-		boot string
+		last  entry
+		boot  string
+		owner entry
 	}
-	attempts := map[int64]past{}
+	attempts := map[int64]*past{}
 	boot := ""
 	for _, en := range e.journal.replayed {
 		switch en.kind {
@@ -27,7 +28,17 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 				delete(attempts, id)
 			}
 		case entryBegun, entryStarted, entryFinished:
-			attempts[en.report.GetId()] = past{en, boot}
+			if p := attempts[en.report.GetId()]; p != nil {
+				p.last, p.boot = en, boot
+			} else {
+				attempts[en.report.GetId()] = &past{last: en, boot: boot}
+			}
+		case entryOwner:
+			for _, id := range en.ids {
+				if p := attempts[id]; p != nil {
+					p.owner = en
+				}
+			}
 		}
 	}
 	if len(attempts) > 0 {
@@ -52,10 +63,12 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 	// … then they may be reported.
 	for id, p := range attempts {
 		a := &attempt{id: id, workflow: p.last.report.GetWorkflowInstanceId(), state: finished, report: p.last.report}
+		a.owner, a.epoch = p.owner.owner, p.owner.epoch
 		if p.last.kind != entryFinished {
 			e.giveUp(ctx, a, p.last)
 		}
 		e.mu.Lock()
+		e.current(a.workflow, a.epoch)
 		e.attempts[id] = a
 		e.mu.Unlock()
 	}

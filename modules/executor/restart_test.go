@@ -33,7 +33,7 @@ func TestW06_UnacknowledgedEndsSurviveReconnectAndRestart(t *testing.T) {
 	require.Equal(t, []int64{job.GetId()}, m.held)
 	w.stop()
 
-	again := newScripted(t, "m2")
+	again := newScripted(t, "m")
 	second := startWorker(t, cfg, again)
 	r := again.finished(job.GetId())
 	require.EqualValues(t, 3, r.GetExitCode())
@@ -41,7 +41,7 @@ func TestW06_UnacknowledgedEndsSurviveReconnectAndRestart(t *testing.T) {
 	require.Eventually(t, func() bool { return !second.holds(job.GetId()) }, 10*time.Second, time.Millisecond)
 	second.stop()
 
-	third := newScripted(t, "m3")
+	third := newScripted(t, "m")
 	startWorker(t, cfg, third)
 	third.connected()
 	require.Empty(t, third.held, "what was acknowledged is forgotten")
@@ -156,7 +156,14 @@ func TestW29_AWorkerOutlivesTheBreakOfItsStreamAndReportsWhatEndedMeanwhile(t *t
 
 // anyConnected reports whether the worker has a stream to any master.
 func (w *worker) anyConnected() bool {
-	return slices.ContainsFunc(w.outboxes, func(o *outbox) bool { return o.connected() })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.outboxes {
+		if o.connected() {
+			return true
+		}
+	}
+	return false
 }
 
 // TestWorkerProcess is no test: the next one runs it as a process of its own, to be killed.
@@ -209,7 +216,7 @@ func TestAKilledWorkerLeavesNothingRunning(t *testing.T) {
 	_ = process.Wait()
 	require.True(t, alive(pid), "the children outlive the worker")
 
-	m := newScripted(t, "m")
+	m := newScripted(t, "inner")
 	startWorker(t, cfg, m)
 	require.Equal(t, doradov1.Outcome_LOST, m.finished(5002).GetOutcome())
 	require.EqualValues(t, 6, m.finished(5001).GetExitCode())
@@ -264,7 +271,7 @@ func TestTheJournalSurvivesTornRecordsAndStaysSmall(t *testing.T) {
 	j.live = func() []entry { return []entry{{kind: entryFinished, report: report(2)}} }
 	j.restart()
 	for i := range int64(30_000) {
-		j.finished([]*doradov1.Report{report(i)})
+		j.finished(1, []entry{{kind: entryFinished, report: report(i)}})
 		j.acked([]int64{i})
 	}
 	info, err := os.Stat(j.path())
@@ -322,7 +329,7 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, DefaultConfig("/data").Validate())
 	err := Config{Sudo: "maybe", OnStop: "x", DefaultUser: "-x", DrainTimeout: -1}.Validate()
-	for _, key := range []string{"name", "groups", "slots", "starting", "exec-dir", "log-dir", "journal-dir", "drain-timeout", "heartbeat", "sudo", "on-stop", "default-user"} {
+	for _, key := range []string{"name", "groups", "slots", "starting", "exec-dir", "log-dir", "journal-dir", "drain-timeout", "heartbeat", "host-weight", "full-policy", "sudo", "on-stop", "default-user"} {
 		require.ErrorContains(t, err, "worker."+key+":")
 	}
 }
