@@ -14,6 +14,7 @@ import (
 
 	"dorado/app/config"
 	"dorado/app/kit/db"
+	"dorado/app/kit/ids"
 	"dorado/app/kit/logs"
 	"dorado/app/kit/metrics"
 	"dorado/migrations"
@@ -30,13 +31,14 @@ func NewLogger(cfg config.Config, w io.Writer) (*slog.Logger, error) {
 
 // core is what every mode with a database stands on.
 type core struct {
-	cfg      config.Config
-	logger   *slog.Logger
-	db       *db.DB
-	metrics  *metrics.Registry
-	probes   *probes
-	registry cluster.Registry // nil: this is the only master
-	lock     *os.File
+	cfg         config.Config
+	logger      *slog.Logger
+	db          *db.DB
+	metrics     *metrics.Registry
+	probes      *probes
+	registry    cluster.Registry // of this process alone when there is only one master
+	incarnation string           // of this process
+	lock        *os.File
 }
 
 // open locks the data folder, opens the database and brings its schema up to date.
@@ -50,7 +52,7 @@ func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, e
 		lock.Close()
 		return nil, err
 	}
-	c := &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), probes: &probes{}, lock: lock}
+	c := &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
 	c.probes.add("database", c.databaseCheck)
 	return c, nil
 }

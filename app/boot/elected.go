@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -24,15 +25,15 @@ const (
 
 // elected is a service that one process of the cluster runs at a time: it waits for the lock of its name, works until the
 // lock is lost, and waits again. Two may overlap for a moment when a process was stopped and goes on, so run must be
-// correct then; the lock saves work, and keeps the processes from disturbing each other. Without a registry it just runs.
+// correct then; the lock saves work, and keeps the processes from disturbing each other.
 func elected(registry cluster.Registry, logger *slog.Logger, name string, run func(ctx context.Context) error) lifecycle.Service {
-	if registry == nil {
-		return lifecycle.Service{Name: name, Run: run}
-	}
 	return lifecycle.Service{Name: name, Run: func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			lock, err := registry.Lock(ctx, name)
 			if err != nil {
+				if fatal(err) {
+					return fmt.Errorf("stand for election: %w", err)
+				}
 				if ctx.Err() == nil {
 					logger.WarnContext(ctx, "cannot stand for election; tried again", "lock", name, "error", err)
 					pause(ctx, electionPause)

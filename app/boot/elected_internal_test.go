@@ -106,14 +106,3 @@ func TestAnElectedServiceThatFailsIsACrash(t *testing.T) {
 		require.ErrorIs(t, <-end, want)
 	}
 }
-
-func TestWithoutARegistryNothingIsElected(t *testing.T) {
-	t.Parallel()
-	w := newTerm()
-	ctx, stop := context.WithCancel(t.Context())
-	end := make(chan error, 1)
-	go func() { end <- elected(nil, logs.Discard(), "clock", w.run).Run(ctx) }()
-	<-w.began
-	stop()
-	require.ErrorIs(t, <-end, context.Canceled)
-}

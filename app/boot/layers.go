@@ -13,7 +13,7 @@ func Layers() []Layer {
 	return []Layer{
 		// 0: the technical floor.
 		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret"}},
-		{0, []string{"app/kit/logs", "app/kit/i18n", "app/kit/metrics"}},
+		{0, []string{"app/kit/logs", "app/kit/i18n", "app/kit/metrics", "app/kit/trace"}},
 		{0, []string{"app/kit/lifecycle", "app/kit/listing"}},
 		{0, []string{"app/kit/db"}},
 		{0, []string{"app/kit/web"}},
@@ -44,6 +44,7 @@ func Layers() []Layer {
 		{3, []string{"modules/backfill"}},
 		{3, []string{"modules/schedule"}},
 		{3, []string{"modules/keep"}},
+		{3, []string{"modules/monitor"}},
 		{3, []string{"modules/home"}},
 
 		// 4: the two halves that run workflows; they meet in modules/rpc and modules/flow.
@@ -72,7 +73,7 @@ func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
 		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/keep",
-		"modules/home",
+		"modules/monitor", "modules/home",
 	}
 	return []Prohibition{
 		{

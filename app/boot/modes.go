@@ -3,7 +3,6 @@ package boot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -70,6 +69,10 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 			return c.localWorker(eng.Dialer(streams))
 		}
 	}
+	if c.registry, err = c.openRegistry(ctx); err != nil {
+		return errors.Join(err, c.close())
+	}
+	services.Add(registryService(c.registry))
 	if err := c.master(ctx, services, terminal, workers); err != nil {
 		return errors.Join(err, c.close())
 	}
@@ -90,6 +93,9 @@ func (c *core) master(
 		return err
 	}
 	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
+	for _, service := range c.membership(eng) {
+		services.Add(service)
+	}
 	if has(config.RoleScheduler) {
 		services.Add(engineService(eng))
 		c.probes.add("engine", closed(eng.Ready()))
@@ -177,37 +183,4 @@ func newWorker(cfg config.Config, logger *slog.Logger, registry *metrics.Registr
 		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
 		Metrics: registry,
 	})
-}
-
-// Worker runs tasks for the configured masters until ctx ends.
-func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Writer) error {
-	if cfg.Cluster.Secret == "" {
-		return errors.New("cluster.secret: a worker must know the secret of its masters; set DORADO_CLUSTER_SECRET or --cluster-secret")
-	}
-	if len(cfg.Cluster.Masters) == 0 {
-		return errors.New("cluster.masters: a worker needs the host:port of at least one master")
-	}
-	leaveRoom()
-	lock, err := lockData(cfg.Data)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	streams, err := streamConfig(cfg)
-	if err != nil {
-		return err
-	}
-	masters := make([]executor.Master, 0, len(cfg.Cluster.Masters))
-	for _, address := range cfg.Cluster.Masters {
-		dialer := rpc.TCPDialer{Addr: address, Config: streams}
-		masters = append(masters, executor.Master{Name: address, Dialer: dialer})
-	}
-	worker, err := newWorker(cfg, logger, metrics.New(), masters)
-	if err != nil {
-		return fmt.Errorf("set up the worker: %w", err)
-	}
-	services := lifecycle.New(logger)
-	services.Add(workerService(cfg, worker))
-	services.Add(memoryService())
-	return services.Run(ctx)
 }

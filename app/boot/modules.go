@@ -22,6 +22,7 @@ import (
 	"dorado/modules/home"
 	"dorado/modules/identity"
 	"dorado/modules/instance"
+	"dorado/modules/monitor"
 	"dorado/modules/project"
 	"dorado/modules/schedule"
 	"dorado/modules/security/accesstoken"
@@ -62,6 +63,8 @@ type modules struct {
 	instance *instance.Module
 	schedule *schedule.Module
 	backfill *backfill.Module
+	monitor  *monitor.Module
+	sample   func(context.Context) error // notes how the nodes are
 	home     *home.Module
 	closing  context.CancelFunc // ends event streams
 }
@@ -85,7 +88,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), monitor.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -150,12 +153,16 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
 		WorkerGroups: m.groups.Names, History: m.runHistory, Timings: m.timings(), Lists: m.formLists(),
 	})
+	m.newMonitor(c, eng, monitor.Deps{
+		Services: monitor.Services{DB: c.db, Access: m.access, Audit: log, Metrics: c.metrics, Logger: c.logger, Now: time.Now},
+		Site:     m.site, API: m.api, Frame: m.frame,
+	})
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.home.Menu(),
+		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
 }
@@ -164,13 +171,13 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
-		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.home.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.home.Routes,
 	}
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API}
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}
 }
 
 // projectStates gives the overview of a project what the module of runs counts.
@@ -210,6 +217,11 @@ func (m *modules) background(ctx context.Context, logger *slog.Logger) {
 	if err := m.instance.Listen(ctx); err != nil {
 		logger.WarnContext(ctx, "no notifications of changed runs; pages look for themselves", "error", err)
 	}
+	go func() {
+		if err := m.sample(ctx); err != nil && ctx.Err() == nil {
+			logger.WarnContext(ctx, "charts of nodes end", "error", err)
+		}
+	}()
 	if err := m.identity.Run(ctx); err != nil && ctx.Err() == nil {
 		logger.WarnContext(ctx, "clean-up of sessions ended", "error", err)
 	}
