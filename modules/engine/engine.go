@@ -14,6 +14,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/metrics"
 	"dorado/modules/rpc"
+	"dorado/modules/tasklog"
 )
 
 // ChangeChannel is notified, with the ids of workflow instances, after their states changed: "12,15".
@@ -57,6 +58,8 @@ type Deps struct {
 	Metrics *metrics.Registry // may be nil
 	// Children starts sub-workflows; nil = tasks that want one fail. SetChildren may hand it in later.
 	Children Children
+	// Archive holds the logs that workers stored; nil = there is no storage.
+	Archive *tasklog.Archive
 	// Cluster is what the engine is part of; nil = it is the only master. SetCluster may hand it in later.
 	Cluster *Cluster
 }
@@ -71,6 +74,7 @@ type Engine struct {
 	alerts      *alertSender
 	followers   *followers
 	children    Children
+	archive     *tasklog.Archive
 	cluster     *Cluster
 	incarnation string
 	meters      *meters
@@ -103,7 +107,7 @@ func New(cfg Config, d Deps) *Engine {
 		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}},
 		ready: make(chan struct{}), data: map[string]*dataStream{}, zones: map[string]*time.Location{},
 		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
-		cluster: d.Cluster, incarnation: newIncarnation(),
+		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive,
 	}
 	e.alerts = newAlertSender(e.store, d.Logger)
 	e.OnEnd(func(x Ended) { e.term().logic.ended(x) })

@@ -177,6 +177,8 @@ type StartRequest struct {
 type Logs interface {
 	// ReadLog asks a worker for part of a log and calls fn for each piece of the answer.
 	ReadLog(ctx context.Context, worker string, req *doradov1.LogRequest, fn func(*doradov1.LogReply) error) error
+	// RemoveLogs deletes logs, given by the worker that wrote them, wherever they lie; the error says what is left.
+	RemoveLogs(ctx context.Context, byWorker map[string][]string) error
 }
 
 // Workers tells what the explanation of a waiting task needs to know; the engine implements it.

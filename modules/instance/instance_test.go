@@ -37,6 +37,21 @@ type fakeLogs struct {
 	err     error
 }
 
+func (f *fakeLogs) RemoveLogs(_ context.Context, byWorker map[string][]string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for worker, paths := range byWorker {
+		for _, path := range paths {
+			f.asked = append(f.asked, path)
+			if worker != "away" {
+				f.removed = append(f.removed, path)
+				delete(f.files, path)
+			}
+		}
+	}
+	return nil
+}
+
 func (f *fakeLogs) ReadLog(ctx context.Context, worker string, req *doradov1.LogRequest, fn func(*doradov1.LogReply) error) error {
 	f.mu.Lock()
 	lines, ok := f.files[req.GetPath()]
@@ -90,11 +105,6 @@ func (f *fakeLogs) ReadLog(ctx context.Context, worker string, req *doradov1.Log
 				return ctx.Err()
 			}
 		}
-		return fn(&doradov1.LogReply{Done: true})
-	case *doradov1.LogRequest_Remove:
-		f.mu.Lock()
-		f.removed = append(f.removed, req.GetPath())
-		f.mu.Unlock()
 		return fn(&doradov1.LogReply{Done: true})
 	}
 	return fmt.Errorf("fake logs: %T", req.GetWant())

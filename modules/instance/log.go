@@ -14,7 +14,9 @@ type LogPage struct {
 	Lines []string
 	Total int64 // lines known so far, -1 when unknown
 	Size  int64 // bytes
-	End   bool  // nothing follows, and nothing will
+	// Stored says that the lines come from the storage: their worker is away, or does not have the log any more.
+	Stored bool
+	End    bool // nothing follows, and nothing will
 }
 
 // LogHit is a line that a search found.
@@ -46,7 +48,7 @@ func (s *Service) LogLines(ctx context.Context, t *ListedTask, from int64, limit
 				page.From, first = r.GetFrom(), false
 			}
 			page.Lines = append(page.Lines, r.GetLines()...)
-			page.Total, page.Size = r.GetTotal(), r.GetSize()
+			page.Total, page.Size, page.Stored = r.GetTotal(), r.GetSize(), r.GetStored()
 			return nil
 		})
 	page.End = t.State.Finished() && page.Total >= 0 && page.From+int64(len(page.Lines)) >= page.Total

@@ -12,7 +12,6 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/audit"
 	"dorado/modules/flow"
-	"dorado/modules/rpc/doradov1"
 	"dorado/modules/security/tenant"
 )
 
@@ -206,21 +205,25 @@ func (s *Service) remove(ctx context.Context, i *Instance) error {
 	})
 }
 
-// removeTime bounds how long a deletion waits for workers to delete logs.
+// removeTime bounds how long a deletion waits for logs to be deleted.
 const removeTime = 10 * time.Second
 
-// removeLogs asks the workers to delete logs. A worker that is away keeps its files; they are of no row any more.
+// removeLogs deletes logs on the workers and in the storage. A worker that is away keeps its files; they are of no row any
+// more. Logs of logic tasks lie in the database and went with their rows.
 func (s *Service) removeLogs(ctx context.Context, tasks []Task) {
 	ctx, cancel := context.WithTimeout(ctx, removeTime)
 	defer cancel()
+	byWorker := map[string][]string{}
 	for _, t := range tasks {
-		if t.LogPath == "" || t.Host == "" || strings.HasPrefix(t.LogPath, "logic/") || ctx.Err() != nil {
-			continue // logs of logic tasks lie in the database and went with their rows
+		if t.LogPath != "" && t.Host != "" && !strings.HasPrefix(t.LogPath, "logic/") {
+			byWorker[t.Host] = append(byWorker[t.Host], t.LogPath)
 		}
-		req := &doradov1.LogRequest{Path: t.LogPath, Want: &doradov1.LogRequest_Remove{Remove: &doradov1.LogRemove{}}}
-		if err := s.Logs.ReadLog(ctx, t.Host, req, func(*doradov1.LogReply) error { return nil }); err != nil {
-			s.Logger.DebugContext(ctx, "a log stays on its worker", "task_instance_id", t.ID, "worker", t.Host, "error", err)
-		}
+	}
+	if len(byWorker) == 0 {
+		return
+	}
+	if err := s.Logs.RemoveLogs(ctx, byWorker); err != nil {
+		s.Logger.DebugContext(ctx, "logs of deleted runs are left", "error", err)
 	}
 }
 

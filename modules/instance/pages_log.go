@@ -93,6 +93,9 @@ func (p pages) logView(r *http.Request, t *ListedTask) view.LogView {
 		return v
 	}
 	v.Lines = plainLines(page.Lines)
+	if page.Stored {
+		v.Stored = i18n.T(ctx, "log.stored", "worker", t.Host)
+	}
 	end := page.From + int64(len(page.Lines))
 	if len(page.Lines) > 0 {
 		v.Shown = i18n.T(ctx, "instance.log_shown", "from", i18n.Number(ctx, page.From+1), "to", i18n.Number(ctx, end), "total", i18n.Number(ctx, max(page.Total, end)))
@@ -188,6 +191,8 @@ type logLinesJSON struct {
 	Total *int64   `json:"total"`
 	End   bool     `json:"end"`
 	Size  int64    `json:"size"`
+	// Stored says that the lines come from the storage.
+	Stored bool `json:"stored,omitempty"`
 }
 
 type logSearchJSON struct {
@@ -217,7 +222,7 @@ func (p pages) logLines(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := logLinesJSON{From: page.From, Lines: present(page.Lines), End: page.End, Size: page.Size}
+	out := logLinesJSON{From: page.From, Lines: present(page.Lines), End: page.End, Size: page.Size, Stored: page.Stored}
 	if page.Total >= 0 {
 		out.Total = &page.Total
 	}

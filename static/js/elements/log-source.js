@@ -2,7 +2,7 @@
 /**
  * Where log lines come from: pages by request, new lines by server-sent events (with polling when these keep breaking),
  * search over the whole log on the server.
- * @typedef {{from: number, lines: string[], total: number | null, end: boolean, size: number}} Page
+ * @typedef {{from: number, lines: string[], total: number | null, end: boolean, size: number, stored?: boolean}} Page
  * @typedef {{hits: {line: number, text: string}[], total: number, more: boolean}} Hits
  */
 

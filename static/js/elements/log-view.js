@@ -145,6 +145,7 @@ export class LogView extends HTMLElement {
   /** @param {import('./log-source.js').Page} page */
   #take(page) {
     this.size = page.size;
+    this.stored = Boolean(page.stored);
     this.store.append(page.from, page.lines);
     if (page.total !== null && page.total !== undefined) this.store.total = Math.max(page.total, this.store.to);
   }
@@ -356,7 +357,7 @@ export class LogView extends HTMLElement {
   #texts() {
     const lang = document.documentElement.lang || 'en';
     const size = this.size ? bytes(this.size, lang) : '';
-    const text = [t('js.log.lines', { count: this.store.total, n: this.store.total.toLocaleString(lang) }), size].filter(Boolean).join(' · ');
+    const text = [t('js.log.lines', { count: this.store.total, n: this.store.total.toLocaleString(lang) }), size, this.stored && t('js.log.stored')].filter(Boolean).join(' · ');
     if (this.info.textContent !== text) this.info.textContent = text;
     this.followButton.setAttribute('aria-pressed', String(this.follow));
     this.followButton.hidden = this.source.status === 'ended' && this.follow;
