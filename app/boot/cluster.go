@@ -16,8 +16,11 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/ids"
 	"dorado/app/kit/lifecycle"
+	"dorado/app/kit/logs"
+	"dorado/app/kit/metrics"
 	"dorado/modules/cluster"
 	"dorado/modules/cluster/local"
+	"dorado/modules/cluster/pg"
 	"dorado/modules/cluster/zk"
 	"dorado/modules/engine"
 	"dorado/modules/rpc"
@@ -40,7 +43,7 @@ func (c *core) openRegistry(ctx context.Context) (cluster.Registry, error) {
 		if c.db.Dialect().Name() != "postgres" {
 			return nil, errors.New("cluster.registry: postgres needs a PostgreSQL database, but the database is a SQLite file")
 		}
-		return nil, errors.New("cluster.registry: postgres is not part of this build")
+		return pg.New(c.db, pg.Config{Namespace: x.Namespace, SessionTimeout: x.SessionTimeout}, c.logger)
 	default:
 		return local.NewHub(x.SessionTimeout).Registry(), nil
 	}
@@ -78,7 +81,7 @@ func (c *core) membership(eng *engine.Engine) []lifecycle.Service {
 	}
 	var members []*member
 	join := func(kind cluster.Kind, beat func(*cluster.Heartbeat)) {
-		members = append(members, &member{registry: c.registry, kind: kind, address: address, logger: c.logger, beat: func() cluster.Heartbeat {
+		members = append(members, &member{registry: c.registry, kind: kind, address: address, logger: c.clusterLog(), beat: func() cluster.Heartbeat {
 			h := at(about(), address)
 			h.Name, h.Incarnation, h.ServerStatus = c.cfg.Master.Name, c.incarnation, cluster.Normal
 			beat(&h)
@@ -105,7 +108,23 @@ func (c *core) membership(eng *engine.Engine) []lifecycle.Service {
 			c.probes.add("registry", m.check)
 		}
 	}
+	if registry, ok := c.registry.(*pg.Registry); ok && has(config.RoleScheduler) {
+		services = append(services, relayService(registry, eng, c.logger))
+	}
 	return services
+}
+
+// clusterLog is where the registry is spoken of; nobody needs to hear that a process found itself.
+func (c *core) clusterLog() *slog.Logger {
+	if c.cfg.Cluster.Kind() == config.RegistryNone {
+		return logs.Discard()
+	}
+	return c.logger
+}
+
+// elected is a service that one process of the cluster runs at a time.
+func (c *core) elected(name string, run func(ctx context.Context) error) lifecycle.Service {
+	return elected(c.registry, c.clusterLog(), name, run)
 }
 
 // registryService ends the session after everything that needs it has ended.
@@ -136,8 +155,11 @@ func describe(cfg config.Config, web bool) func() cluster.Heartbeat {
 			}
 		}
 	}
+	machine := metrics.NewMachine(cfg.Data)
 	return func() cluster.Heartbeat {
-		h := base
+		h, u := base, machine.Read()
+		h.CPUUsage, h.MemoryUsage, h.DiskUsage, h.LoadAverage = u.CPU, u.Memory, u.Disk, u.Load
+		h.JVMCPUUsage, h.JVMMemoryUsage, h.ReportTime = u.OwnCPU, u.OwnMemory, time.Now().UnixMilli()
 		return h
 	}
 }

@@ -100,8 +100,8 @@ func (c *core) master(
 		services.Add(engineService(eng))
 		c.probes.add("engine", closed(eng.Ready()))
 		follow(eng, m)
-		services.Add(elected(c.registry, c.logger, clockLock, newClock(c, m).Run))
-		services.Add(elected(c.registry, c.logger, backfillLock, m.backfill.Run))
+		services.Add(c.elected(clockLock, newClock(c, m).Run))
+		services.Add(c.elected(backfillLock, m.backfill.Run))
 		service, err := workers(ctx, eng)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (c *core) master(
 		services.Add(service)
 	}
 	if has(config.RoleAlert) {
-		services.Add(elected(c.registry, c.logger, alertLock, eng.SendAlerts))
+		services.Add(c.elected(alertLock, eng.SendAlerts))
 	}
 	if has(config.RoleWeb) {
 		service, err := webServer(ctx, c, m, terminal)

@@ -121,7 +121,6 @@ func (m *memberWorker) heartbeat() func() cluster.Heartbeat {
 		h.Name, h.Incarnation = m.cfg.Worker.Name, m.worker.Incarnation()
 		h.Groups, h.Slots, h.Running = m.cfg.Worker.Groups, m.cfg.Worker.Slots, int(load.GetRunning())
 		h.WorkerHostWeight, h.ThreadPoolUsage = m.cfg.Worker.HostWeight, float64(h.Running)/float64(h.Slots)
-		h.CPUUsage, h.MemoryUsage, h.DiskUsage, h.LoadAverage = load.GetCpuUsage(), load.GetMemoryUsage(), load.GetDiskUsage(), load.GetLoadAverage()
 		h.ServerStatus, h.Reason = cluster.Normal, load.GetBusy()
 		if load.GetDraining() || h.Reason != "" {
 			h.ServerStatus, h.Draining = cluster.Busy, load.GetDraining()

@@ -18,6 +18,7 @@ type FleetOptions struct {
 	ZooKeeper        []string // host:port of each server; none: the registry is the database
 	SessionTimeout   time.Duration
 	AdminPassword    string
+	Pages            []string // host:port of the pages of each master; fewer: free ports
 	Env              []string // for all, KEY=value
 	// MasterEnv and WorkerEnv return what only one of them is told; they may be nil.
 	MasterEnv, WorkerEnv func(i int) []string
@@ -60,7 +61,11 @@ func StartFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 		if o.MasterEnv != nil {
 			env = append(env, o.MasterEnv(i)...)
 		}
-		if err := m.start(ctx, "DORADO_CLUSTER_LISTEN", Options{Binary: o.Binary, Mode: "master", AdminPassword: o.AdminPassword, Env: env}); err != nil {
+		options := Options{Binary: o.Binary, Mode: "master", AdminPassword: o.AdminPassword, Env: env}
+		if i < len(o.Pages) {
+			options.Listen = o.Pages[i]
+		}
+		if err := m.start(ctx, "DORADO_CLUSTER_LISTEN", options); err != nil {
 			return fail(err)
 		}
 		f.Masters, masters = append(f.Masters, m), append(masters, m.Address)
@@ -81,15 +86,16 @@ func StartFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 
 // start gives the member an address of its own, under the variable that sets it, and a listener for probes.
 func (m *Member) start(ctx context.Context, variable string, o Options) error {
-	var ports [2]int
-	for i := range ports {
-		var err error
-		if ports[i], err = FreePort(ctx); err != nil {
+	for _, address := range []*string{&m.Address, &o.Listen} {
+		if *address != "" {
+			continue
+		}
+		port, err := FreePort(ctx)
+		if err != nil {
 			return err
 		}
+		*address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
-	m.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
-	o.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[1]))
 	o.Env = append(o.Env, variable+"="+m.Address)
 	if o.Mode == "worker" {
 		o.Env = append(o.Env, "DORADO_WORKER_LISTEN="+o.Listen)

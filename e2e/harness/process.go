@@ -244,6 +244,18 @@ func (p *Process) Log() string {
 	return string(raw[min(int64(len(raw)), p.from):])
 }
 
+// FullLog returns what the process has printed over all its starts.
+func (p *Process) FullLog() string {
+	raw, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
+// LogPath is the file that the process prints to.
+func (p *Process) LogPath() string { return p.log.Name() }
+
 // SignInLink waits for the one-time link that the first start prints for admin.
 func (p *Process) SignInLink(ctx context.Context) (string, error) {
 	link := regexp.MustCompile(regexp.QuoteMeta(p.URL) + `/[^\s"']+`)
