@@ -17,7 +17,6 @@ import (
 	"dorado/app/kit/ids"
 	"dorado/app/kit/lifecycle"
 	"dorado/app/kit/logs"
-	"dorado/app/kit/metrics"
 	"dorado/modules/cluster"
 	"dorado/modules/cluster/local"
 	"dorado/modules/cluster/pg"
@@ -155,11 +154,11 @@ func describe(cfg config.Config, web bool) func() cluster.Heartbeat {
 			}
 		}
 	}
-	machine := metrics.NewMachine(cfg.Data)
+	meter := cluster.NewMeter(cfg.Data)
 	return func() cluster.Heartbeat {
-		h, u := base, machine.Read()
-		h.CPUUsage, h.MemoryUsage, h.DiskUsage, h.LoadAverage = u.CPU, u.Memory, u.Disk, u.Load
-		h.JVMCPUUsage, h.JVMMemoryUsage, h.ReportTime = u.OwnCPU, u.OwnMemory, time.Now().UnixMilli()
+		h := base
+		meter.Fill(&h)
+		h.ReportTime = time.Now().UnixMilli()
 		return h
 	}
 }
