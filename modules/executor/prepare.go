@@ -327,6 +327,9 @@ func (e *Executor) environment(a *attempt, extra []string) []string {
 		"DORADO_LOG_PATH="+a.logPath,
 		"DORADO_EXECUTE_PATH="+a.dir,
 	)
+	if parent := t.GetTraceParent(); parent != "" {
+		env = append(env, "TRACEPARENT="+noNUL(parent))
+	}
 	return append(env, extra...)
 }
 

@@ -524,6 +524,7 @@ type Task struct {
 	TimeZone           string                 `protobuf:"bytes,24,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	Epoch              uint64                 `protobuf:"varint,25,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the run: rises with each change of its master
 	AppLink            string                 `protobuf:"bytes,26,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
+	TraceParent        string                 `protobuf:"bytes,27,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"` // W3C trace context for the process; "" = none
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -736,6 +737,13 @@ func (x *Task) GetEpoch() uint64 {
 func (x *Task) GetAppLink() string {
 	if x != nil {
 		return x.AppLink
+	}
+	return ""
+}
+
+func (x *Task) GetTraceParent() string {
+	if x != nil {
+		return x.TraceParent
 	}
 	return ""
 }
@@ -2426,7 +2434,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
-	"\x06direct\x18\x04 \x01(\tR\x06direct\"\x9e\x06\n" +
+	"\x06direct\x18\x04 \x01(\tR\x06direct\"\xc1\x06\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12!\n" +
@@ -2456,7 +2464,8 @@ const file_dorado_proto_rawDesc = "" +
 	"\abase_ms\x18\x17 \x01(\x03R\x06baseMs\x12\x1b\n" +
 	"\ttime_zone\x18\x18 \x01(\tR\btimeZone\x12\x14\n" +
 	"\x05epoch\x18\x19 \x01(\x04R\x05epoch\x12\x19\n" +
-	"\bapp_link\x18\x1a \x01(\tR\aappLink\"1\n" +
+	"\bapp_link\x18\x1a \x01(\tR\aappLink\x12!\n" +
+	"\ftrace_parent\x18\x1b \x01(\tR\vtraceParent\"1\n" +
 	"\bDispatch\x12%\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +
