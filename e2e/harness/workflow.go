@@ -27,6 +27,8 @@ type Task struct {
 	Params  []Property
 	Flag    string // YES (default) or NO: forbidden
 	Retries int    // and a minute between them
+	AtOnce  bool   // no minute between retries
+	Group   int64  // task group; 0: none
 	Delay   int    // minutes
 	Timeout int    // minutes; 0: none
 	// Settings are the taskParams of types that have no script; code tells the code of a task by its name.
@@ -187,6 +189,13 @@ func (t Task) definition(code int64) map[string]any {
 	if t.Timeout > 0 {
 		timeoutFlag, strategy = "OPEN", "FAILED"
 	}
+	interval, group := "1", any(nil)
+	if t.AtOnce {
+		interval = "0"
+	}
+	if t.Group != 0 {
+		group = t.Group
+	}
 	return map[string]any{
 		"code": code, "version": 0, "name": t.Name, "description": "", "taskType": or(t.Type, "SHELL"),
 		"taskParams":   map[string]any{"localParams": t.params(), "rawScript": t.Script, "resourceList": []any{}},
@@ -194,10 +203,10 @@ func (t Task) definition(code int64) map[string]any {
 		"isCache":      "NO",
 		"taskPriority": "MEDIUM", "workerGroup": "default", "environmentCode": -1,
 		// The published clients send these numbers as text.
-		"failRetryTimes": strconv.Itoa(t.Retries), "failRetryInterval": "1",
+		"failRetryTimes": strconv.Itoa(t.Retries), "failRetryInterval": interval,
 		"timeoutFlag": timeoutFlag, "timeoutNotifyStrategy": strategy, "timeout": t.Timeout,
 		"delayTime":   strconv.Itoa(t.Delay),
-		"taskGroupId": nil, "taskGroupPriority": nil, "cpuQuota": -1, "memoryMax": -1, "taskExecuteType": "BATCH",
+		"taskGroupId": group, "taskGroupPriority": nil, "cpuQuota": -1, "memoryMax": -1, "taskExecuteType": "BATCH",
 	}
 }
 

@@ -161,8 +161,8 @@ func TestAWorkerThatIsCutOffLongEnoughExcusesARepetitionButNoOverlap(t *testing.
 	v := check.Check(f)
 	require.Equal(t, 1, check.Of(v.Breaches, check.Overlap), "a worker that is cut off ends its tasks in time")
 
-	f.Faults[1].Frozen = true
-	require.Empty(t, check.Check(f).Breaches, "a frozen one cannot")
+	f.Faults[1].Loose = true
+	require.Empty(t, check.Check(f).Breaches, "a frozen one cannot end them")
 }
 
 func TestTheLedgerIsWrittenByBashAndReadBack(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 type window struct {
 	from, until time.Time
 	effect      Effect
-	frozen      bool
+	loose       bool
 	faults      []Fault
 }
 
@@ -36,7 +36,7 @@ func windows(faults []Fault) map[string][]window {
 						if f.Until.After(last.until) {
 							last.until = f.Until
 						}
-						last.frozen = last.frozen || f.Frozen
+						last.loose = last.loose || f.Loose
 						last.faults = append(last.faults, f)
 						joined = true
 						break
@@ -44,7 +44,7 @@ func windows(faults []Fault) map[string][]window {
 				}
 			}
 			if !joined {
-				list = append(list, window{f.From, f.Until, f.Effect, f.Frozen, []Fault{f}})
+				list = append(list, window{f.From, f.Until, f.Effect, f.Loose, []Fault{f}})
 			}
 			out[w] = list
 		}
@@ -94,7 +94,7 @@ func (x *index) repeated(worker string, from, again time.Time) (window, bool) {
 // frozen.
 func (x *index) overlapped(worker string, from, again time.Time) (window, bool) {
 	for _, w := range x.windows[worker] {
-		if (w.effect == Died || w.frozen) && !again.Before(w.from.Add(-slack)) && !w.until.Add(slack).Before(from) {
+		if w.loose && !again.Before(w.from.Add(-slack)) && !w.until.Add(slack).Before(from) {
 			return w, true
 		}
 	}

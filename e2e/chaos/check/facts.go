@@ -114,7 +114,7 @@ type Fault struct {
 	Until   time.Time // healed
 	Effect  Effect
 	Workers []string // whose attempts it concerns
-	Frozen  bool     // of the worker's whole process: it cannot end its tasks in time
+	Loose   bool     // what it runs may go on though it is given up: the worker cannot end it, being dead or frozen
 	Void    string   // why it was not done
 }
 
