@@ -16,6 +16,7 @@ import (
 	"dorado/modules/engine"
 	"dorado/modules/executor"
 	"dorado/modules/schedule"
+	"dorado/plugins/catalog"
 )
 
 // The parts that `dorado master` can be narrowed to with roles.
@@ -27,18 +28,19 @@ const (
 
 // Config is everything that can be set.
 type Config struct {
-	Listen    string          `koanf:"listen"`     // host:port of pages and REST
-	Data      string          `koanf:"data"`       // folder for everything Dorado writes
-	Database  string          `koanf:"database"`   // SQLite file or postgres:// URL; "" = dorado.db in the data folder
-	PublicURL string          `koanf:"public-url"` // how browsers reach the pages, for links that are printed or mailed
-	Roles     []string        `koanf:"roles"`
-	Log       Log             `koanf:"log"`
-	Web       web.Config      `koanf:"web"`
-	TLS       TLS             `koanf:"tls"`
-	Cluster   Cluster         `koanf:"cluster"`
-	Master    engine.Config   `koanf:"master"`
-	Worker    executor.Config `koanf:"worker"`
-	Schedule  schedule.Config `koanf:"schedule"`
+	Listen    string                `koanf:"listen"`     // host:port of pages and REST
+	Data      string                `koanf:"data"`       // folder for everything Dorado writes
+	Database  string                `koanf:"database"`   // SQLite file or postgres:// URL; "" = dorado.db in the data folder
+	PublicURL string                `koanf:"public-url"` // how browsers reach the pages, for links that are printed or mailed
+	Roles     []string              `koanf:"roles"`
+	Log       Log                   `koanf:"log"`
+	Web       web.Config            `koanf:"web"`
+	TLS       TLS                   `koanf:"tls"`
+	Cluster   Cluster               `koanf:"cluster"`
+	Master    engine.Config         `koanf:"master"`
+	Worker    executor.Config       `koanf:"worker"`
+	Schedule  schedule.Config       `koanf:"schedule"`
+	Storage   catalog.StorageConfig `koanf:"storage"`
 }
 
 // Log says how the service log is written.
@@ -69,6 +71,7 @@ func Default(data string) Config {
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(),
+		Storage:  catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
 	}
 	c.Worker.Name = name
 	return c
@@ -133,5 +136,5 @@ func (c Config) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Storage.Validate())...)
 }

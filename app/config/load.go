@@ -50,6 +50,9 @@ func Load(s Source) (Config, error) {
 		if err := k.Load(rawbytes.Provider(data), yaml.Parser()); err != nil {
 			return Config{}, fmt.Errorf("%s: %w", s.File, err)
 		}
+		if k, err = translate(k); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", s.File, err)
+		}
 	}
 	keys, err := known()
 	if err != nil {
