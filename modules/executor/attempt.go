@@ -54,6 +54,10 @@ type attempt struct {
 
 	dispatched time.Time
 
+	status  status // of the first process, once it has exited
+	waitErr error
+	over    time.Time // when that was
+
 	pid     int
 	bootNS  int64 // time since boot just before the process was started
 	start   time.Time
@@ -221,15 +225,21 @@ func (e *Executor) end(a *attempt, why endReason) {
 
 // wait carries a running process to its end.
 func (e *Executor) wait(ctx context.Context, a *attempt, c child) {
-	status, err := e.spawn.wait(c)
-	end := time.Now()
+	st, err := e.spawn.wait(c)
 	e.mu.Lock()
-	a.exited = true
-	t, ending := a.target, a.ending
+	a.exited, a.status, a.waitErr, a.over = true, st, err, time.Now()
+	e.mu.Unlock()
+	e.spawn.note()
+	e.after(ctx, a)
+}
+
+// after is what comes after the end of the first process.
+func (e *Executor) after(ctx context.Context, a *attempt) {
+	e.mu.Lock()
+	t, ending, timer, end := a.target, a.ending, a.timer, a.over
 	if t == nil {
 		ending = endNone // it was over before anybody could end it
 	}
-	timer := a.timer
 	e.mu.Unlock()
 	if timer != nil {
 		timer.Stop()
@@ -243,11 +253,11 @@ func (e *Executor) wait(ctx context.Context, a *attempt, c child) {
 	switch {
 	case ending != endNone:
 		r = endedBy(ending, a.timeout, "")
-		r.code = status.code()
-	case err != nil:
-		r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: "the process could not be waited for: " + oneLine(err.Error())}
+		r.code = a.status.code()
+	case a.waitErr != nil:
+		r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: "the process could not be waited for: " + oneLine(a.waitErr.Error())}
 	default:
-		r = status.result()
+		r = a.status.result()
 	}
 	r.end = end
 	e.settleLog(a, &r)

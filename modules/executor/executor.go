@@ -41,6 +41,9 @@ type Deps struct {
 	Logger  *slog.Logger
 	Archive *tasklog.Archive      // where logs go after their end; nil = they stay here
 	Metrics prometheus.Registerer // may be nil
+
+	// Handover is what the program before left in this process, nil after an ordinary start; see Inherited.
+	Handover *Handover
 }
 
 // Executor runs attempts. See the package comment for its states.
@@ -118,6 +121,10 @@ func New(d Deps) (*Executor, error) {
 		queue: make(chan *attempt, d.Config.Slots+d.Config.queueLength()),
 	}
 	e.nobody = newOutbox(e, Master{})
+	if h := d.Handover; h != nil {
+		e.inherit, e.previous = h, h.Incarnation
+		e.queue = make(chan *attempt, cap(e.queue)+len(h.Attempts))
+	}
 	e.metrics = newMetrics(d.Metrics, e)
 	e.health = newHealth(e.cfg.ExecDir, e.cfg.LogDir, e.cfg.JournalDir)
 	e.users = newUsers(e.cfg)
@@ -131,7 +138,7 @@ func New(d Deps) (*Executor, error) {
 	if e.dirs, err = newWorkdirs(e.cfg.ExecDir, e.users); err != nil {
 		return nil, errors.Join(fmt.Errorf("exec directory: %w", err), e.logs.close())
 	}
-	if e.journal, err = openJournal(e.cfg.JournalDir, e.log); err != nil {
+	if e.journal, err = openJournal(e.cfg.JournalDir, d.Handover.File(journalFile), e.log); err != nil {
 		return nil, errors.Join(err, e.dirs.close(), e.logs.close())
 	}
 	e.journal.live = e.liveEntries
@@ -152,14 +159,21 @@ func (e *Executor) Run(ctx context.Context) error {
 	workers.Go(func() { e.journal.syncLoop(work) })
 	workers.Go(func() { e.killer.run(work) })
 	if os.Getpid() == 1 {
-		workers.Go(func() { reapOrphans(work, 5*time.Second) })
+		workers.Go(func() { e.spawn.reapOrphans(work, 5*time.Second) })
 	}
+	handed := e.inherit != nil
 	e.recoverJournal(work)
 	workers.Go(func() { e.uploads.run(work) })
 	for range e.cfg.Starting {
 		workers.Go(func() { e.startLoop(work) })
 	}
 	e.contact.Store(bootNS())
+	if handed {
+		e.announceAll()
+		// Whatever else the program before was waiting for, a kill by sudo say, has nobody any more.
+		few, enough := context.WithTimeout(work, 20*time.Second)
+		workers.Go(func() { defer enough(); e.spawn.reapOrphans(few, 5*time.Second) })
+	}
 	e.links.Go(func() { e.nobody.run(work) })
 	e.links.Go(func() { e.pulse(work) })
 	e.mu.Lock()

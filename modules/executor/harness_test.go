@@ -38,7 +38,8 @@ type scripted struct {
 	hello   *doradov1.Hello
 	held    []int64
 	holds   map[int64]*doradov1.HeldAttempt
-	streams int // control streams so far
+	streams int     // control streams so far
+	dying   []int64 // kills that are asked for again on each stream
 	reports []*doradov1.Report
 	beats   []*doradov1.Heartbeat
 	data    rpc.MasterStream
@@ -75,7 +76,7 @@ func (m *scripted) serve(s rpc.MasterStream) {
 		m.mu.Lock()
 		switch body := frame.GetBody().(type) {
 		case *doradov1.WorkerFrame_Hello:
-			welcome := &doradov1.Welcome{Protocol: rpc.Protocol, Master: m.name, Epoch: 1}
+			welcome := &doradov1.Welcome{Protocol: min(rpc.Protocol, body.Hello.GetProtocol()), Master: m.name, Epoch: 1}
 			_ = s.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Welcome{Welcome: welcome}})
 			if body.Hello.GetKind() == doradov1.StreamKind_DATA {
 				m.data = s
@@ -90,6 +91,9 @@ func (m *scripted) serve(s rpc.MasterStream) {
 			}
 			m.control = s
 			m.streams++
+			if len(m.dying) > 0 {
+				_ = s.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Kill{Kill: &doradov1.Kill{Ids: m.dying}}})
+			}
 		case *doradov1.WorkerFrame_Reports:
 			m.reports = append(m.reports, body.Reports.GetReports()...)
 			if !m.noAck.Load() {

@@ -94,14 +94,17 @@ type journal struct {
 	replayed []entry // found at open, until they are settled
 }
 
-// openJournal opens or creates the journal and locks it against other workers.
-func openJournal(dir string, log *slog.Logger) (*journal, error) {
+// openJournal opens or creates the journal and locks it against other workers. held is its lock when this process has it
+// from the program before.
+func openJournal(dir string, held *os.File, log *slog.Logger) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("journal directory: %w", err)
+	lock, err := held, error(nil)
+	if held == nil {
+		if lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			return nil, fmt.Errorf("journal directory: %w", err)
+		}
 	}
 	if err := lockPatiently(int(lock.Fd())); err != nil {
 		return nil, errors.Join(fmt.Errorf("another worker uses %s", dir), lock.Close())
@@ -262,6 +265,13 @@ func (j *journal) restart() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.replayed = nil
+	j.compact()
+}
+
+// settle writes all that is live, durably.
+func (j *journal) settle() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.compact()
 }
 

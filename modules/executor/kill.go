@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -28,6 +29,7 @@ type killer struct {
 	interruptWait, terminateWait time.Duration
 	log                          *slog.Logger
 	incoming                     chan *target
+	frozen                       sync.Mutex // held during a sweep: who has it may look at targets
 }
 
 // target is one tree that is being killed.
@@ -94,8 +96,10 @@ func (k *killer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		k.frozen.Lock()
 		begun := time.Now()
 		targets = k.sweep(ctx, targets, marks)
+		k.frozen.Unlock()
 		pause = time.After(max(sweepEvery, 3*time.Since(begun)))
 	}
 }

@@ -10,14 +10,18 @@ import (
 // reapOrphans collects processes that were left behind by attempts and became children of this one, which happens where
 // the worker is the first process of a container. Attempts and commands have somebody who waits for them, so only what
 // has been a zombie for two rounds is nobody's.
-func reapOrphans(ctx context.Context, every time.Duration) {
+func (s *spawner) reapOrphans(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	seen := map[int]uint64{}
 	for {
 		select {
 		case <-tick.C:
+			if !s.frozen.TryRLock() {
+				continue // the ends of children are another program's business now
+			}
 			seen = reapRound(seen)
+			s.frozen.RUnlock()
 		case <-ctx.Done():
 			return
 		}

@@ -10,6 +10,7 @@ import (
 // reaper waits for children by SIGCHLD. It asks for known pids only, so that it never takes the exit code of a process
 // that other code waits for. It starts with its first child.
 type reaper struct {
+	reap    func(pid int, ws *syscall.WaitStatus) (int, error)
 	mu      sync.Mutex
 	waiting map[int]chan reaped
 	signals chan os.Signal
@@ -22,7 +23,9 @@ type reaped struct {
 	err error
 }
 
-func newReaper() *reaper { return &reaper{waiting: map[int]chan reaped{}} }
+func newReaper(reap func(int, *syscall.WaitStatus) (int, error)) *reaper {
+	return &reaper{reap: reap, waiting: map[int]chan reaped{}}
+}
 
 func (r *reaper) wait(pid int) (status, error) {
 	result := make(chan reaped, 1)
@@ -68,7 +71,7 @@ func (r *reaper) sweep(pid int) {
 		return
 	}
 	var ws syscall.WaitStatus
-	got, err := reap(pid, &ws)
+	got, err := r.reap(pid, &ws)
 	if got == 0 && err == nil {
 		return
 	}

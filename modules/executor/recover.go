@@ -12,6 +12,15 @@ import (
 // attempts that were running are ended and reported LOST. It returns when none of their processes is left, so that
 // nothing can run twice.
 func (e *Executor) recoverJournal(ctx context.Context) {
+	if h := e.inherit; h != nil && h.Format != 0 {
+		e.inherit = nil
+		e.takeOver(ctx, h) // what the journal holds is among it
+		e.journal.restart()
+		if !e.cfg.KeepWorkdir {
+			e.dirs.sweep(ctx, e.log)
+		}
+		return
+	}
 	type past struct {
 		last  entry
 		boot  string

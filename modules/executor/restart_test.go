@@ -233,10 +233,10 @@ func TestTwoWorkersDoNotShareAJournal(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	w := startWorker(t, cfg, newScripted(t, "m"))
-	_, err := openJournal(cfg.JournalDir, slog.New(slog.DiscardHandler))
+	_, err := openJournal(cfg.JournalDir, nil, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "another worker uses")
 	w.stop()
-	j, err := openJournal(cfg.JournalDir, slog.New(slog.DiscardHandler))
+	j, err := openJournal(cfg.JournalDir, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.NoError(t, j.close())
 }
@@ -245,7 +245,7 @@ func TestTheJournalSurvivesTornRecordsAndStaysSmall(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	open := func() *journal {
-		j, err := openJournal(dir, slog.New(slog.DiscardHandler))
+		j, err := openJournal(dir, nil, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		return j
 	}

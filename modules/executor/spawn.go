@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,13 +32,19 @@ type command struct {
 
 // spawner starts processes and waits for them: by a pidfd in the runtime's poller, so that ten thousand sleeping
 // children cost no thread, or, where the kernel has no pidfd, by one goroutine that listens to SIGCHLD.
+//
+// While it is frozen no child is reaped, so that their ends are there for the program that takes this one's place.
 type spawner struct {
 	null   *os.File
 	reaper *reaper
+	frozen sync.RWMutex // read-locked to reap
+	reaped atomic.Int64
+	noted  atomic.Int64 // of those reaped
 }
 
 func newSpawner() *spawner {
-	s := &spawner{reaper: newReaper()}
+	s := &spawner{}
+	s.reaper = newReaper(s.reap)
 	s.null, _ = os.Open(os.DevNull) // without it, start says so
 	return s
 }
@@ -76,7 +85,7 @@ func (s *spawner) start(c command) (child, error) {
 // wait returns when the process has ended, and reaps it.
 func (s *spawner) wait(c child) (status, error) {
 	if c.pidfd >= 0 {
-		st, err := waitPidfd(c)
+		st, err := s.waitPidfd(c)
 		if err == nil {
 			return st, nil
 		}
@@ -90,7 +99,7 @@ func (s *spawner) wait(c child) (status, error) {
 var errNotPollable = errors.New("executor: the poller does not take a pidfd")
 
 // waitPidfd parks the goroutine until the pidfd becomes readable, which is when the process is a zombie.
-func waitPidfd(c child) (status, error) {
+func (s *spawner) waitPidfd(c child) (status, error) {
 	if err := unix.SetNonblock(c.pidfd, true); err != nil { // this is what makes NewFile use the poller
 		_ = unix.Close(c.pidfd)
 		return 0, errNotPollable
@@ -105,13 +114,37 @@ func waitPidfd(c child) (status, error) {
 	var waitErr error
 	if err := conn.Read(func(uintptr) bool {
 		var pid int
-		pid, waitErr = reap(c.pid, &ws)
+		pid, waitErr = s.reap(c.pid, &ws)
 		return pid != 0 || waitErr != nil
 	}); err != nil {
 		return 0, errNotPollable
 	}
 	return status(ws), waitErr
 }
+
+// reap is the function of that name, unless the spawner is frozen: then it waits.
+func (s *spawner) reap(pid int, ws *syscall.WaitStatus) (int, error) {
+	s.frozen.RLock()
+	defer s.frozen.RUnlock()
+	got, err := reap(pid, ws)
+	if got != 0 || err != nil {
+		s.reaped.Add(1)
+	}
+	return got, err
+}
+
+// note says that the caller of wait has made known what it returned.
+func (s *spawner) note() { s.noted.Add(1) }
+
+// freeze keeps children from being reaped, and returns when each end before that is known.
+func (s *spawner) freeze() {
+	s.frozen.Lock()
+	for s.reaped.Load() != s.noted.Load() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (s *spawner) thaw() { s.frozen.Unlock() }
 
 // reap collects pid if it has ended; otherwise it returns 0. Until it is reaped its number can't be used again.
 func reap(pid int, ws *syscall.WaitStatus) (int, error) {

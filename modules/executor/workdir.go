@@ -152,6 +152,13 @@ func (w *workdirs) claim(id int64, owner account) workdir {
 	return workdir{name, -1}
 }
 
+// adopt notes that an attempt from before has a directory.
+func (w *workdirs) adopt(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken[name] = true
+}
+
 // giveBack ends the claim of an attempt that did not get as far as to use its directory.
 func (w *workdirs) giveBack(d *workdir, owner account) {
 	w.mu.Lock()
