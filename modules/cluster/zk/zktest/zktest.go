@@ -23,8 +23,9 @@ const (
 	// Tick is the servers' unit of time: a session lasts at least two of them.
 	Tick = 500 * time.Millisecond
 
-	jar     = "/usr/share/java/zookeeper.jar" // its manifest names what it needs
-	classes = jar + ":/usr/share/java/slf4j-simple.jar"
+	jar = "/usr/share/java/zookeeper.jar" // its manifest names what it needs
+	// Beside its own: the log on stderr, and what TLS needs.
+	classes = jar + ":/usr/share/java/slf4j-simple.jar:/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar"
 )
 
 // Options change what a server is started with.
