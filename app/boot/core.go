@@ -19,6 +19,7 @@ import (
 	"dorado/app/kit/metrics"
 	"dorado/migrations"
 	"dorado/modules/cluster"
+	"dorado/plugins/storage"
 )
 
 // ErrDataInUse says that another process works on the data folder.
@@ -38,26 +39,34 @@ type core struct {
 	probes      *probes
 	registry    cluster.Registry // of this process alone when there is only one master
 	incarnation string           // of this process
+	storage     storage.Storage  // nil: there is none
 	lock        *os.File
 }
 
 // open locks the data folder, opens the database and brings its schema up to date.
 func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, error) {
-	lock, err := lockData(cfg.Data)
+	lock, err := lockData(cfg.Data, nil)
 	if err != nil {
+		return nil, err
+	}
+	files, err := openStorage(ctx, cfg, logger)
+	if err != nil {
+		lock.Close()
 		return nil, err
 	}
 	d, err := OpenDatabase(ctx, cfg, logger)
 	if err != nil {
 		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, closeStorage(files))
 	}
-	c := &core{cfg: cfg, logger: logger, db: d, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
+	c := &core{cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
 	c.probes.add("database", c.databaseCheck)
 	return c, nil
 }
 
-func (c *core) close() error { return errors.Join(c.db.Close(), c.lock.Close()) }
+func (c *core) close() error {
+	return errors.Join(c.db.Close(), closeStorage(c.storage), c.lock.Close())
+}
 
 // OpenDatabase opens the configured database and migrates it.
 func OpenDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) (*db.DB, error) {
@@ -78,8 +87,12 @@ func OpenDatabase(ctx context.Context, cfg config.Config, logger *slog.Logger) (
 	return d, nil
 }
 
-// lockData takes the data folder for this process until the file is closed or the process ends.
-func lockData(dir string) (*os.File, error) {
+// lockData takes the data folder for this process until the file is closed or the process ends. held is the lock when this
+// process has it from the program before.
+func lockData(dir string, held *os.File) (*os.File, error) {
+	if held != nil {
+		return held, takeLock(dir, held)
+	}
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("create the data folder: %w", err)
 	}
@@ -88,21 +101,27 @@ func lockData(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
+	if err := takeLock(dir, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func takeLock(dir string, f *os.File) error {
 	// A record lock, not flock: a child that is between fork and exec when this process is killed would keep a flock a
 	// moment longer, and the next start would be refused.
 	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
-		f.Close()
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
-			return nil, fmt.Errorf("%w: %s (process %s); stop it, or choose another folder with --data", ErrDataInUse, dir, strings.TrimSpace(string(holder)))
+			return fmt.Errorf("%w: %s (process %s); stop it, or choose another folder with --data", ErrDataInUse, dir, strings.TrimSpace(string(holder)))
 		}
-		return nil, fmt.Errorf("lock the data folder: %w", err)
+		return fmt.Errorf("lock the data folder: %w", err)
 	}
 	if err := errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid())+"\n")); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock the data folder: %w", err)
+		return fmt.Errorf("lock the data folder: %w", err)
 	}
-	return f, nil
+	return nil
 }
 
 func writeAt(f *os.File, text string) error {

@@ -18,6 +18,7 @@ import (
 	"dorado/modules/rpc"
 	"dorado/modules/schedule"
 	"dorado/plugins/catalog"
+	"dorado/plugins/storage"
 )
 
 // Version of the program; a release sets it with -ldflags "-X dorado/app/boot.Version=…".
@@ -87,7 +88,7 @@ func (c *core) master(
 ) error {
 	cfg := c.cfg
 	has := func(role string) bool { return slices.Contains(cfg.Roles, role) }
-	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics})
+	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage)})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (c *core) master(
 
 // localWorker is the worker of a standalone process.
 func (c *core) localWorker(dialer rpc.Dialer) (lifecycle.Service, error) {
-	worker, err := newWorker(c.cfg, c.logger, c.metrics, []executor.Master{{Name: c.cfg.Master.Name, Dialer: dialer}})
+	worker, err := newWorker(c.cfg, c.logger, c.metrics, c.storage, []executor.Master{{Name: c.cfg.Master.Name, Dialer: dialer}}, nil)
 	if err != nil {
 		return lifecycle.Service{}, err
 	}
@@ -174,13 +175,16 @@ func streamConfig(cfg config.Config) (rpc.Config, error) {
 	return rpc.Config{Secret: []byte(cfg.Cluster.Secret.Reveal()), TLS: encryption}, err
 }
 
-func newWorker(cfg config.Config, logger *slog.Logger, registry *metrics.Registry, masters []executor.Master) (*executor.Executor, error) {
+func newWorker(
+	cfg config.Config, logger *slog.Logger, registry *metrics.Registry, files storage.Storage, masters []executor.Master,
+	inherited *executor.Handover,
+) (*executor.Executor, error) {
 	plugins, err := catalog.Builtin()
 	if err != nil {
 		return nil, err
 	}
 	return executor.New(executor.Deps{
 		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
-		Metrics: registry,
+		Metrics: registry, Archive: storedLogs(files),
 	})
 }

@@ -34,7 +34,8 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 	if len(cfg.Cluster.Masters) == 0 && !found {
 		return errors.New("cluster.masters: a worker needs the host:port of at least one master, or ZooKeeper to find them")
 	}
-	lock, err := lockData(cfg.Data)
+	inherited := inherit(ctx, logger)
+	lock, err := lockData(cfg.Data, inherited.File(dataLock))
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,12 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 		masters = dial(cfg.Cluster.Masters, streams)
 	}
 	measured, ready := metrics.New(), &probes{}
-	worker, err := newWorker(cfg, logger, measured, masters)
+	files, err := openStorage(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closeStorage(files) }()
+	worker, err := newWorker(cfg, logger, measured, files, masters, inherited)
 	if err != nil {
 		return fmt.Errorf("set up the worker: %w", err)
 	}
@@ -74,6 +80,7 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 		worker.SetLeaseByContact(cfg.Cluster.SessionTimeout)
 	}
 	services.Add(workerService(cfg, worker))
+	services.Add(upgradeService(worker, lock, logger))
 	if cfg.Worker.Listen != "" {
 		service, err := healthListener(ctx, cfg.Worker.Listen, workerHealth(ready, measured))
 		if err != nil {
