@@ -34,8 +34,7 @@ var (
 	errScheduleTime = fault.New(fault.Invalid, "run.schedule_time")
 )
 
-// routes mounts the endpoints. The older process-* family would be mounted beside it by another call of instances with its
-// own base and object names.
+// routes mounts the endpoints.
 func (a api) routes(r chi.Router) {
 	e := a.rest.Faults(project.Faults(project.ProjectGone)).Faults(faults())
 	const in = "/projects/{project}"
@@ -106,7 +105,7 @@ func operationOf(p *dsapi.Params) (flow.Operation, error) {
 }
 
 func (a api) execute(r *http.Request, p *dsapi.Params) (any, error) {
-	in, id := p.Path("project"), p.RequiredInt64("workflowInstanceId", "processInstanceId")
+	in, id := p.Path("project"), p.RequiredInt64("workflowInstanceId")
 	op, err := operationOf(p)
 	if err != nil {
 		return nil, err
@@ -139,18 +138,15 @@ func (a api) executeAll(r *http.Request, p *dsapi.Params) (any, error) {
 	if op == flow.OpExecuteTask { // a task belongs to one workflow
 		return nil, errExecType.With("type", string(op))
 	}
-	return nil, a.batch(r, p, in, "workflowInstanceIds", "processInstanceIds", func(id int64) error { return a.svc.Operate(r.Context(), id, op) })
+	return nil, a.batch(r, p, in, "workflowInstanceIds", func(id int64) error { return a.svc.Operate(r.Context(), id, op) })
 }
 
 func (a api) removeAll(r *http.Request, p *dsapi.Params) (any, error) {
-	return nil, a.batch(r, p, p.Path("project"), "workflowInstanceIds", "processInstanceIds", func(id int64) error { return a.svc.Delete(r.Context(), id) })
+	return nil, a.batch(r, p, p.Path("project"), "workflowInstanceIds", func(id int64) error { return a.svc.Delete(r.Context(), id) })
 }
 
 // batch does something with several instances of a project and tells what failed, joined.
-func (a api) batch(r *http.Request, p *dsapi.Params, in int64, name, old string, do func(id int64) error) error {
-	if !p.Has(name) {
-		name = old
-	}
+func (a api) batch(r *http.Request, p *dsapi.Params, in int64, name string, do func(id int64) error) error {
 	ids := p.Int64s(name)
 	if len(ids) == 0 {
 		p.RequiredInt64(name)
@@ -187,7 +183,7 @@ func (a api) page(r *http.Request, p *dsapi.Params) (any, error) {
 	in := p.Path("project")
 	no, size := p.Paging()
 	q := listing.New(Spec(), no, size, p.Text("searchVal"))
-	if code := p.Int64("workflowDefinitionCode", p.Int64("processDefineCode", 0)); code != 0 {
+	if code := p.Int64("workflowDefinitionCode", 0); code != 0 {
 		q = q.WithFilter("workflow", strconv.FormatInt(code, 10))
 	}
 	if v := p.Text("executorName"); v != "" {
@@ -299,15 +295,15 @@ func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
 			q = q.WithFilter(name, value)
 		}
 	}
-	id := p.Int64("workflowInstanceId", p.Int64("processInstanceId", 0))
+	id := p.Int64("workflowInstanceId", 0)
 	filter("instance", strconv.FormatInt(id, 10))
 	filter("task", strconv.FormatInt(p.Int64("taskCode", 0), 10))
 	filter("name", p.Text("taskName"))
 	filter("executor", p.Text("executorName"))
 	filter("state", string(choice(p, "stateType", "", flow.TaskStates()...)))
 	f := Filter{
-		Range: between(p), ByStart: true, Host: p.Text("host"), Instance: p.FirstText("workflowInstanceName", "processInstanceName"),
-		Workflow: p.FirstText("workflowDefinitionName", "processDefinitionName"),
+		Range: between(p), ByStart: true, Host: p.Text("host"), Instance: p.Text("workflowInstanceName"),
+		Workflow: p.Text("workflowDefinitionName"),
 	}
 	streams := p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream)
 	if err := p.Err(); err != nil {
@@ -401,7 +397,14 @@ func (a api) triggered(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return many([]Instance{*i}, a.svc.now()), nil
+	all := []Instance{*i}
+	others, err := a.svc.store.sameBackfill(r.Context(), id)
+	for _, other := range others {
+		if i, err := a.svc.GetIn(r.Context(), in, other); err == nil {
+			all = append(all, *i)
+		}
+	}
+	return many(all, a.svc.now()), err
 }
 
 func many(list []Instance, now time.Time) []dsInstance {

@@ -9,7 +9,7 @@ import (
 
 // executeTask runs a part of a finished instance again.
 func (a api) executeTask(r *http.Request, p *dsapi.Params) (any, error) {
-	in, id := p.Path("project"), p.RequiredInt64("workflowInstanceId", "processInstanceId")
+	in, id := p.Path("project"), p.RequiredInt64("workflowInstanceId")
 	p.RequiredText("taskDependType")
 	if err := p.Err(); err != nil {
 		return nil, err

@@ -43,11 +43,7 @@ func (a api) request(r *http.Request, p *dsapi.Params) (StartRequest, error) {
 		EnvironmentCode: p.Int64("environmentCode", -1), DryRun: p.Bool("dryRun", false), TimeZone: i18n.Zone(r.Context()).String(),
 		IdempotencyKey: r.Header.Get("Idempotency-Key"),
 	}
-	name := "workflowInstancePriority"
-	if !p.Has(name) {
-		name = "processInstancePriority"
-	}
-	s.Priority = choice(p, name, flow.Medium, flow.Priorities()...)
+	s.Priority = choice(p, "workflowInstancePriority", flow.Medium, flow.Priorities()...)
 	params, err := startParams(p.Text("startParams"))
 	if err != nil {
 		return s, err
@@ -216,7 +212,7 @@ func (a api) begin(r *http.Request, p *dsapi.Params, in int64, s StartRequest) (
 
 func (a api) start(r *http.Request, p *dsapi.Params) (any, error) {
 	in := p.Path("project")
-	code := p.RequiredInt64("workflowDefinitionCode", "processDefinitionCode")
+	code := p.RequiredInt64("workflowDefinitionCode")
 	s, err := a.request(r, p)
 	if err != nil {
 		return nil, err
@@ -226,16 +222,15 @@ func (a api) start(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dsapi.Legacy(r.Context()) && len(ids) > 0 {
+		return ids[0], nil // the trigger code, by which triggered finds it and what was started with it
+	}
 	return ids, nil
 }
 
 func (a api) startAll(r *http.Request, p *dsapi.Params) (any, error) {
 	in := p.Path("project")
-	name := "workflowDefinitionCodes"
-	if !p.Has(name) {
-		name = "processDefinitionCodes"
-	}
-	codes := p.Int64s(name)
+	codes := p.Int64s("workflowDefinitionCodes")
 	if len(codes) == 0 {
 		p.RequiredInt64("workflowDefinitionCodes")
 	}
@@ -256,6 +251,9 @@ func (a api) startAll(r *http.Request, p *dsapi.Params) (any, error) {
 			return nil, err
 		}
 		ids = append(ids, started...)
+	}
+	if dsapi.Legacy(r.Context()) {
+		return nil, nil
 	}
 	return ids, nil
 }

@@ -141,6 +141,10 @@ func TestInstancesAndTasksLookAsClientsKnowThem(t *testing.T) {
 		require.Len(t, dag.DagData.TaskDefinitionList, 3)
 		require.Len(t, dag.DagData.WorkflowTaskRelationList, 3)
 
+		var old struct {
+			ProcessInstanceState string
+			TaskList             []struct{ ProcessInstanceID int64 }
+		}
 		var tasks struct {
 			WorkflowInstanceState string
 			TaskList              []json.RawMessage
@@ -151,7 +155,16 @@ func TestInstancesAndTasksLookAsClientsKnowThem(t *testing.T) {
 		require.Equal(t, keys(t, []byte(taskExample)), keys(t, tasks.TaskList[0]))
 		require.NoError(t, json.Unmarshal(w.rest(t, "GET", "/task-instances", "pageNo", "1", "pageSize", "10", "host", "10.0", "taskName", "extract",
 			"startDate", "2024-10-18 10:00:02", "endDate", "2024-10-18 10:00:02", "workflowInstanceId", strconv.FormatInt(run, 10)).Data, &page))
-		require.JSONEq(t, w.like(taskExample, run), string(page.TotalList[0]))
+		// Clients of both generations come to this address.
+		bothWords := strings.NewReplacer(`"workflowInstance":null`, `"workflowInstance":null,"processInstance":null`,
+			`"workflowDefinition":null`, `"workflowDefinition":null,"processDefine":null`,
+			`"workflowInstancePriority":null`, `"workflowInstancePriority":null,"processInstancePriority":null`,
+			`"projectCode":`, `"processInstanceId":`+strconv.FormatInt(run, 10)+`,"processInstanceName":"daily-20241018100000123","projectCode":`)
+		require.JSONEq(t, bothWords.Replace(w.like(taskExample, run)), string(page.TotalList[0]))
+
+		require.NoError(t, json.Unmarshal(w.rest(t, "GET", strings.Replace(path, "workflow-", "process-", 1)+"/tasks").Data, &old))
+		require.Equal(t, "SUCCESS", old.ProcessInstanceState)
+		require.Equal(t, run, old.TaskList[0].ProcessInstanceID)
 
 		require.JSONEq(t, `{"globalParams":[],"localParams":{
 			"a":{"taskType":"SHELL","localParamsList":[{"prop":"n","direct":"IN","type":"INTEGER","value":"1"}]},

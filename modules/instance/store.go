@@ -38,6 +38,13 @@ func (s *store) get(ctx context.Context, id int64) (*Instance, error) {
 	return &row, err
 }
 
+// sameBackfill lists the other runs of the backfill that an instance belongs to.
+func (s *store) sameBackfill(ctx context.Context, id int64) ([]int64, error) {
+	return db.Select[int64](ctx, s.db, `SELECT o.workflow_instance_id FROM backfill_date d
+		JOIN backfill_date o ON o.backfill_id = d.backfill_id AND o.workflow_instance_id <> d.workflow_instance_id
+		WHERE d.workflow_instance_id = ? AND o.workflow_instance_id <> 0 ORDER BY o.workflow_instance_id`, id)
+}
+
 func (s *store) byIdempotencyKey(ctx context.Context, key string) (id int64, found bool, err error) {
 	id, err = db.Get[int64](ctx, s.db, `SELECT id FROM workflow_instance WHERE idempotency_key = ?`, key)
 	if errors.Is(err, db.ErrNoRows) {

@@ -60,11 +60,7 @@ func draft(p *dsapi.Params, d *Draft) {
 	d.WarningGroupID = p.Int64("warningGroupId", 1)
 	d.WorkerGroup, d.TenantCode = p.TextOr("workerGroup", "default"), p.TextOr("tenantCode", "default")
 	d.EnvironmentCode = p.Int64("environmentCode", -1)
-	name := "workflowInstancePriority"
-	if !p.Has(name) {
-		name = "processInstancePriority"
-	}
-	d.Priority = choice(p, name, flow.Medium, flow.Priorities()...)
+	d.Priority = choice(p, "workflowInstancePriority", flow.Medium, flow.Priorities()...)
 	text := func(name string, field *string) {
 		if p.Has(name) {
 			*field = p.Text(name)
@@ -120,7 +116,7 @@ func (a api) answer(r *http.Request, s Schedule, err error) (any, error) {
 // create adds a schedule. Clients that know of one schedule a workflow are told of it; another one is for those who give
 // it a name.
 func (a api) create(r *http.Request, p *dsapi.Params) (any, error) {
-	in, code := p.Path("project"), p.RequiredInt64("workflowDefinitionCode", "processDefinitionCode")
+	in, code := p.Path("project"), p.RequiredInt64("workflowDefinitionCode")
 	text := p.RequiredText("schedule")
 	d := Draft{FailureStrategy: flow.FailureContinue}
 	draft(p, &d)
@@ -241,7 +237,7 @@ func (a api) remove(r *http.Request, p *dsapi.Params) (any, error) {
 func (a api) page(r *http.Request, p *dsapi.Params) (any, error) {
 	in := p.Path("project")
 	no, size := p.Paging()
-	code := p.Int64("workflowDefinitionCode", p.Int64("processDefinitionCode", 0))
+	code := p.Int64("workflowDefinitionCode", 0)
 	if err := p.Err(); err != nil {
 		return nil, err
 	}

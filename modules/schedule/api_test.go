@@ -72,8 +72,8 @@ func (w *world) rest(t testing.TB, method, path string, fields ...string) envelo
 const phoenix = `{"startTime":"2019-08-08 00:00:00","endTime":"2100-08-08 00:00:00","timezoneId":"America/Phoenix","crontab":"0 0 3/6 * * ? *"}`
 
 // The example of DolphinScheduler's documentation, with the older names and what is ours behind it.
-const example = `{"id":1,"workflowDefinitionCode":15240126433857,"workflowDefinitionName":"daily","projectName":"etl","definitionDescription":null,"startTime":"2019-08-08 00:00:00","endTime":"2100-08-08 00:00:00","timezoneId":"America/Phoenix","crontab":"0 0 3/6 * * ? *","failureStrategy":"CONTINUE","warningType":"NONE","createTime":"2026-01-02 12:00:00","updateTime":"2026-01-02 12:00:00","userId":2,"userName":"gwen","releaseState":"OFFLINE","warningGroupId":1,"workflowInstancePriority":"MEDIUM","workerGroup":"default","tenantCode":"default","environmentCode":-1,"environmentName":null,` +
-	`"processDefinitionCode":15240126433857,"processDefinitionName":"daily","processInstancePriority":"MEDIUM","scheduleName":"","misfirePolicy":"FIRE_ALL_MISSED","calendarId":null,"calendarPolicy":"SKIP","doneBy":"","startParams":[]}`
+const example = `{"id":1,"workflowDefinitionCode":15240126433857,"processDefinitionCode":15240126433857,"workflowDefinitionName":"daily","processDefinitionName":"daily","projectName":"etl","definitionDescription":null,"startTime":"2019-08-08 00:00:00","endTime":"2100-08-08 00:00:00","timezoneId":"America/Phoenix","crontab":"0 0 3/6 * * ? *","failureStrategy":"CONTINUE","warningType":"NONE","createTime":"2026-01-02 12:00:00","updateTime":"2026-01-02 12:00:00","userId":2,"userName":"gwen","releaseState":"OFFLINE","warningGroupId":1,"workflowInstancePriority":"MEDIUM","processInstancePriority":"MEDIUM","workerGroup":"default","tenantCode":"default","environmentCode":-1,"environmentName":null,` +
+	`"scheduleName":"","misfirePolicy":"FIRE_ALL_MISSED","calendarId":null,"calendarPolicy":"SKIP","doneBy":"","startParams":[]}`
 
 func (w *world) like(id int64) string {
 	return strings.NewReplacer(`"id":1,`, fmt.Sprintf(`"id":%d,`, id), "15240126433857", strconv.FormatInt(w.flow.Workflow.Code, 10),

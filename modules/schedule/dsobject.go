@@ -36,10 +36,6 @@ type dsSchedule struct {
 	EnvironmentCode int64                `json:"environmentCode"`
 	EnvironmentName *string              `json:"environmentName"`
 
-	ProcessCode     int64         `json:"processDefinitionCode"`
-	ProcessName     string        `json:"processDefinitionName"`
-	ProcessPriority flow.Priority `json:"processInstancePriority"`
-
 	Name           string          `json:"scheduleName"`
 	Misfire        MisfirePolicy   `json:"misfirePolicy"`
 	CalendarID     *int64          `json:"calendarId"`
@@ -59,7 +55,6 @@ func toDS(r Schedule, projectName string) dsSchedule {
 		CreateTime: dsapi.Time(r.CreatedAt), UpdateTime: dsapi.Time(r.UpdatedAt), UserID: r.UserID, UserName: r.UserName,
 		ReleaseState: r.ReleaseState, WarningGroupID: r.WarningGroupID, Priority: r.Priority, WorkerGroup: r.WorkerGroup,
 		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, EnvironmentName: dsapi.OrNull(r.EnvironmentName),
-		ProcessCode: r.WorkflowCode, ProcessName: r.WorkflowName, ProcessPriority: r.Priority,
 		Name: r.Name, Misfire: r.Misfire, CalendarID: r.CalendarID, CalendarPolicy: r.CalendarPolicy, DoneBy: r.DoneBy, StartParams: params,
 	}
 }

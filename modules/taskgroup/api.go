@@ -223,7 +223,7 @@ func (a api) queue(r *http.Request, p *dsapi.Params) (any, error) {
 		}
 	}
 	like("t.name", p.Text("taskInstanceName"))
-	like("w.name", p.FirstText("workflowInstanceName", "processInstanceName"))
+	like("w.name", p.Text("workflowInstanceName"))
 	if p.Text("status") != "" {
 		switch p.Int("status", 0) {
 		case stateWaiting:

@@ -21,8 +21,7 @@ type api struct {
 	rest *dsapi.API
 }
 
-// routes mounts the endpoints. One family of paths serves the names of DolphinScheduler 3.3; the older process-* family
-// would be mounted beside it by another call of definitions with its own names.
+// routes mounts the endpoints.
 func (a api) routes(r chi.Router) {
 	e := a.rest.Faults(project.Faults(project.ProjectGone)).Faults(faults())
 	// Writing answers another number for a project that does not exist than reading.
@@ -357,7 +356,7 @@ func (a api) batchTasks(r *http.Request, p *dsapi.Params) (any, error) {
 }
 
 func (a api) taskNames(r *http.Request, p *dsapi.Params) (any, error) {
-	projectCode, code := p.Path("project"), p.RequiredInt64("workflowDefinitionCode", "processDefinitionCode")
+	projectCode, code := p.Path("project"), p.RequiredInt64("workflowDefinitionCode")
 	if err := p.Err(); err != nil {
 		return nil, err
 	}

@@ -88,11 +88,11 @@ func answer(w http.ResponseWriter, r *http.Request, status int, data any) error 
 		if err != nil {
 			return err
 		}
-		return sendBody(w, status, body)
+		return sendBody(w, status, wordsOf(r.Context()).worded(body))
 	case Message:
-		return send(w, status, Success, d.Msg, d.Data)
+		return send(r.Context(), w, status, Success, d.Msg, d.Data)
 	default:
-		return send(w, status, Success, "success", data)
+		return send(r.Context(), w, status, Success, "success", data)
 	}
 }
 
@@ -114,7 +114,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, wrap Code, err error)
 	}
 	a.log.LogAttrs(ctx, level, "request failed", slog.String("request_id", web.RequestID(ctx)),
 		slog.String("path", r.URL.Path), slog.Int("code", int(code)), slog.Any("error", err))
-	if err := send(w, http.StatusOK, code, msg, nil); err != nil {
+	if err := send(ctx, w, http.StatusOK, code, msg, nil); err != nil {
 		a.log.ErrorContext(ctx, "encode error", "request_id", web.RequestID(ctx), "error", err)
 	}
 }
@@ -173,7 +173,7 @@ func message(ctx context.Context, err error, f *fault.Error) string {
 // for addresses that do not exist.
 func (a *API) Router(authenticate func(http.Handler) http.Handler, mount ...func(chi.Router)) chi.Router {
 	r := chi.NewRouter()
-	r.Use(crossOrigin, guard, bound, stripSlash, language)
+	r.Use(crossOrigin, guard, bound, stripSlash, translate, language)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
 	r.Group(func(r chi.Router) {
@@ -210,5 +210,5 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusFound)
 		return
 	}
-	_ = send(w, http.StatusNotFound, Internal, i18n.T(r.Context(), "web.not_found"), nil)
+	_ = send(r.Context(), w, http.StatusNotFound, Internal, i18n.T(r.Context(), "web.not_found"), nil)
 }

@@ -38,14 +38,14 @@ type envelope struct {
 	Success bool   `json:"success"`
 }
 
-func send(w http.ResponseWriter, status int, code Code, msg string, data any) error {
+func send(ctx context.Context, w http.ResponseWriter, status int, code Code, msg string, data any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(envelope{Code: code, Msg: msg, Data: data, Failed: code != Success, Success: code == Success}); err != nil {
 		return fmt.Errorf("encode envelope: %w", err)
 	}
-	return sendBody(w, status, bytes.TrimRight(b.Bytes(), "\n"))
+	return sendBody(w, status, wordsOf(ctx).worded(bytes.TrimRight(b.Bytes(), "\n")))
 }
 
 func sendBody(w http.ResponseWriter, status int, body []byte) error {

@@ -48,7 +48,7 @@ func guard(next http.Handler) http.Handler {
 	check := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := check.Check(r); err != nil && !HasCredentialHeader(r) {
-			_ = send(w, http.StatusForbidden, Internal, i18n.T(r.Context(), "web.cross_origin"), nil)
+			_ = send(r.Context(), w, http.StatusForbidden, Internal, i18n.T(r.Context(), "web.cross_origin"), nil)
 			return
 		}
 		next.ServeHTTP(w, r)

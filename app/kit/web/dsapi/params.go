@@ -47,17 +47,23 @@ func (e *ParamError) Error() string {
 // them: a leading "?", empty pairs, values that are not percent-encoded.
 func Read(r *http.Request) (*Params, error) {
 	p := &Params{r: r, values: url.Values{}}
+	err := p.read(r)
+	p.modern()
+	return p, err
+}
+
+func (p *Params) read(r *http.Request) error {
 	addPairs(p.values, r.URL.RawQuery)
 	if r.Body == nil || r.Body == http.NoBody {
-		return p, nil
+		return nil
 	}
 	kind := r.Header.Get("Content-Type")
 	switch {
 	case strings.HasPrefix(kind, "application/json"):
-		return p, nil // the handler decodes the body itself
+		return nil // the handler decodes the body itself
 	case strings.HasPrefix(kind, "multipart/form-data"):
 		if err := r.ParseMultipartForm(8 << 20); err != nil {
-			return nil, fmt.Errorf("read multipart body: %w", err)
+			return fmt.Errorf("read multipart body: %w", err)
 		}
 		for name, values := range r.MultipartForm.Value {
 			for _, v := range values {
@@ -67,14 +73,14 @@ func Read(r *http.Request) (*Params, error) {
 				p.values.Add(name, clean(v))
 			}
 		}
-		return p, nil
+		return nil
 	default:
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return nil, fmt.Errorf("read form body: %w", err)
+			return fmt.Errorf("read form body: %w", err)
 		}
 		addPairs(p.values, string(body))
-		return p, nil
+		return nil
 	}
 }
 
