@@ -18,7 +18,7 @@ import (
 
 func (w *world) call(t *testing.T, p access.Principal, path string) string {
 	t.Helper()
-	h := w.API.Router(func(next http.Handler) http.Handler {
+	h := w.App.API.Router(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(rw, r.WithContext(access.WithPrincipal(r.Context(), p)))
 		})

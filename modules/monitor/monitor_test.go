@@ -63,7 +63,7 @@ func open(t *testing.T, d *db.DB) *world {
 	w.App = crudtest.NewApp(t, d, monitor.Rules(), project.Rules(), instance.Rules())
 	w.Module = monitor.New(monitor.Deps{
 		Services: monitor.Services{DB: d, Access: w.Access, Audit: w.Audit, Registry: w.tree, Metrics: metrics.New(), Now: w.clock},
-		Site:     w.Site, API: w.API, Frame: w.Frame,
+		Site:     w.Site, API: w.App.API, Frame: w.Frame,
 	})
 	w.b = w.Browser(t, w.Routes)
 	return w
@@ -121,7 +121,7 @@ func TestEverybodySeesTheHealthAndAdministratorsActOnIt(t *testing.T) {
 			require.Equal(t, want, w.as(w.General).Get(path).Status, path)
 			require.Equal(t, http.StatusSeeOther, w.b.Get(path).Status, path)
 			zh := w.as(w.Admin).In("zh-CN").Get(path).Require(http.StatusOK)
-			require.NotContains(t, zh.Body, "monitor.", "every text is translated")
+			require.NotContains(t, zh.Text("main"), "monitor.", "every text is translated")
 		}
 		require.Equal(t, http.StatusForbidden, w.as(w.General).Get(monitor.RegistryPath+"/live").Status)
 		w.as(w.General).Get(monitor.WorkersPath + "/directory?address=10.0.0.9:1234").Require(http.StatusOK)
@@ -232,7 +232,7 @@ func TestAWorkerIsDrainedAndGetsTasksAgain(t *testing.T) {
 			return v
 		}
 		ask := w.as(w.Admin).Get(monitor.WorkersPath + "/drain?name=w1").Require(http.StatusOK)
-		require.Contains(t, ask.Text("form"), "3 tasks")
+		require.Contains(t, ask.Text(".form-scroll"), "3 tasks")
 		w.as(w.Admin).Post(monitor.WorkersPath+"/drain", "name", "w1").Require(http.StatusSeeOther)
 		<-told
 		require.True(t, drained())

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"dorado/app/kit/db"
@@ -61,8 +62,8 @@ func (s *Sampler) Note(ctx context.Context) error {
 			}
 			h, sv := n.Heartbeat, Server{Node: n}
 			list = append(list, Sample{
-				NodeKind: string(kind), Node: sv.Name(), At: at, CPU: h.CPUUsage, Memory: h.MemoryUsage, Disk: h.DiskUsage,
-				Load: h.LoadAverage, Running: h.Running, Slots: h.Slots,
+				NodeKind: string(kind), Node: sv.Name(), At: at, CPU: figure(h.CPUUsage), Memory: figure(h.MemoryUsage), Disk: figure(h.DiskUsage),
+				Load: figure(h.LoadAverage), Running: int(figure(float64(h.Running))), Slots: int(figure(float64(h.Slots))),
 			})
 		}
 	}
@@ -72,4 +73,13 @@ func (s *Sampler) Note(ctx context.Context) error {
 		}
 	}
 	return s.store.forget(ctx, at.Add(-sampleKept))
+}
+
+// figure is what a node says of itself, kept within what makes sense: the registry is open to others.
+func figure(v float64) float64 {
+	const most = 1_000_000
+	if math.IsNaN(v) {
+		return 0
+	}
+	return min(max(v, 0), most)
 }

@@ -51,7 +51,7 @@ func Parse(values url.Values, spec Spec) Query {
 	q := Query{
 		Page:    bounded(values.Get("page"), 1, 1, maxPage),
 		Size:    bounded(values.Get("size"), spec.size(), 1, MaxSize),
-		Search:  cut(strings.TrimSpace(values.Get("q")), maxSearch),
+		Search:  cut(text(values.Get("q")), maxSearch),
 		Filters: map[string][]string{},
 		spec:    spec,
 		params:  values,
@@ -59,12 +59,17 @@ func Parse(values url.Values, spec Spec) Query {
 	q.Sort, q.Desc = spec.sort(values.Get("sort"))
 	for name := range spec.Filters {
 		for _, v := range values[name] {
-			if v = strings.TrimSpace(v); v != "" && !slices.Contains(q.Filters[name], v) {
+			if v = text(v); v != "" && !slices.Contains(q.Filters[name], v) {
 				q.Filters[name] = append(q.Filters[name], v)
 			}
 		}
 	}
 	return q
+}
+
+// text is what somebody typed, without what no database takes as text: NUL and what is not UTF-8.
+func text(s string) string {
+	return strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), ""))
 }
 
 // New returns a query made by a program instead of a request, such as the JSON interface with other parameter names.
