@@ -26,7 +26,10 @@ type Cluster struct {
 }
 
 // SetCluster hands in the cluster, before Run. nil = there is none.
-func (e *Engine) SetCluster(c *Cluster) { e.cluster = c }
+func (e *Engine) SetCluster(c *Cluster) {
+	e.cluster = c
+	e.current.Store(newTerm(e))
+}
 
 // Overload is when a master takes no new runs. What it works on goes on, and so do commands about it. Shares of 1; 0 = never.
 type Overload struct {

@@ -48,7 +48,7 @@ type groupedRun struct {
 	command int64
 }
 
-type groupedCommand struct{ id, run int64 }
+type groupedCommand struct{ id, run, epoch int64 }
 
 type groupedExtra struct {
 	extra
@@ -65,7 +65,7 @@ func merge(changes []*change) *group {
 			continue
 		}
 		if c.command != 0 {
-			g.commands = append(g.commands, groupedCommand{c.command, c.run})
+			g.commands = append(g.commands, groupedCommand{c.command, c.run, c.epoch})
 			if !c.aside {
 				claimedBy[c.run] = c.command
 			}
@@ -110,6 +110,7 @@ type committer struct {
 	abandon func(run int64, why error) // told of a run of which a change cannot be saved
 	fenced  func()
 	observe func(took time.Duration, changes int)
+	reach   func(ok bool) // told whether the database can be reached
 
 	mu      sync.Mutex
 	waiting []*change
@@ -184,6 +185,9 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 		}
 		switch {
 		case err == nil:
+			if doubt {
+				c.reach(true)
+			}
 			return nil
 		case errors.Is(err, errFenced):
 			c.fenced()
@@ -198,13 +202,14 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 			return nil
 		case !away(err):
 			c.logger.ErrorContext(ctx, "a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
+			c.abandon(changes[0].run, err)
 			if changes[0].lost != nil {
 				changes[0].lost()
 			}
-			c.abandon(changes[0].run, err)
 			return nil
 		}
 		doubt = true
+		c.reach(false)
 		c.logger.WarnContext(ctx, "database unavailable; the save is tried again", "changes", len(changes), "error", err)
 		select {
 		case <-time.After(wait):

@@ -81,6 +81,7 @@ type Engine struct {
 	ready       chan struct{} // closed when the first term works
 	readyOnce   sync.Once
 	current     atomic.Pointer[term]
+	traceParent func(instance int64, runTimes int, attempt int64) string // nil = no traces
 
 	dataMu sync.Mutex
 	data   map[string]*dataStream
@@ -124,7 +125,42 @@ func (e *Engine) term() *term { return e.current.Load() }
 // Run registers this master, takes up what was left unfinished, and works until ctx ends. What is queued for the
 // database is written before it returns. It fails when the database cannot be reached at the start, or when another
 // master took over.
-func (e *Engine) Run(ctx context.Context) error { return e.term().run(ctx) }
+func (e *Engine) Run(ctx context.Context) error {
+	for t := e.term(); ; {
+		err := t.serve(ctx)
+		lost := errors.Is(err, errLeaseLost) || errors.Is(err, errFenced)
+		switch {
+		case ctx.Err() != nil && lost:
+			return nil
+		case e.cluster == nil || ctx.Err() != nil || !lost && t.epoch == 0 && !e.served():
+			return err
+		}
+		e.logger.WarnContext(ctx, "this master gave up its place; it begins anew", "reason", err)
+		t = newTerm(e)
+		t.lost = err
+		e.current.Store(t)
+		if !lost { // the database or the registry is away
+			select {
+			case <-time.After(termPause):
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// termPause is between two tries to begin anew.
+const termPause = time.Second
+
+// served reports whether the engine ever worked.
+func (e *Engine) served() bool {
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
+	}
+}
 
 // Ready is closed when the engine works.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"net"
@@ -17,8 +15,14 @@ import (
 // defaultGroup holds every worker, whatever groups it names itself.
 const defaultGroup = "default"
 
-// refusalPause keeps a worker that refused an attempt from being asked again at once.
-const refusalPause = 200 * time.Millisecond
+const (
+	// refusalPause keeps a worker that refused an attempt from being asked again at once; each refusal in a row doubles it
+	// up to refusalMost. A heartbeat that tells of room ends it.
+	refusalPause = 200 * time.Millisecond
+	refusalMost  = 5 * time.Second
+	// refusedFor is how long an attempt rather goes to another worker than to the one that refused it.
+	refusedFor = 10 * time.Second
+)
 
 // fleet is the workers that are connected now, what each of them holds, and the attempts that wait for a free slot.
 //
@@ -30,14 +34,28 @@ type fleet struct {
 	now    func() time.Time
 	place  func(queued, string) // tells the owner of a queued attempt that it has a slot on a worker
 
-	fair bool // projects take turns within a priority
+	fair   bool // projects take turns within a priority
+	choice choice
+	shared bool // other masters use the workers, too, and a registry says which of them live
 
 	mu      sync.Mutex
 	workers map[string]*worker
-	members map[string][]string        // by worker group that has a row: its workers, by name or host
-	absent  map[string]map[int64]int64 // by worker that is not connected: attempts it is expected to bring back
-	queues  map[string]*queue          // by worker group: attempts that wait for a slot
-	next    uint64                     // rotates ties between equally loaded workers
+	members map[string][]string  // by worker group that has a row: its workers, by name or host
+	drained map[string]bool      // workers that people want no new work for
+	absent  map[string]*absence  // by worker that is not connected
+	nodes   map[string]node      // by worker: those that the registry lists
+	gone    map[string]time.Time // by worker that the registry lists no more: since when
+	claims  map[int64]*claimed   // by attempt: those whose worker was asked and has not answered
+	refused map[int64]declined   // by attempt
+	queues  map[string]*queue    // by worker group: attempts that wait for a slot
+	next    uint64               // rotates ties between equally loaded workers
+	muted   bool                 // nothing is sent any more: another master may be at work
+}
+
+// declined is which worker refused an attempt.
+type declined struct {
+	worker string
+	until  time.Time
 }
 
 // worker is one connected worker.
@@ -53,12 +71,23 @@ type worker struct {
 	seenAt      time.Time
 	load        *doradov1.Heartbeat
 	draining    bool
+	busy        string // why it wants no more work
 	pausedUntil time.Time
+	refusals    int             // in a row
 	held        map[int64]int64 // attempt → workflow instance: placed here and not over
+	others      int             // slots that other masters use, as of its last heartbeat
+	weight      int             // host weight
+	current     float64         // of the smooth policies
 	settled     bool            // it said what it holds: it may get more
+	listed      bool            // the registry lists this very process
+	claims      bool            // it understands claims
+	upgrading   bool            // it said that it is about to replace its program
 	out         *outbox
 	turn        uint64
 }
+
+// used is how many of its slots are in use, by all masters.
+func (w *worker) used() int { return len(w.held) + w.others }
 
 // WorkerInfo describes a connected worker.
 type WorkerInfo struct {
@@ -76,10 +105,18 @@ type WorkerInfo struct {
 	Memory    float64
 	Disk      float64
 	Load      float64
+
+	Incarnation string // of its process
+	Busy        string // why it wants no more work, "" = it does
+	Weight      int    // where workers are chosen by weight
 }
 
-func newFleet(logger *slog.Logger, now func() time.Time, fair bool, place func(queued, string)) *fleet {
-	return &fleet{logger: logger, now: now, fair: fair, place: place, workers: map[string]*worker{}, absent: map[string]map[int64]int64{}, queues: map[string]*queue{}}
+func newFleet(logger *slog.Logger, now func() time.Time, cfg Config, shared bool, place func(queued, string)) *fleet {
+	return &fleet{
+		logger: logger, now: now, fair: cfg.FairShare, choice: newChoice(cfg), shared: shared, place: place,
+		workers: map[string]*worker{}, absent: map[string]*absence{}, nodes: map[string]node{}, gone: map[string]time.Time{},
+		claims: map[int64]*claimed{}, refused: map[int64]declined{}, queues: map[string]*queue{},
+	}
 }
 
 // join registers a worker's control stream. An older stream of the same worker is closed: the newer one counts.
@@ -90,14 +127,24 @@ func (f *fleet) join(hello *doradov1.Hello, out *outbox) *worker {
 	w := &worker{
 		name: hello.GetWorker(), incarnation: hello.GetIncarnation(), address: hello.GetAddress(), version: hello.GetVersion(),
 		groups: hello.GetGroups(), slots: int(hello.GetSlots()), startedAt: time.UnixMilli(hello.GetStartedAtMs()).UTC(),
-		joinedAt: now, seenAt: now, held: map[int64]int64{}, out: out,
+		joinedAt: now, seenAt: now, held: map[int64]int64{}, out: out, weight: defaultHostWeight,
 	}
+	if n, known := f.nodes[w.name]; known {
+		w.listed = n.incarnation == w.incarnation
+		w.weight = n.weight
+	}
+	if hello.GetWeight() > 0 {
+		w.weight = int(hello.GetWeight())
+	}
+	w.claims = hello.GetProtocol() >= rpc.ProtocolClaim
 	if old := f.workers[w.name]; old != nil {
 		maps.Copy(w.held, old.held)
 		old.out.close()
 	}
-	maps.Copy(w.held, f.absent[w.name])
-	delete(f.absent, w.name)
+	if a := f.absent[w.name]; a != nil {
+		maps.Copy(w.held, a.held)
+		delete(f.absent, w.name)
+	}
 	f.workers[w.name] = w
 	return w
 }
@@ -113,34 +160,30 @@ func (f *fleet) leave(w *worker) (held map[int64]int64, gone bool) {
 	return w.held, true
 }
 
-// remember notes attempts that a worker which is not connected should bring back.
-func (f *fleet) remember(name string, held map[int64]int64) {
+// settle returns what a worker is thought to hold, to be compared with what it says, and whether that was done before.
+// What it still has to say something of, it is asked again.
+func (f *fleet) settle(w *worker, holds map[int64]*doradov1.HeldAttempt) (expected map[int64]int64, again bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if w := f.workers[name]; w != nil { // it was quicker
-		maps.Copy(w.held, held)
-		return
+	for id := range w.held {
+		switch c := f.claims[id]; {
+		case c == nil || holds[id] == nil:
+		case w.claims:
+			f.ask(w, id, c)
+		default: // it cannot be asked, but it said that it has it
+			delete(f.claims, id)
+		}
 	}
-	if f.absent[name] == nil {
-		f.absent[name] = map[int64]int64{}
-	}
-	maps.Copy(f.absent[name], held)
+	return maps.Clone(w.held), w.settled
 }
 
-// forget gives up waiting for a worker and returns what it should have brought back: nothing when it came back.
-func (f *fleet) forget(name string) map[int64]int64 {
+// hold notes that a worker holds an attempt which was placed before this process, or this stream, knew it.
+func (f *fleet) hold(name string, attempt, run int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	held := f.absent[name]
-	delete(f.absent, name)
-	return held
-}
-
-// settle returns what a worker is thought to hold, to be compared with what it says.
-func (f *fleet) settle(w *worker) map[int64]int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return maps.Clone(w.held)
+	if w := f.workers[name]; w != nil {
+		w.held[attempt] = run
+	}
 }
 
 // ready lets a worker that was compared have new work.
@@ -154,27 +197,38 @@ func (f *fleet) ready(w *worker) {
 func (f *fleet) free(name string, attempt int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.drop(name, attempt)
+}
+
+// drop forgets that a worker holds an attempt. The caller holds the lock.
+func (f *fleet) drop(name string, attempt int64) {
 	if w := f.workers[name]; w != nil {
 		delete(w.held, attempt)
 	}
-}
-
-// claim notes that a worker holds an attempt which was placed before this process, or this stream, knew it.
-func (f *fleet) claim(name string, attempt, run int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if w := f.workers[name]; w != nil {
-		w.held[attempt] = run
+	if a := f.absent[name]; a != nil {
+		delete(a.held, attempt)
+		if len(a.held) == 0 && !a.died {
+			delete(f.absent, name)
+		}
 	}
+	delete(f.claims, attempt)
+	delete(f.refused, attempt)
 }
 
 // heartbeat takes over what a worker says of itself.
 func (f *fleet) heartbeat(w *worker, beat *doradov1.Heartbeat) {
 	f.mu.Lock()
 	w.seenAt, w.load = f.now(), beat
-	w.draining = beat.GetDraining()
+	w.upgrading = beat.GetUpgrading()
+	w.draining, w.busy = beat.GetDraining(), beat.GetBusy()
 	if beat.GetSlots() > 0 {
 		w.slots = int(beat.GetSlots())
+	}
+	if f.shared {
+		w.others = max(0, int(beat.GetRunning())-int(beat.GetYours()))
+	}
+	if w.busy == "" && w.used() < w.slots {
+		w.refusals, w.pausedUntil = 0, time.Time{}
 	}
 	f.mu.Unlock()
 	f.pump()
@@ -186,7 +240,7 @@ func (f *fleet) reserve(q queued) (host string, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if waiting := f.queues[q.group]; waiting == nil || waiting.Len() == 0 {
-		if w := f.pick(q.group); w != nil {
+		if w := f.pick(q.group, q.attempt); w != nil {
 			w.held[q.attempt] = q.run
 			return w.name, true
 		}
@@ -205,37 +259,18 @@ func (f *fleet) reserve(q queued) (host string, ok bool) {
 func (f *fleet) withdraw(group string, attempt int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.refused, attempt)
 	if q := f.queues[group]; q != nil {
 		q.drop(attempt)
 	}
 }
 
 // arrange takes over which workers belong to which group.
-func (f *fleet) arrange(members map[string][]string) {
+func (f *fleet) arrange(members map[string][]string, drained map[string]bool) {
 	f.mu.Lock()
-	f.members = members
+	f.members, f.drained = members, drained
 	f.mu.Unlock()
 	f.pump()
-}
-
-// pick returns the member of group with the smallest share of its slots in use, or nil. Equal ones take turns.
-func (f *fleet) pick(group string) *worker {
-	var best *worker
-	now := f.now()
-	for _, w := range f.workers {
-		if !w.settled || w.draining || len(w.held) >= w.slots || now.Before(w.pausedUntil) || !f.serves(w, group) {
-			continue
-		}
-		if best == nil || len(w.held)*best.slots < len(best.held)*w.slots ||
-			(len(w.held)*best.slots == len(best.held)*w.slots && w.turn < best.turn) {
-			best = w
-		}
-	}
-	if best != nil {
-		f.next++
-		best.turn = f.next
-	}
-	return best
 }
 
 // serves reports whether a worker is a member of a group: because the group lists it, by name or host, or, where the group
@@ -263,12 +298,16 @@ func (f *fleet) release(name string, attempt int64) {
 // refuse gives a slot back and leaves the worker alone for a moment.
 func (f *fleet) refuse(name string, attempt int64) {
 	f.mu.Lock()
+	f.drop(name, attempt)
+	pause := refusalPause
 	if w := f.workers[name]; w != nil {
-		delete(w.held, attempt)
-		w.pausedUntil = f.now().Add(refusalPause)
+		pause = min(refusalPause<<min(w.refusals, 10), refusalMost)
+		w.refusals++
+		w.pausedUntil = f.now().Add(pause)
 	}
+	f.refused[attempt] = declined{name, f.now().Add(refusedFor)}
 	f.mu.Unlock()
-	time.AfterFunc(refusalPause, f.pump)
+	time.AfterFunc(pause, f.pump)
 }
 
 // pump places what waits while there are free slots.
@@ -281,7 +320,7 @@ func (f *fleet) pump() {
 			if waiting.Len() == 0 {
 				continue
 			}
-			if w := f.pick(group); w != nil {
+			if w := f.pick(group, waiting.head()); w != nil {
 				q, host = waiting.pop(), w.name
 				w.held[q.attempt] = q.run
 				break
@@ -298,9 +337,9 @@ func (f *fleet) pump() {
 // send puts an assignment, a kill or an acknowledgement in a worker's outbox. It reports false when the worker is gone.
 func (f *fleet) send(name string, put func(*outbox)) bool {
 	f.mu.Lock()
-	w := f.workers[name]
+	w, muted := f.workers[name], f.muted
 	f.mu.Unlock()
-	if w == nil {
+	if w == nil || muted {
 		return false
 	}
 	put(w.out)
@@ -341,8 +380,9 @@ func (f *fleet) list() []WorkerInfo {
 	for _, w := range f.workers {
 		info := WorkerInfo{
 			Name: w.name, Address: w.address, Version: w.version, Groups: slices.Clone(w.groups), Slots: w.slots,
-			Running: len(w.held), Draining: w.draining, StartedAt: w.startedAt, JoinedAt: w.joinedAt, SeenAt: w.seenAt,
+			Running: w.used(), Draining: w.draining || f.drained[w.name], StartedAt: w.startedAt, JoinedAt: w.joinedAt, SeenAt: w.seenAt,
 			CPU: w.load.GetCpuUsage(), Memory: w.load.GetMemoryUsage(), Disk: w.load.GetDiskUsage(), Load: w.load.GetLoadAverage(),
+			Incarnation: w.incarnation, Busy: w.busy, Weight: w.weight,
 		}
 		all = append(all, info)
 	}
@@ -372,71 +412,4 @@ func (f *fleet) groups() []string {
 	slices.Sort(rest)
 	rest = slices.DeleteFunc(slices.Compact(rest), func(g string) bool { return g == defaultGroup || g == "" })
 	return append([]string{defaultGroup}, rest...)
-}
-
-// outbox collects what must go to a worker. One goroutine turns whatever waits into as few frames as possible.
-type outbox struct {
-	stream rpc.MasterStream
-	mu     sync.Mutex
-	tasks  []*doradov1.Task
-	kills  []int64
-	acks   []*doradov1.AckItem
-	wake   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newOutbox(stream rpc.MasterStream) *outbox {
-	return &outbox{stream: stream, wake: make(chan struct{}, 1), closed: make(chan struct{})}
-}
-
-func (o *outbox) dispatch(t *doradov1.Task) { o.put(func() { o.tasks = append(o.tasks, t) }) }
-func (o *outbox) kill(attempt int64)        { o.put(func() { o.kills = append(o.kills, attempt) }) }
-func (o *outbox) ack(a *doradov1.AckItem)   { o.put(func() { o.acks = append(o.acks, a) }) }
-
-func (o *outbox) put(change func()) {
-	o.mu.Lock()
-	change()
-	o.mu.Unlock()
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (o *outbox) close() {
-	o.once.Do(func() {
-		close(o.closed)
-		o.stream.Close()
-	})
-}
-
-// run writes frames until the stream or ctx ends. Kills leave after the dispatches that were put before them.
-func (o *outbox) run(ctx context.Context) error {
-	for {
-		select {
-		case <-o.wake:
-		case <-o.closed:
-			return rpc.ErrClosed
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		o.mu.Lock()
-		tasks, kills, acks := o.tasks, o.kills, o.acks
-		o.tasks, o.kills, o.acks = nil, nil, nil
-		o.mu.Unlock()
-		var err error
-		if len(tasks) > 0 {
-			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Dispatch{Dispatch: &doradov1.Dispatch{Tasks: tasks}}}))
-		}
-		if len(kills) > 0 {
-			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Kill{Kill: &doradov1.Kill{Ids: kills}}}))
-		}
-		if len(acks) > 0 {
-			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Ack{Ack: &doradov1.Ack{Items: acks}}}))
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

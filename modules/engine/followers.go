@@ -8,19 +8,32 @@ import (
 // followers tells others in this process that runs ended, once that is durable. Nobody may depend on being told: what a
 // crash swallows is found by their own sweeps.
 type followers struct {
-	mu      sync.Mutex
-	waiting []Ended
-	told    []func(Ended)
-	wake    chan struct{}
+	mu        sync.Mutex
+	waiting   []Ended
+	elsewhere []Ended // ended on other masters
+	told      []func(Ended)
+	wake      chan struct{}
 }
 
 func newFollowers() *followers { return &followers{wake: make(chan struct{}, 1)} }
 
 // add queues the end of a run. It never blocks.
-func (f *followers) add(e Ended) {
+func (f *followers) add(e ...Ended) {
 	f.mu.Lock()
-	f.waiting = append(f.waiting, e)
+	f.waiting = append(f.waiting, e...)
 	f.mu.Unlock()
+	f.signal()
+}
+
+// hear queues ends of which another master told.
+func (f *followers) hear(e []Ended) {
+	f.mu.Lock()
+	f.elsewhere = append(f.elsewhere, e...)
+	f.mu.Unlock()
+	f.signal()
+}
+
+func (f *followers) signal() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -33,8 +46,8 @@ func (f *followers) subscribe(fn func(Ended)) {
 	f.told = append(f.told, fn)
 }
 
-// run tells until ctx ends.
-func (f *followers) run(ctx context.Context) {
+// run tells until ctx ends; spread tells other masters.
+func (f *followers) run(ctx context.Context, spread func(context.Context, []Ended)) {
 	for {
 		select {
 		case <-f.wake:
@@ -43,8 +56,13 @@ func (f *followers) run(ctx context.Context) {
 		}
 		f.mu.Lock()
 		batch, told := f.waiting, f.told
-		f.waiting = nil
+		mine := len(batch)
+		batch = append(batch, f.elsewhere...)
+		f.waiting, f.elsewhere = nil, nil
 		f.mu.Unlock()
+		if mine > 0 {
+			spread(ctx, batch[:mine])
+		}
 		for _, e := range batch {
 			for _, fn := range told {
 				fn(e)

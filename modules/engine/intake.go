@@ -28,15 +28,24 @@ type intake struct {
 	e      *term
 	logger *slog.Logger
 	wake   chan struct{}
+	mine   func() *portion // which commands are this master's; nil = all
 
 	mu     sync.Mutex
 	flight map[int64]int64 // commands under way (0), or done since the read of that number
 	flying int             // under way
 	reads  int64           // how often commands were read
+	// begun are the instances of commands under way that begin a run, or take one over; left are instances of commands
+	// that wait until such a one, of whomever, is done.
+	begun map[int64]int64 // command → instance
+	left  map[int64]bool
+	all   bool // everything that was there when this master began was read
 }
 
 func newIntake(e *term, logger *slog.Logger) *intake {
-	return &intake{e: e, logger: logger, wake: make(chan struct{}, 1), flight: map[int64]int64{}}
+	return &intake{
+		e: e, logger: logger, wake: make(chan struct{}, 1), flight: map[int64]int64{}, begun: map[int64]int64{}, left: map[int64]bool{},
+		mine: func() *portion { return nil },
+	}
 }
 
 // nudge says that there may be commands.
@@ -52,13 +61,14 @@ func (i *intake) nudge() {
 func (i *intake) done(command int64) func() {
 	return func() {
 		i.mu.Lock()
-		full := i.flying >= intakeLimit
+		again := i.flying >= intakeLimit || i.left[i.begun[command]] || i.e.cfg.Overload.MaxRuns > 0
+		delete(i.begun, command)
 		if at, known := i.flight[command]; known && at == 0 {
 			i.flight[command] = i.reads
 			i.flying--
 		}
 		i.mu.Unlock()
-		if full {
+		if again {
 			i.nudge()
 		}
 	}
@@ -69,7 +79,11 @@ func (i *intake) run(ctx context.Context) error {
 	poll := time.NewTicker(intakePoll)
 	defer poll.Stop()
 	for {
-		if err := i.takeAll(ctx); err != nil && ctx.Err() == nil {
+		err := i.takeAll(ctx)
+		if ctx.Err() == nil {
+			i.e.reach(err == nil)
+		}
+		if err != nil && ctx.Err() == nil {
 			i.logger.WarnContext(ctx, "read commands; tried again soon", "error", err)
 			select {
 			case <-time.After(200 * time.Millisecond):
@@ -98,24 +112,20 @@ func (i *intake) takeAll(ctx context.Context) error {
 				delete(i.flight, command)
 			}
 		}
+		behind := len(i.left)
+		clear(i.left)
 		i.mu.Unlock()
 		if flying >= intakeLimit {
 			return nil
 		}
-		rows, err := i.e.store.commands(ctx, flying+100)
+		mine := i.mine()
+		rows, err := i.e.store.commands(ctx, flying+behind+100, i.e.cfg.Name, mine)
 		if err != nil {
 			return err
 		}
 		fresh := 0
 		for _, row := range rows {
-			i.mu.Lock()
-			_, known := i.flight[row.CommandID]
-			if !known {
-				i.flight[row.CommandID] = 0
-				i.flying++
-			}
-			i.mu.Unlock()
-			if known {
+			if !i.claim(&row, mine) {
 				continue
 			}
 			fresh++
@@ -126,9 +136,53 @@ func (i *intake) takeAll(ctx context.Context) error {
 			}
 		}
 		if fresh < 100 {
+			i.mu.Lock()
+			i.all = true
+			i.mu.Unlock()
 			return nil
 		}
 	}
+}
+
+// caughtUp reports whether everything that was there when this master began is carried out.
+func (i *intake) caughtUp() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.all && i.flying == 0
+}
+
+// claim notes that a command is under way, unless it is already, or is not for this master now.
+func (i *intake) claim(row *commandRow, mine *portion) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, known := i.flight[row.CommandID]; known {
+		return false
+	}
+	begin := begins(flow.CommandType(row.Type))
+	if !begin && mine != nil && row.Owner != i.e.cfg.Name {
+		// Nobody works on the run. When something is about to begin it, whoever does that is asked; otherwise one of all.
+		here := false
+		for _, instance := range i.begun {
+			here = here || instance == row.ID
+		}
+		switch {
+		case here:
+		case row.Begins:
+			i.left[row.ID] = true
+			return false
+		case mine.overOf == 0 || row.CommandID%int64(mine.overOf) != int64(mine.overSlot):
+			return false
+		}
+	}
+	if most := i.e.cfg.Overload.MaxRuns; begin && most > 0 && row.Type != string(flow.CommandTakeOver) && int(i.e.running.Load())+len(i.begun) >= most {
+		return false
+	}
+	i.flight[row.CommandID] = 0
+	i.flying++
+	if begin {
+		i.begun[row.CommandID] = row.ID
+	}
+	return true
 }
 
 // forget has a command taken again.
@@ -139,6 +193,7 @@ func (i *intake) forget(command int64) {
 		i.flying--
 	}
 	delete(i.flight, command)
+	delete(i.begun, command)
 }
 
 // take starts carrying out one command. A command that can never be carried out is moved to the error table.
@@ -157,7 +212,7 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 		shard.post(message{run: row.ID, event: event, command: row.CommandID})
 		return nil
 	case flow.CommandStart, flow.CommandSchedule, flow.CommandBackfill, flow.CommandRepeat, flow.CommandRecoverFailed, flow.CommandResume,
-		flow.CommandDynamicChild, flow.CommandExecuteTask, flow.CommandSerialWait: // those of begins
+		flow.CommandDynamicChild, flow.CommandExecuteTask, flow.CommandSerialWait, flow.CommandTakeOver: // those of begins
 		return i.launch(ctx, row, kind)
 	case flow.CommandDecide, flow.CommandForceStart, flow.CommandKillTask, flow.CommandGroupPriority:
 		var args flow.CommandArgs
@@ -166,7 +221,6 @@ func (i *intake) take(ctx context.Context, row commandRow) error {
 		}
 		shard.post(message{run: row.ID, order: &order{kind, args, row.Executor}, command: row.CommandID})
 		return nil
-	case flow.CommandTakeOver:
 	}
 	return i.reject(ctx, row, unbuildable{errUnknownCommand(row.Type)})
 }
@@ -181,11 +235,26 @@ func begins(kind flow.CommandType) bool {
 	}
 }
 
+// underWay reports whether a run in this state is some master's.
+func underWay(state flow.WorkflowState) bool {
+	switch state {
+	case flow.WorkflowRunning, flow.WorkflowReadyPause, flow.WorkflowReadyStop, flow.WorkflowFailover:
+		return true
+	default:
+		return false
+	}
+}
+
 // launch brings the run of a command into memory, or queues its instance when the workflow must not overlap.
 func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandType) error {
+	if state := flow.WorkflowState(row.State); row.Owner != "" && underWay(state) || kind == flow.CommandTakeOver && state.Finished() {
+		i.logger.WarnContext(ctx, "a command for a run that is under way, or over, is dropped", "workflow_instance_id", row.ID, "command", row.Type)
+		i.e.shard(row.ID).post(message{run: row.ID, command: row.CommandID, skip: true})
+		return nil
+	}
 	fresh := kind == flow.CommandStart || kind == flow.CommandSchedule || kind == flow.CommandBackfill || kind == flow.CommandDynamicChild
 	l, err := i.e.load(ctx, row.instanceRow, !fresh || row.RunTimes > 1)
-	if err == nil && l.program.serial() {
+	if err == nil && l.program.serial() && kind != flow.CommandTakeOver {
 		var queued bool
 		if queued, err = i.e.store.enqueue(ctx, &row, l.program.execution); err == nil && queued {
 			i.done(row.CommandID)()
@@ -203,11 +272,16 @@ func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandTy
 		return err
 	}
 	var event core.Event = core.Begin{Command: kind, Fresh: kind == flow.CommandRepeat}
-	if kind == flow.CommandExecuteTask {
+	switch kind {
+	case flow.CommandTakeOver:
+		l.failedOver(row.former(), i.e.clock())
+		event = core.Adopt{}
+	case flow.CommandExecuteTask:
 		event, err = executeEvent(&row, l)
 		if err != nil {
 			return i.reject(ctx, row, unbuildable{err})
 		}
+	default:
 	}
 	i.e.shard(row.ID).post(message{run: row.ID, launch: &launch{live: l, command: row.CommandID, event: event}})
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"dorado/modules/engine/core"
@@ -22,7 +23,15 @@ type live struct {
 	startup  []flow.Property
 	param    flow.CommandParam
 	master   string // name of this one
+	epoch    int64  // of the run: rises with each change of its owner
 	setups   *setups
+
+	traceParent func(instance int64, runTimes int, attempt int64) string
+	// void is set, and read, where changes are saved: another master took the command by which this one began, so nothing
+	// that was decided for the run counts.
+	void bool
+	// owned is set once the command by which this one began is this master's.
+	owned atomic.Bool
 
 	received []flow.Pool // by node: the parameters that reached it, once known
 	known    []bool
@@ -39,10 +48,11 @@ func newLive(row instanceRow, p *program, attempts []storedAttempt, e *term) (*l
 	if err := json.Unmarshal([]byte(row.CommandParam), &param); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: command_param: %w", row.ID, err)}
 	}
-	l := &live{program: p, instance: row, startup: param.CommandParams, param: param, master: e.cfg.Name, setups: e.setups}
+	l := &live{program: p, instance: row, startup: param.CommandParams, param: param, master: e.cfg.Name, epoch: row.OwnerEpoch + 1, setups: e.setups}
 	if err := json.Unmarshal([]byte(row.GlobalParams), &l.globals); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: global_params: %w", row.ID, err)}
 	}
+	l.traceParent = e.traceParent
 	var err error
 	if l.zone, err = e.zone(row.TimeZone); err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow instance %d: %w", row.ID, err)}
@@ -89,6 +99,16 @@ func newLive(row instanceRow, p *program, attempts []storedAttempt, e *term) (*l
 	}
 	l.forgetPools()
 	return l, nil
+}
+
+// failedOver prepares a run that another master, or a former process of this one, left in the middle for Adopt.
+func (l *live) failedOver(former flow.WorkflowState, now time.Time) {
+	l.run.State = flow.WorkflowFailover
+	l.run.History = append(l.run.History, core.StateChange{Time: now, State: l.run.State, Why: "its master is gone"})
+	if former == flow.WorkflowReadyStop || former == flow.WorkflowReadyPause { // Adopt makes the others RUNNING
+		l.run.State = former
+		l.run.History = append(l.run.History, core.StateChange{Time: now, State: former, Why: string(flow.CommandTakeOver)})
+	}
 }
 
 // forgetPools drops what is remembered of parameters, when attempts before a node may have changed.
@@ -219,7 +239,7 @@ func (l *live) resolve(a *core.Attempt) (flow.Params, error) {
 
 // task is everything a worker needs to run an attempt. It is the same whenever it is made from the same rows, so an
 // attempt that is dispatched again after a restart is the same attempt.
-func (l *live) task(a *core.Attempt, epoch int64) (*doradov1.Task, error) {
+func (l *live) task(a *core.Attempt) (*doradov1.Task, error) {
 	t := &l.program.graph.Tasks[a.Node]
 	params, err := l.resolve(a)
 	if err != nil {
@@ -231,7 +251,8 @@ func (l *live) task(a *core.Attempt, epoch int64) (*doradov1.Task, error) {
 		WorkflowName: l.instance.WorkflowName, ProjectName: l.instance.ProjectName, Params: t.Params,
 		Prepared: make([]*doradov1.Param, len(params.List)), Tenant: l.instance.TenantCode, DryRun: l.run.DryRun,
 		CpuQuota: int32(t.CPUQuota), MemoryMax: int32(t.MemoryMax), Attempt: int32(a.Number), FirstSubmitMs: a.FirstSubmit.UnixMilli(),
-		BaseMs: l.base(a).UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(epoch), AppLink: a.AppLink,
+		BaseMs: l.base(a).UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(l.epoch), AppLink: a.AppLink,
+		TraceParent: l.traced(a.ID),
 	}
 	if code := l.environment(t); code > 0 {
 		text, ok := l.setups.get().environments[code]

@@ -167,6 +167,19 @@ func (g *logic) recheck(code int64) {
 	}
 }
 
+// recheckAll has every task look again that waits for other runs.
+func (g *logic) recheckAll() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, index := range []map[int64]map[int64]bool{g.codes, g.parents} {
+		for _, attempts := range index {
+			for attempt := range attempts {
+				g.schedule(g.tasks[attempt])
+			}
+		}
+	}
+}
+
 // forget drops a task whose attempt is over by other means.
 func (g *logic) forget(attempt int64) {
 	g.mu.Lock()

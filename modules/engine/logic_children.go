@@ -155,8 +155,7 @@ func (s *store) revive(ctx context.Context, c *childRow) error {
 // command asks this very engine for something, in the name of whoever started the instance.
 func (s *store) command(ctx context.Context, kind flow.CommandType, instance int64) error {
 	if _, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
-		SELECT CAST(? AS TEXT), id, CASE priority WHEN 'HIGHEST' THEN 0 WHEN 'HIGH' THEN 1 WHEN 'LOW' THEN 3 WHEN 'LOWEST' THEN 4 ELSE 2 END,
-		executor_id, CAST(? AS `+s.instantType()+`) FROM workflow_instance WHERE id = ?`, kind, s.now(), instance); err != nil {
+		SELECT CAST(? AS TEXT), id, `+commandPriority+`, executor_id, CAST(? AS `+s.instantType()+`) FROM workflow_instance WHERE id = ?`, kind, s.now(), instance); err != nil {
 		return err
 	}
 	return s.db.Notify(ctx, CommandChannel, fmt.Sprint(instance))

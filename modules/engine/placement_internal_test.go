@@ -27,7 +27,7 @@ type ending struct {
 
 func newWorld(slots map[string]int) *world {
 	w := &world{ends: map[int][]ending{}, lengths: map[int64]int{}}
-	w.fleet = newFleet(slog.New(slog.DiscardHandler), time.Now, false, func(q queued, worker string) { w.begin(q.attempt, worker) })
+	w.fleet = newFleet(slog.New(slog.DiscardHandler), time.Now, Config{}, false, func(q queued, worker string) { w.begin(q.attempt, worker) })
 	for name, n := range slots {
 		w.ready(w.join(&doradov1.Hello{Worker: name, Slots: uint32(n)}, newOutbox(nil)))
 	}

@@ -98,6 +98,12 @@ func (q *queue) next() (best *share, key int64) {
 	return best, key
 }
 
+// head is the attempt that goes next.
+func (q *queue) head() int64 {
+	s, _ := q.next()
+	return s.items[0].attempt
+}
+
 func (q *queue) pop() queued {
 	s, key := q.next()
 	item := heap.Pop(&s.items).(*queued)

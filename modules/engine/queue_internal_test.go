@@ -41,8 +41,8 @@ func TestASweepGoesRoundAllTasks(t *testing.T) {
 func TestW11_AGroupThatNobodyServesIsReportedOnceAndAMissingOneGivesItsTasksBack(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	f := newFleet(slog.New(slog.DiscardHandler), func() time.Time { return now }, false, func(queued, string) {})
-	f.arrange(map[string][]string{"etl": nil})
+	f := newFleet(slog.New(slog.DiscardHandler), func() time.Time { return now }, Config{}, false, func(queued, string) {})
+	f.arrange(map[string][]string{"etl": nil}, nil)
 	for i, group := range []string{"etl", "nowhere", "default"} {
 		f.reserve(queued{group: group, attempt: int64(i + 1)})
 	}

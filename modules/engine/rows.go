@@ -57,6 +57,7 @@ func (r *attemptRow) wide() bool {
 // runRow is what one save writes of a workflow instance.
 type runRow struct {
 	id       int64
+	epoch    int64 // of the run: which change of its owner this one belongs to
 	state    string
 	history  string
 	message  string
@@ -71,6 +72,7 @@ type change struct {
 	attempts []attemptRow
 	instance *runRow
 	extras   []extra
+	epoch    int64 // of the run, for a change that claims it
 	command  int64 // the command that this change carries out; unless aside, the change is void when another master took it
 	// after performs the effects, once the change is durable; it must not block. lost tells the run's shard instead that
 	// the change was void.
@@ -78,7 +80,7 @@ type change struct {
 	lost  func()
 	// aside changes take a command away and count whether it was there or not.
 	aside bool
-	// void is shared by the changes that one event was split into: when the first of them is void, so are the others.
+	// void is shared by all changes of a run since its command: when that is another master's, all of them are void.
 	void *bool
 }
 
@@ -100,7 +102,9 @@ func (c *change) split() []*change {
 		return []*change{c}
 	}
 	slices.SortStableFunc(c.attempts, func(a, b attemptRow) int { return cmp.Compare(a.rank(), b.rank()) })
-	c.void = new(bool)
+	if c.void == nil {
+		c.void = new(bool)
+	}
 	parts := []*change{c}
 	for rest := range slices.Chunk(c.attempts[changeLimit:], changeLimit) {
 		parts = append(parts, &change{run: c.run, attempts: rest, void: c.void})
@@ -155,7 +159,7 @@ func newAttemptRow(l *live, a *core.Attempt) attemptRow {
 
 func newRunRow(l *live, finished bool) *runRow {
 	row := &runRow{
-		id: l.run.InstanceID, state: string(l.run.State), history: history(l.run.History), message: clip(l.run.Message),
+		id: l.run.InstanceID, epoch: l.epoch, state: string(l.run.State), history: history(l.run.History), message: clip(l.run.Message),
 		varPool: emptyList, end: l.run.EndTime, finished: finished,
 	}
 	if finished {

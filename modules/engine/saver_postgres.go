@@ -65,6 +65,7 @@ var (
 	pgStateWide    = []pgColumn{{"context", "text"}, {"cache_key", "text"}}
 	pgRun          = []pgColumn{
 		{"id", "bigint"},
+		{"epoch", "bigint"},
 		{"state", "text"},
 		{"state_history", "text"},
 		{"message", "text"},
@@ -162,7 +163,7 @@ func pgStatement(shape pgShape) string {
 			state = CASE WHEN u.state = 'RUNNING_EXECUTION' AND w.state IN ('READY_STOP', 'READY_PAUSE') THEN w.state ELSE u.state END,
 			state_history = u.state_history, message = u.message, end_time = `+pgInstant("u.end_time")+`,
 			var_pool = CASE WHEN u.finished THEN u.var_pool ELSE w.var_pool END,
-			owner = $1, owner_epoch = $2, host = $1, updated_at = `+pgInstant(param("bigint"))+`
+			owner = $1, owner_epoch = u.epoch, host = $1, updated_at = `+pgInstant(param("bigint"))+`
 			FROM `+rows(pgRun)+`, fence WHERE w.id = u.id`+counts+`)`)
 	}
 	return "WITH " + strings.Join(parts, ",\n") + "\nSELECT (SELECT count(*) FROM fence), " + taken
@@ -332,16 +333,16 @@ func pgWide(rows []groupedAttempt, insert bool) (identity, state []any) {
 }
 
 func pgRuns(args []any, rows []groupedRun, commands bool) []any {
-	var id, end, command []int64
+	var id, epoch, end, command []int64
 	var state, history, message, varPool []string
 	var finished []bool
 	for i := range rows {
 		r := &rows[i]
-		id, state, history = append(id, r.id), append(state, r.state), append(history, r.history)
+		id, epoch, state, history = append(id, r.id), append(epoch, r.epoch), append(state, r.state), append(history, r.history)
 		message, varPool, end = append(message, r.message), append(varPool, r.varPool), append(end, millis(r.end))
 		finished, command = append(finished, r.finished), append(command, r.command)
 	}
-	args = append(args, pq.Array(id), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
+	args = append(args, pq.Array(id), pq.Array(epoch), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
 		pq.Array(finished))
 	if commands {
 		args = append(args, pq.Array(command))

@@ -145,7 +145,7 @@ func (s *sqliteSaver) runs(ctx context.Context, w *db.Writer, g *group, taken ma
 			continue
 		}
 		if _, err := update.ExecContext(ctx, r.state, r.state, r.history, r.message, r.finished, r.varPool, orNil(r.end),
-			s.name, s.epoch, s.name, now, r.id); err != nil {
+			s.name, r.epoch, s.name, now, r.id); err != nil {
 			return err
 		}
 	}

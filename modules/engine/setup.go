@@ -24,6 +24,7 @@ type setup struct {
 	environments map[int64]string          // code → shell lines
 	params       map[int64][]flow.Property // project code → its parameters
 	taskGroups   map[int64]taskGroupRow    // by id
+	drained      map[string]bool           // workers that get no new work
 }
 
 // taskGroupRow is what limits the tasks of a group.
@@ -116,7 +117,7 @@ func (u *setup) knows(p *program, environment int64) bool {
 func (s *store) setup(ctx context.Context) (*setup, error) {
 	u := &setup{
 		groups: map[string][]string{}, environments: map[int64]string{}, params: map[int64][]flow.Property{},
-		taskGroups: map[int64]taskGroupRow{},
+		taskGroups: map[int64]taskGroupRow{}, drained: map[string]bool{},
 	}
 	type group struct {
 		Name      string `db:"name"`
@@ -155,6 +156,13 @@ func (s *store) setup(ctx context.Context) (*setup, error) {
 		return nil
 	}, `SELECT id, group_size, status FROM task_group`); err != nil {
 		return nil, fmt.Errorf("read task groups: %w", err)
+	}
+	names, err := db.Select[string](ctx, s.db, `SELECT name FROM worker_setting WHERE drained = ?`, true)
+	if err != nil {
+		return nil, fmt.Errorf("read drained workers: %w", err)
+	}
+	for _, name := range names {
+		u.drained[name] = true
 	}
 	return u, nil
 }

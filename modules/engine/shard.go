@@ -43,6 +43,9 @@ type message struct {
 	held    int64
 	lost    int64
 	worker  string
+	why     string // of lost
+	epoch   int64  // of held: the one that the worker knows of the run
+	yours   bool   // of held: the worker reports to this master
 	// granted: the attempt has a slot of its task group. looked: an earlier result was looked for. hopeless: no worker of
 	// its group will come. order: a command about one attempt.
 	granted  *ticket
@@ -51,14 +54,18 @@ type message struct {
 	order    *order
 	// poke wakes a logic task; it is for timers, and no shard sees it.
 	poke int64
-	drop bool // forget the run: what it did could not be saved
+	// drop: forget the run, what it did could not be saved; of: only this one. kill: forget it, and end what workers do for
+	// it. skip: take the command away.
+	drop, kill, skip bool
+	of               *live
+
 	list func(*live)
 }
 
 // launch brings a run into memory.
 type launch struct {
 	live    *live
-	command int64 // 0: taken over from before a restart
+	command int64
 	event   core.Event
 }
 
@@ -130,7 +137,11 @@ func (s *shard) handle(m *message) {
 	case m.order != nil:
 		s.order(m)
 	case m.drop:
-		s.drop(m.run)
+		if m.of == nil || m.of == s.runs[m.run] {
+			s.drop(m.run, m.kill)
+		}
+	case m.skip:
+		s.ignore(m.run, m.command)
 	case m.list != nil:
 		if l := s.runs[m.run]; l != nil {
 			m.list(l)
@@ -197,23 +208,43 @@ func (s *shard) launch(n *launch) {
 
 // report applies what a worker said of an attempt, and acknowledges it once that is durable. What concerns no attempt
 // that is under way has been applied before, or is superseded: it is acknowledged, and a process that still runs for it
-// is ended.
+// is ended. What concerns a run that is not this master's waits until it is clear whose it is.
 func (s *shard) report(m *message) {
 	r := m.report
 	at, known := s.attempts[r.GetId()]
-	if !known {
+	l := s.runs[r.GetWorkflowInstanceId()]
+	switch {
+	case known && r.GetKind() == doradov1.ReportKind_STARTED && r.GetStartMs() == 0:
+		// It has it, and has not begun it.
+	case known:
+		s.apply(s.runs[at.run], s.reported(r, at), 0, m)
+	case l == nil:
+		s.e.strays.add(stray{run: r.GetWorkflowInstanceId(), attempt: r.GetId(), worker: m.worker, report: r})
+	default:
 		// Through the committer, because what made it unknown may not be durable yet.
-		s.e.committer.add(&change{run: r.GetWorkflowInstanceId(), after: func() {
-			s.e.fleet.send(m.worker, func(o *outbox) {
-				if r.GetKind() == doradov1.ReportKind_STARTED {
-					o.kill(r.GetId())
-				}
-				o.ack(&doradov1.AckItem{Id: r.GetId(), Seq: r.GetSeq()})
-			})
-		}})
-		return
+		epoch := l.epoch
+		s.e.committer.add(&change{run: r.GetWorkflowInstanceId(), void: &l.void, after: func() { s.e.settleReport(m.worker, r, epoch) }})
 	}
-	s.apply(s.runs[at.run], translate(r, at.node), 0, m)
+}
+
+// settleReport acknowledges what a worker said of an attempt that is over.
+func (e *term) settleReport(worker string, r *doradov1.Report, epoch int64) {
+	e.fleet.send(worker, func(o *outbox) {
+		if r.GetKind() == doradov1.ReportKind_STARTED {
+			o.kill(r.GetId(), epoch)
+		}
+		o.ack(&doradov1.AckItem{Id: r.GetId(), Seq: r.GetSeq()})
+	})
+}
+
+// reported is what a report means. A worker that does not know an attempt which had not begun never got it.
+func (s *shard) reported(r *doradov1.Report, at place) core.Event {
+	if r.GetKind() == doradov1.ReportKind_FINISHED && r.GetOutcome() == doradov1.Outcome_UNKNOWN {
+		if a := s.runs[at.run].run.Attempt(at.node); a != nil && a.ID == r.GetId() && a.State == flow.TaskDispatch && !a.Killing() {
+			return core.Refused{Node: at.node, ID: a.ID, Why: "the worker did not receive it"}
+		}
+	}
+	return translate(r, at.node)
 }
 
 // translate turns a worker's report into what happened to the run.
@@ -293,12 +324,12 @@ func (s *shard) missing(m *message) {
 	s.apply(l, core.Lost{Node: at.node, ID: a.ID, Why: "worker " + m.worker + " lost it"}, 0, nil)
 }
 
-// drop forgets a run that cannot be carried on, and ends what workers do for it.
-func (s *shard) drop(run int64) {
-	if l := s.runs[run]; l != nil {
+// drop forgets a run that is another master's, or that cannot be carried on; then what workers do for it ends.
+func (s *shard) drop(run int64, kill bool) {
+	if l := s.runs[run]; l != nil && kill {
 		for node := range l.program.graph.Tasks {
 			if a := l.run.Attempt(int32(node)); a != nil && a.State.OnWorker() && !l.run.Logic(a.Node) {
-				s.e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID) })
+				s.e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID, l.epoch) })
 			}
 		}
 	}
@@ -330,4 +361,7 @@ func (s *shard) forget(run int64) {
 	delete(s.runs, run)
 	s.e.timers.forget(run)
 	s.e.running.Add(-1)
+	if s.e.cfg.Overload.MaxRuns > 0 {
+		s.e.intake.nudge()
+	}
 }

@@ -111,13 +111,15 @@ type instanceRow struct {
 	Recovery        bool       `db:"recovery"`
 	ExecutorName    string     `db:"executor_name"`
 	OwnerName       string     `db:"owner_name"`
+	Owner           string     `db:"owner"` // the master that works on it; "" = nobody yet
+	OwnerEpoch      int64      `db:"owner_epoch"`
 }
 
 const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, p.name AS project_name,
   w.state, w.state_history, w.command_type, w.command_param, w.task_depend_type, w.failure_strategy, w.priority, w.worker_group,
   w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time, w.restart_time, w.deadline,
   w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.recovery, w.executor_name,
-  COALESCE((SELECT u.name FROM users u WHERE u.id = p.owner_id), '') AS owner_name`
+  COALESCE((SELECT u.name FROM users u WHERE u.id = p.owner_id), '') AS owner_name, w.owner, w.owner_epoch`
 
 // commandRow is a command with the instance it is about.
 type commandRow struct {
@@ -125,53 +127,8 @@ type commandRow struct {
 	Type      string `db:"command"`
 	Param     string `db:"command_args"`
 	Executor  int64  `db:"command_executor"`
+	Begins    bool   `db:"begins"` // for a command about a run under way: another one that begins the run waits
 	instanceRow
-}
-
-// register makes this process the master name with a fresh epoch, fences off every other one, and takes over what they
-// left unfinished.
-func (s *store) register(ctx context.Context, name string) (epoch int64, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		now := db.Cut(s.now())
-		if _, err := s.db.Exec(ctx, `UPDATE master SET epoch = epoch + 1 WHERE name <> ?`, name); err != nil {
-			return err
-		}
-		epoch, err = db.Get[int64](ctx, s.db, `INSERT INTO master (name, epoch, started_at) VALUES (?, 1, ?)
-			ON CONFLICT (name) DO UPDATE SET epoch = master.epoch + 1, started_at = excluded.started_at RETURNING epoch`, name, now)
-		if err != nil {
-			return err
-		}
-		_, err = s.db.Exec(ctx, `UPDATE workflow_instance SET owner = ?, owner_epoch = ?, recovery = ?
-			WHERE owner <> '' AND state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`, name, epoch, true)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("register master %s: %w", name, err)
-	}
-	return epoch, nil
-}
-
-// owned lists the unfinished instances of a master.
-func (s *store) owned(ctx context.Context, name string) ([]instanceRow, error) {
-	rows, err := db.Select[instanceRow](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w
-		JOIN project p ON p.code = w.project_code
-		WHERE w.owner = ? AND w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE') ORDER BY w.id`, name)
-	if err != nil {
-		return nil, fmt.Errorf("list owned workflow instances: %w", err)
-	}
-	return rows, nil
-}
-
-// commands lists the next commands, most urgent first.
-func (s *store) commands(ctx context.Context, limit int) ([]commandRow, error) {
-	rows, err := db.Select[commandRow](ctx, s.db, `SELECT c.id AS command_id, c.command_type AS command, c.param AS command_args,
-		c.executor_id AS command_executor, `+instanceColumns+`
-		FROM command c JOIN workflow_instance w ON w.id = c.workflow_instance_id JOIN project p ON p.code = w.project_code
-		ORDER BY c.priority, c.id LIMIT ?`, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list commands: %w", err)
-	}
-	return rows, nil
 }
 
 // reject moves a command that can never be carried out to the error table. One that should have begun the run fails the
@@ -208,22 +165,14 @@ func (s *store) reject(ctx context.Context, c commandRow, why error) error {
 	return nil
 }
 
-// fail ends an owned instance that cannot be carried on.
-func (s *store) fail(ctx context.Context, run int64, why error) error {
-	now := db.Cut(s.now())
-	_, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ? WHERE id = ?`,
-		clip(why.Error()), now, now, run)
-	if err != nil {
-		return fmt.Errorf("fail workflow instance %d: %w", run, err)
-	}
-	return nil
-}
-
 // abandon ends an instance that nobody can carry on, and its attempts. It returns the instance, nil when it had ended.
-func (s *store) abandon(ctx context.Context, run int64, why error) (*instanceRow, error) {
+func (s *store) abandon(ctx context.Context, run int64, why error, name string, epoch int64) (*instanceRow, error) {
 	var failed *instanceRow
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		failed = nil
+		if err := s.fence(ctx, name, epoch); err != nil {
+			return err
+		}
 		now, text := s.now(), clip("a change could not be saved: "+why.Error())
 		res, err := s.db.Exec(ctx, `UPDATE workflow_instance SET state = 'FAILURE', message = ?, end_time = ?, updated_at = ?
 			WHERE id = ? AND state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`, text, now, now, run)
@@ -235,6 +184,9 @@ func (s *store) abandon(ctx context.Context, run int64, why error) (*instanceRow
 		}
 		if _, err := s.db.Exec(ctx, `UPDATE task_instance SET state = 'FAILURE', message = ?, end_time = ? WHERE workflow_instance_id = ? AND valid = ?
 			AND state IN ('SUBMITTED_SUCCESS', 'DELAY_EXECUTION', 'DISPATCH', 'RUNNING_EXECUTION')`, text, now, run, true); err != nil {
+			return err
+		}
+		if _, err := s.db.Exec(ctx, `DELETE FROM command WHERE workflow_instance_id = ? AND command_type NOT IN (`+orders+`)`, run); err != nil {
 			return err
 		}
 		row, err := db.Get[instanceRow](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w JOIN project p ON p.code = w.project_code WHERE w.id = ?`, run)
@@ -367,11 +319,11 @@ func (s *store) block(ctx context.Context, n int64) (int64, error) {
 }
 
 // applied says which commands are gone from their table while their instance belongs to this master: it took them.
-func (s *store) applied(ctx context.Context, commands []groupedCommand, name string, epoch int64) (map[int64]bool, error) {
+func (s *store) applied(ctx context.Context, commands []groupedCommand, name string) (map[int64]bool, error) {
 	applied := map[int64]bool{}
 	for _, c := range commands {
 		n, err := db.Get[int](ctx, s.db, `SELECT count(*) FROM workflow_instance w WHERE w.id = ? AND w.owner = ? AND w.owner_epoch = ?
-			AND NOT EXISTS (SELECT 1 FROM command c WHERE c.id = ?)`, c.run, name, epoch, c.id)
+			AND NOT EXISTS (SELECT 1 FROM command c WHERE c.id = ?)`, c.run, name, c.epoch, c.id)
 		if err != nil {
 			return nil, fmt.Errorf("look for command %d: %w", c.id, err)
 		}

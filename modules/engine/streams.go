@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -21,6 +22,8 @@ func (e *Engine) ServeStream(ctx context.Context, stream rpc.MasterStream) {
 	t := e.term()
 	select {
 	case <-t.adopted: // before that, every attempt would look unknown
+	case <-t.over:
+		return
 	case <-ctx.Done():
 		return
 	}
@@ -68,6 +71,13 @@ func (e *term) serveControl(ctx context.Context, hello *doradov1.Hello, stream r
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := newOutbox(stream)
+	go func() {
+		select {
+		case <-e.over:
+			out.close()
+		case <-ctx.Done():
+		}
+	}()
 	w := e.fleet.join(hello, out)
 	e.logger.InfoContext(ctx, "worker connected", "worker", w.name, "slots", w.slots, "groups", w.groups)
 	done := make(chan struct{})
@@ -76,9 +86,10 @@ func (e *term) serveControl(ctx context.Context, hello *doradov1.Hello, stream r
 		_ = out.run(ctx) // a broken stream shows in Recv, too
 		out.close()
 	}()
+	var err error
 	for {
-		frame, err := stream.Recv()
-		if err != nil {
+		var frame *doradov1.WorkerFrame
+		if frame, err = stream.Recv(); err != nil {
 			break
 		}
 		switch body := frame.GetBody().(type) {
@@ -87,6 +98,9 @@ func (e *term) serveControl(ctx context.Context, hello *doradov1.Hello, stream r
 		case *doradov1.WorkerFrame_Reports:
 			e.reports(w, body.Reports.GetReports())
 		case *doradov1.WorkerFrame_Heartbeat:
+			if w.claims {
+				out.alive()
+			}
 			e.fleet.heartbeat(w, body.Heartbeat)
 		default:
 			e.logger.DebugContext(ctx, "a frame that does not belong on a control stream", "worker", w.name)
@@ -96,28 +110,29 @@ func (e *term) serveControl(ctx context.Context, hello *doradov1.Hello, stream r
 	out.close()
 	<-done
 	if held, gone := e.fleet.leave(w); gone {
-		e.logger.WarnContext(ctx, "worker disconnected", "worker", w.name, "held", len(held))
-		e.expect(w.name, held)
+		e.logger.WarnContext(ctx, "worker disconnected", "worker", w.name, "held", len(held), "error", err)
+		e.fleet.away(w, held, errors.Is(err, rpc.ErrHungUp))
 	}
 }
 
 // reconcile compares what a worker holds with what it should hold, before it gets anything new.
 func (e *term) reconcile(w *worker, held *doradov1.Held) {
-	holds := make(map[int64]bool, len(held.GetAttempts()))
+	holds := make(map[int64]*doradov1.HeldAttempt, len(held.GetAttempts()))
 	for _, a := range held.GetAttempts() {
-		holds[a.GetId()] = true
+		holds[a.GetId()] = a
 	}
-	for attempt, run := range e.fleet.settle(w) {
-		if !holds[attempt] {
-			e.fleet.release(w.name, attempt)
-			e.shard(run).post(message{run: run, missing: attempt, worker: w.name})
+	expected, again := e.fleet.settle(w, holds)
+	if !again { // later lists are from the middle of the conversation: what is on its way is not missing
+		for attempt, run := range expected {
+			if holds[attempt] == nil {
+				e.fleet.release(w.name, attempt)
+				e.shard(run).post(message{run: run, missing: attempt, worker: w.name})
+			}
 		}
 	}
 	for _, a := range held.GetAttempts() {
-		e.fleet.claim(w.name, a.GetId(), a.GetWorkflowInstanceId())
-		e.shard(a.GetWorkflowInstanceId()).post(message{
-			run: a.GetWorkflowInstanceId(), held: a.GetId(), worker: w.name,
-		})
+		run := a.GetWorkflowInstanceId()
+		e.shard(run).post(message{run: run, held: a.GetId(), worker: w.name, epoch: int64(a.GetEpoch()), yours: a.GetYours() || !w.claims})
 	}
 	e.fleet.ready(w)
 	e.fleet.pump()
@@ -126,6 +141,7 @@ func (e *term) reconcile(w *worker, held *doradov1.Held) {
 // reports passes reports on to the owners of their runs, each shard's in one go, and frees the slots of those that ended.
 func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	byShard := make([][]message, len(e.shards))
+	e.fleet.answered(reports)
 	for _, r := range reports {
 		switch r.GetKind() {
 		case doradov1.ReportKind_FINISHED:
@@ -145,38 +161,44 @@ func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	e.fleet.pump()
 }
 
-// expect gives a worker that left the time to come back; then what it held is lost.
-func (e *term) expect(name string, held map[int64]int64) {
-	if len(held) == 0 {
-		return
-	}
-	e.fleet.remember(name, held)
-	time.AfterFunc(e.cfg.WorkerTimeout, func() {
-		for attempt, run := range e.fleet.forget(name) {
-			e.shard(run).post(message{run: run, lost: attempt, worker: name})
-		}
-	})
-}
-
-// lost gives up an attempt whose worker did not come back in time.
+// lost gives up an attempt whose worker is gone.
 func (s *shard) lost(m *message) {
 	at, known := s.attempts[m.lost]
 	if !known {
 		return
 	}
-	s.apply(s.runs[at.run], core.Lost{Node: at.node, ID: m.lost, Why: "worker " + m.worker + " is gone"}, 0, nil)
+	l := s.runs[at.run]
+	if a := l.run.Attempt(at.node); a == nil || a.ID != m.lost || a.Host != m.worker {
+		return // it is with another worker by now
+	}
+	s.apply(l, core.Lost{Node: at.node, ID: m.lost, Why: "worker " + m.worker + " " + m.why}, 0, nil)
 }
 
 // held ends a process that a worker still runs for an attempt which is over or superseded, and repeats a kill that the
 // worker may have missed.
 func (s *shard) held(m *message) {
 	at, known := s.attempts[m.held]
-	if !known {
-		s.e.fleet.release(m.worker, m.held)
-		s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held) })
-		return
-	}
-	if a := s.runs[at.run].run.Attempt(at.node); a.Killing() {
-		s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held) })
+	l := s.runs[m.run]
+	switch {
+	case known:
+		a, l := s.runs[at.run].run.Attempt(at.node), s.runs[at.run]
+		if a.Host != m.worker || !l.owned.Load() {
+			return // it is with another worker by now; or its worker is asked once the run is this master's
+		}
+		s.e.fleet.hold(m.worker, m.held, at.run)
+		if !m.yours {
+			s.e.fleet.adopt(m.worker, at.run, l.epoch, []int64{m.held})
+		}
+		if a.Killing() {
+			s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held, l.epoch) })
+		}
+	case l == nil:
+		s.e.strays.add(stray{run: m.run, attempt: m.held, worker: m.worker, epoch: m.epoch, yours: m.yours})
+	default:
+		epoch := l.epoch
+		s.e.committer.add(&change{run: m.run, void: &l.void, after: func() {
+			s.e.fleet.release(m.worker, m.held)
+			s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held, epoch) })
+		}})
 	}
 }

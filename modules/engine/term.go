@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -8,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"dorado/modules/engine/core"
+	"dorado/modules/cluster"
 	"dorado/modules/flow"
 )
 
@@ -25,23 +26,29 @@ type term struct {
 	serial     *serial
 	logic      *logic
 	taskGroups *taskGroups
+	strays     *strays
+	members    *members
 
+	lost    error // why the term before ended, nil for the first
 	ids     *idBlock
 	epoch   int64
 	running atomic.Int64  // runs in memory
+	away    atomic.Int64  // since when the database is out of reach, ms; 0 = it is not
 	adopted chan struct{} // closed when the runs left over from before the start are in memory
+	over    chan struct{} // closed when the term is over
 }
 
 func newTerm(owner *Engine) *term {
-	e := &term{Engine: owner, adopted: make(chan struct{})}
+	e := &term{Engine: owner, adopted: make(chan struct{}), over: make(chan struct{})}
+	e.strays, e.members = newStrays(e), newMembers(e)
 	e.taskGroups = newTaskGroups(func(k ticket) { e.shard(k.run).post(message{run: k.run, granted: &k}) })
 	e.setups = newSetups(e.store, func(u *setup) {
-		e.fleet.arrange(u.groups)
+		e.fleet.arrange(u.groups, u.drained)
 		e.taskGroups.arrange(u.taskGroups)
 	})
 	e.serial = newSerial(e.store, e.logger, e.settled, func() { e.intake.nudge() })
 	e.logic = newLogic(e)
-	e.fleet = newFleet(e.logger, e.now, e.cfg.FairShare, func(q queued, worker string) {
+	e.fleet = newFleet(e.logger, e.now, e.cfg, e.cluster != nil, func(q queued, worker string) {
 		e.shard(q.run).post(message{run: q.run, placed: &q, worker: worker})
 	})
 	e.timers = newTimers(e.now, func(m message) {
@@ -52,6 +59,7 @@ func newTerm(owner *Engine) *term {
 		e.shard(m.run).post(m)
 	})
 	e.intake = newIntake(e, e.logger)
+	e.intake.mine = e.mine
 	for range max(e.cfg.Shards, 1) {
 		e.shards = append(e.shards, newShard(e))
 	}
@@ -62,41 +70,114 @@ func (e *term) shardIndex(run int64) int { return int(uint64(run) % uint64(len(e
 
 func (e *term) shard(run int64) *shard { return e.shards[e.shardIndex(run)] }
 
-// run works until ctx ends.
-func (e *term) run(ctx context.Context) error {
-	var err error
-	if e.epoch, err = e.store.register(ctx, e.cfg.Name); err != nil {
-		return err
+// mine is which commands are this master's now; nil = all.
+func (e *term) mine() *portion {
+	switch {
+	case e.cluster != nil:
+		return e.members.share()
+	case e.members.overloaded():
+		return &portion{slot: -1, overOf: 1}
 	}
-	if err := e.setups.read(ctx); err != nil {
-		return err
+	return nil
+}
+
+// reach notes whether the database can be reached.
+func (e *term) reach(ok bool) {
+	if ok {
+		if e.away.Load() != 0 {
+			e.away.Store(0)
+		}
+		return
 	}
-	if e.ids, err = newIDBlock(ctx, e.logger, e.store.block); err != nil {
-		return err
+	e.away.CompareAndSwap(0, time.Now().UnixMilli())
+}
+
+// serve makes this master a member of its cluster, if it has one, and works until ctx ends or the lease is lost. It leaves
+// only what others can take up at once.
+func (e *term) serve(ctx context.Context) error {
+	defer close(e.over)
+	if e.cluster == nil {
+		return e.run(ctx, nil)
 	}
-	writer, err := e.db.Writer(ctx)
+	member, err := e.join(ctx)
 	if err != nil {
-		return fmt.Errorf("open the committer's connection: %w", err)
+		return err
+	}
+	err = e.run(ctx, member)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if ctx.Err() != nil && err == nil && e.epoch != 0 {
+		freed, won, leaveErr := e.store.takeOver(bounded, e.cfg.Name, e.epoch)
+		if leaveErr != nil {
+			e.logger.WarnContext(ctx, "hand over; others take over when this master is gone from the registry", "error", leaveErr)
+		} else if won {
+			e.note(bounded, clusterEvent{kind: EventMasterLeft, nodeKind: nodeMaster, node: e.cfg.Name, workflows: freed.workflows, tasks: freed.tasks})
+			e.logger.InfoContext(ctx, "handed over", "workflow_instances", freed.workflows, "tasks", freed.tasks)
+		}
+	}
+	if leaveErr := member.Leave(bounded); leaveErr != nil {
+		e.logger.WarnContext(ctx, "leave the registry", "error", leaveErr)
+	}
+	return err
+}
+
+// run registers and works until ctx ends, the lease is lost, or another master takes over.
+func (e *term) run(ctx context.Context, member cluster.Membership) error {
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	end := func(why error) {
+		e.fleet.mute() // before anybody else may send
+		stop(why)
+	}
+	if member != nil {
+		watched := make(chan struct{})
+		defer close(watched)
+		go func() {
+			select {
+			case <-member.Lost():
+				end(errLeaseLost)
+			case <-watched:
+			}
+		}()
+	}
+	var left released
+	var err error
+	if e.epoch, left, err = e.store.register(work, e.cfg.Name, e.cluster == nil); err != nil {
+		return cmp.Or(context.Cause(work), err)
+	}
+	if left.workflows > 0 {
+		e.logger.InfoContext(ctx, "carrying on what was unfinished", "workflow_instances", left.workflows, "tasks", left.tasks)
+	}
+	if err := e.setups.read(work); err != nil {
+		return cmp.Or(context.Cause(work), err)
+	}
+	if e.ids, err = newIDBlock(work, e.logger, e.store.block); err != nil {
+		return cmp.Or(context.Cause(work), err)
+	}
+	writer, err := e.db.Writer(work)
+	if err != nil {
+		return cmp.Or(context.Cause(work), fmt.Errorf("open the committer's connection: %w", err))
 	}
 	defer writer.Close()
 
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	var loops, commits sync.WaitGroup
 	e.committer = &committer{
-		writer: writer, saver: e.saver(), logger: e.logger, now: e.now, changed: e.publish, fenced: func() { stop(errFenced) },
-		abandon: func(run int64, why error) { commits.Go(func() { e.abandon(work, run, why) }) },
-		applied: func(ctx context.Context, commands []groupedCommand) (map[int64]bool, error) {
-			return e.store.applied(ctx, commands, e.cfg.Name, e.epoch)
+		writer: writer, saver: e.saver(), logger: e.logger, now: e.now, changed: e.publish, fenced: func() { end(errFenced) },
+		abandon: func(run int64, why error) {
+			e.shard(run).post(message{run: run, drop: true, kill: true})
+			commits.Go(func() { e.abandon(work, run, why) })
 		},
-		observe: e.meters.commit, wake: make(chan struct{}, 1),
+		applied: func(ctx context.Context, commands []groupedCommand) (map[int64]bool, error) {
+			return e.store.applied(ctx, commands, e.cfg.Name)
+		},
+		observe: e.meters.commit, reach: e.reach, wake: make(chan struct{}, 1),
 	}
 
 	commitCtx, stopCommits := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCommits()
 	commits.Go(func() {
 		if err := e.committer.run(commitCtx); err != nil {
-			stop(err)
+			end(err)
 		}
 	})
 	for _, s := range e.shards {
@@ -104,29 +185,23 @@ func (e *term) run(ctx context.Context) error {
 	}
 	loops.Go(func() { _ = e.timers.run(work) })
 	loops.Go(func() { e.publishLoop(work) })
-	loops.Go(func() { e.followers.run(work) })
+	loops.Go(func() { e.followers.run(work, e.spread) })
 	loops.Go(func() { e.logic.run(work) })
 	loops.Go(func() { e.watchQueues(work) })
+	loops.Go(func() { e.strays.run(work) })
+	loops.Go(func() { e.watchLoad(work, member) })
 	loops.Go(func() {
 		e.setups.run(work, func(err error) {
 			e.logger.WarnContext(work, "read groups, environments and parameters; what is known stays", "error", err)
 		})
 	})
-	if err := e.adopt(work); err != nil {
-		stop(err)
-	} else {
-		close(e.adopted)
-		e.readyOnce.Do(func() { close(e.ready) })
-		for channel, fn := range map[string]func(string){
-			CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
-		} {
-			if err := e.db.Listen(work, channel, fn); err != nil {
-				e.logger.WarnContext(work, "no notifications; changes are found by polling", "channel", channel, "error", err)
-			}
-		}
-		loops.Go(func() { _ = e.intake.run(work) })
-		loops.Go(func() { e.serial.run(work) })
+	if e.cluster != nil {
+		e.takeSeat(work, &loops)
 	}
+	e.listen(work)
+	loops.Go(func() { _ = e.intake.run(work) })
+	loops.Go(func() { e.serial.run(work) })
+	loops.Go(func() { e.settleIn(work) })
 	<-work.Done()
 	loops.Wait()
 	stopCommits()
@@ -137,62 +212,66 @@ func (e *term) run(ctx context.Context) error {
 	return nil
 }
 
+// takeSeat begins to look at the other members.
+func (e *term) takeSeat(ctx context.Context, loops *sync.WaitGroup) {
+	registry := e.cluster.Registry
+	if nodes, err := registry.Nodes(ctx, cluster.Master); err == nil { // what the watch tells first, at once
+		e.members.update(nodes)
+	}
+	if nodes, err := registry.Nodes(ctx, cluster.Worker); err == nil {
+		e.fleet.listed(nodes)
+	}
+	loops.Go(func() { e.watch(ctx, cluster.Master, e.members.update) })
+	loops.Go(func() { e.watch(ctx, cluster.Worker, func(nodes []cluster.Node) { e.workersListed(ctx, nodes) }) })
+	loops.Go(func() { e.watchMasters(ctx) })
+	if e.lost != nil {
+		e.note(ctx, clusterEvent{kind: EventLeaseLost, nodeKind: nodeMaster, node: e.cfg.Name, detail: e.lost.Error()})
+	}
+	e.note(ctx, clusterEvent{kind: EventMasterJoined, nodeKind: nodeMaster, node: e.cfg.Name, detail: e.cluster.Address})
+}
+
+// listen hears what is told to all masters.
+func (e *term) listen(ctx context.Context) {
+	channels := map[string]func(string){
+		CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
+	}
+	if e.cluster != nil {
+		channels[EndedChannel] = e.heard
+		channels[ChangeChannel] = func(payload string) { e.changed(ctx, payload) }
+	}
+	for channel, fn := range channels {
+		if err := e.db.Listen(ctx, channel, fn); err != nil {
+			e.logger.WarnContext(ctx, "no notifications; changes are found by polling", "channel", channel, "error", err)
+		}
+	}
+}
+
+// settleTime bounds how long workers wait for a master that begins.
+const settleTime = 10 * time.Second
+
+// settleIn lets workers in as soon as the runs that wait for this master are in memory: then what they hold can be compared
+// at once.
+func (e *term) settleIn(ctx context.Context) {
+	until := time.Now().Add(settleTime)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !e.intake.caughtUp() && time.Now().Before(until) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	close(e.adopted)
+	e.readyOnce.Do(func() { close(e.ready) })
+	e.watchWorkers(ctx)
+}
+
 func (e *term) saver() saver {
 	if e.db.Dialect().Name() == "postgres" {
 		return &postgresSaver{name: e.cfg.Name, epoch: e.epoch, statements: map[pgShape]string{}}
 	}
 	return &sqliteSaver{name: e.cfg.Name, epoch: e.epoch}
-}
-
-// adopt brings the unfinished runs back into memory. It is the ordinary way in after a crash, a restart or a take-over:
-// all that a run decides can be decided again from its rows.
-func (e *term) adopt(ctx context.Context) error {
-	rows, err := e.store.owned(ctx, e.cfg.Name)
-	if err != nil {
-		return err
-	}
-	held := map[string]map[int64]int64{}
-	runs := make([]*live, 0, len(rows))
-	for _, row := range rows {
-		l, err := e.load(ctx, row, true)
-		switch {
-		case err == nil:
-		case permanent(err):
-			e.logger.ErrorContext(ctx, "a workflow instance cannot be carried on", "workflow_instance_id", row.ID, "error", err)
-			if err := e.store.fail(ctx, row.ID, err); err != nil {
-				return err
-			}
-			e.settled(row.ended(flow.WorkflowFailure, e.clock()))
-			continue
-		default:
-			return err
-		}
-		runs = append(runs, l)
-		for node := range l.program.graph.Tasks {
-			a := l.run.Attempt(int32(node))
-			if a == nil || !a.State.OnWorker() || l.run.Logic(int32(node)) {
-				continue
-			}
-			if held[a.Host] == nil {
-				held[a.Host] = map[int64]int64{}
-			}
-			held[a.Host][a.ID] = row.ID
-			if l.grouped(a) {
-				e.taskGroups.hold(l.ticket(a))
-			}
-		}
-	}
-	for _, l := range runs { // only now: who holds the slots of task groups must be known before anybody gets one
-		id := l.run.InstanceID
-		e.shard(id).post(message{run: id, launch: &launch{live: l, event: core.Adopt{}}})
-	}
-	for worker, attempts := range held {
-		e.expect(worker, attempts)
-	}
-	if len(rows) > 0 {
-		e.logger.InfoContext(ctx, "carrying on what was unfinished", "workflow_instances", len(rows))
-	}
-	return nil
 }
 
 // load builds the run of an instance from its rows; stored says that it may have attempts.
@@ -217,8 +296,9 @@ func (e *term) load(ctx context.Context, row instanceRow, stored bool) (*live, e
 
 // abandon fails a run of which a change cannot be saved, with the reason: it must not stay half done for ever.
 func (e *term) abandon(ctx context.Context, run int64, why error) {
+	e.shard(run).post(message{run: run, drop: true, kill: true})
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		failed, err := e.store.abandon(ctx, run, why)
+		failed, err := e.store.abandon(ctx, run, why, e.cfg.Name, e.epoch)
 		if err == nil {
 			if failed != nil {
 				e.settled(failed.ended(flow.WorkflowFailure, e.clock()))

@@ -19,9 +19,14 @@ func (s *shard) apply(l *live, ev core.Event, command int64, report *message) {
 	case core.Begin, core.Execute:
 		l.forgetPools()
 		t.claims = true
+	case core.Adopt:
+		t.claims = true
 	default:
 	}
 	t.advance(ev)
+	if _, taken := ev.(core.Adopt); taken {
+		t.held = l.onWorkers()
+	}
 	t.finish(command, report)
 }
 
@@ -39,7 +44,8 @@ type turn struct {
 	alerts   []core.Alert
 	extras   []extra
 	lookups  []lookup
-	claims   bool // only whoever takes the command may do this
+	claims   bool               // only whoever takes the command may do this
+	held     map[string][]int64 // attempts that workers hold since before this master had the run, by worker
 }
 
 type send struct {
@@ -128,7 +134,7 @@ func (s *shard) granted(k *ticket) {
 
 // assign gives an attempt, for which a slot was taken, to a worker.
 func (t *turn) assign(a *core.Attempt, worker string) {
-	task, err := t.l.task(a, t.e.epoch)
+	task, err := t.l.task(a)
 	if err != nil {
 		t.e.fleet.release(worker, a.ID)
 		t.advance(core.Unplaceable{Node: a.Node, ID: a.ID, Why: err.Error()})
@@ -141,7 +147,7 @@ func (t *turn) assign(a *core.Attempt, worker string) {
 // finish queues the save of what changed; its effects follow the commit.
 func (t *turn) finish(command int64, report *message) {
 	e, l, id := t.e, t.l, t.l.run.InstanceID
-	ch := &change{run: id, command: command, aside: !t.claims}
+	ch := &change{run: id, command: command, epoch: l.epoch, aside: !t.claims, void: &l.void}
 	ch.attempts = make([]attemptRow, 0, len(t.changed))
 	seen := make(map[int64]bool, len(t.changed))
 	var over []*core.Attempt // hold no slot of a task group any more
@@ -171,11 +177,18 @@ func (t *turn) finish(command int64, report *message) {
 		ended = l.ended()
 		t.forget(id)
 	}
-	sends, kills, parks, lookups := t.sends, t.kills, t.parks, t.lookups
+	sends, kills, parks, lookups, held := t.sends, l.killed(t.kills), t.parks, t.lookups, t.held
+	claims := t.claims
 	alerts, tasks := len(t.alerts) > 0, e.logicTasks(l, t.logic)
 	ch.after = func() {
 		if command != 0 {
 			e.intake.done(command)()
+		}
+		if claims {
+			l.owned.Store(true)
+		}
+		for worker, attempts := range held {
+			e.fleet.adopt(worker, id, l.epoch, attempts)
 		}
 		for _, s := range sends {
 			if !e.fleet.send(s.worker, func(o *outbox) { o.dispatch(s.task) }) {
@@ -186,12 +199,12 @@ func (t *turn) finish(command int64, report *message) {
 		for _, n := range tasks {
 			e.logic.begin(n)
 		}
-		for _, a := range kills {
-			if l.run.Logic(a.Node) {
-				e.logic.stop(a.ID)
+		for _, k := range kills {
+			if k.worker == "" {
+				e.logic.stop(k.attempt)
 				continue
 			}
-			e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID) })
+			e.fleet.send(k.worker, func(o *outbox) { o.kill(k.attempt, l.epoch) })
 		}
 		for _, a := range parks {
 			e.logic.park(a.ID)
@@ -220,7 +233,7 @@ func (t *turn) finish(command int64, report *message) {
 		if command != 0 {
 			e.intake.done(command)()
 		}
-		e.shard(id).post(message{run: id, drop: true})
+		e.shard(id).post(message{run: id, drop: true, of: l})
 	}
 	for _, part := range ch.split() {
 		e.committer.add(part)
@@ -236,4 +249,33 @@ func (l *live) ended() *Ended {
 		InstanceID: l.run.InstanceID, WorkflowCode: l.instance.WorkflowCode, ProjectCode: l.run.ProjectCode, State: l.run.State,
 		ScheduleTime: l.instance.ScheduleTime, StartTime: l.run.StartTime, EndTime: l.run.EndTime, Param: l.param,
 	}
+}
+
+// victim is an attempt that is to end; worker is "" for one that needs none.
+type victim struct {
+	worker  string
+	attempt int64
+}
+
+func (l *live) killed(attempts []*core.Attempt) []victim {
+	list := make([]victim, 0, len(attempts))
+	for _, a := range attempts {
+		v := victim{worker: a.Host, attempt: a.ID}
+		if l.run.Logic(a.Node) {
+			v.worker = ""
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// onWorkers lists the attempts that workers hold, by worker.
+func (l *live) onWorkers() map[string][]int64 {
+	held := map[string][]int64{}
+	for node := range l.program.graph.Tasks {
+		if a := l.run.Attempt(int32(node)); a != nil && a.State.OnWorker() && !l.run.Logic(a.Node) {
+			held[a.Host] = append(held[a.Host], a.ID)
+		}
+	}
+	return held
 }

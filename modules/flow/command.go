@@ -50,4 +50,5 @@ type CommandArgs struct {
 	Comment        string         `json:"comment,omitempty"`        // DECIDE_TASK
 	User           string         `json:"user,omitempty"`           // DECIDE_TASK: who decided
 	Priority       int            `json:"priority,omitempty"`       // SET_GROUP_PRIORITY
+	State          WorkflowState  `json:"state,omitempty"`          // RECOVER_TOLERANCE_FAULT_PROCESS: what the run was before
 }
