@@ -178,7 +178,7 @@ func VerifyBackup(ctx context.Context, name, passphrase string, maxUnpacked int6
 
 // Restore reads a backup into the configured database, which must be empty, and its files into the data folder.
 func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o RestoreOptions, t Terminal) (err error) {
-	lock, err := lockData(cfg.Data)
+	lock, err := lockData(cfg.Data, nil)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.AddCommand(
 		serveCommand(s, "standalone", "Run everything in one process", boot.Standalone),
 		serveCommand(s, "master", "Run pages, REST and the scheduler; workers connect to it", boot.Master),
-		serveCommand(s, "worker", "Run tasks for one or more masters; needs no database", boot.Worker),
+		workerCommand(s),
 		backupCommand(s), restoreCommand(s), migrateCommand(s), userCommand(s), configCommand(s), workflowCommand(), versionCommand(),
 	)
 	return root

@@ -15,7 +15,7 @@ import (
 type serve func(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer) error
 
 func serveCommand(s *settings, name, short string, run serve) *cobra.Command {
-	own := map[string]*string{}
+	own, check := map[string]*string{}, false
 	cmd := &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -26,7 +26,7 @@ func serveCommand(s *settings, name, short string, run serve) *cobra.Command {
 				}
 			}
 			cfg, err := s.load(cmd, set)
-			if err != nil {
+			if err != nil || check {
 				return err
 			}
 			logger, err := boot.NewLogger(cfg, cmd.ErrOrStderr())
@@ -36,6 +36,7 @@ func serveCommand(s *settings, name, short string, run serve) *cobra.Command {
 			return run(cmd.Context(), cfg, logger, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&check, boot.CheckFlag, false, "read the configuration, say what is wrong with it, and end")
 	for _, flag := range ownFlags()[name] {
 		own[flag.name] = cmd.Flags().String(flag.name, "", flag.help)
 	}

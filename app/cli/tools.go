@@ -113,7 +113,8 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "dorado %s %s %s %s/%s\n", boot.Version, boot.Commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "dorado %s %s %s %s/%s\n%s\n",
+				boot.Version, boot.Commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH, boot.Capabilities())
 			return err
 		},
 	}
