@@ -75,15 +75,15 @@ func StartZooKeeperWith(ctx context.Context, o ZooKeeperOptions) (*ZooKeeper, er
 		return nil, err
 	}
 	if err := z.prepare(ctx, o); err != nil {
-		return nil, errors.Join(err, z.Close())
+		return nil, errors.Join(err, z.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	}
 	for i := range z.servers {
 		if err := z.launch(i); err != nil {
-			return nil, errors.Join(err, z.Close())
+			return nil, errors.Join(err, z.Close()) //nolint:contextcheck // cleaning up must outlive the context
 		}
 	}
 	if err := z.WaitReady(ctx); err != nil {
-		return nil, errors.Join(err, z.Close())
+		return nil, errors.Join(err, z.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	}
 	return z, nil
 }

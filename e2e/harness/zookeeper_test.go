@@ -53,7 +53,7 @@ func newLeader(ctx context.Context, t *testing.T, z *harness.ZooKeeper) int {
 		if err == nil {
 			return leader
 		}
-		require.NoError(t, ctx.Err(), err)
+		require.NoError(t, ctx.Err())
 		time.Sleep(50 * time.Millisecond)
 	}
 }

@@ -119,7 +119,7 @@ func (m *Meter) processors() (all, self float64) {
 		if i == 0 || i > 8 { // guest time is part of user time
 			continue
 		}
-		n, _ := strconv.ParseUint(field, 10, 64) //nolint:errcheck // 0 is what cannot be read
+		n, _ := strconv.ParseUint(field, 10, 64) // 0 is what cannot be read
 		r.all += n
 		if i != 4 && i != 5 { // idle, iowait
 			r.busy += n

@@ -61,7 +61,7 @@ var errGone = errors.New("the place in the queue is gone")
 // enter takes the last place. Places are numbered under the lock of the queue's own row, so they are taken in the order
 // in which they become visible.
 func (l *lock) enter(ctx context.Context) error {
-	host, _ := os.Hostname() //nolint:errcheck // for people who look at the tree
+	host, _ := os.Hostname() // for people who look at the tree
 	mark := fmt.Sprintf("%s:%d", host, os.Getpid())
 	path, err := do(ctx, l.r, l.s, func(ctx context.Context) (string, error) {
 		var path string

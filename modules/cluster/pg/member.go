@@ -88,7 +88,7 @@ func (r *Registry) join(ctx context.Context, path string, beat func() cluster.He
 			if h, err = r.holder(ctx, s, path); err == nil && h.ID != holder {
 				holder, since = h.ID, time.Now()
 				if holder != "" {
-					r.log.Warn("the address is still registered by another session; waiting until that ends", "path", path, "session", holder)
+					r.log.WarnContext(ctx, "the address is still registered by another session; waiting until that ends", "path", path, "session", holder)
 				}
 			}
 			if err == nil && holder != "" && time.Since(since) > time.Duration(h.TimeoutMS)*time.Millisecond+time.Second {
@@ -198,13 +198,13 @@ func (m *membership) look(ctx context.Context) (bool, error) {
 		hb := m.beat()
 		made, err := m.create(ctx, &hb)
 		if made {
-			m.r.log.Warn("somebody deleted the node of this process; it is there again", "path", m.path)
+			m.r.log.WarnContext(ctx, "somebody deleted the node of this process; it is there again", "path", m.path)
 		}
 		return true, err // by whom it was made otherwise, the next look tells
 	case there[0].SessionID != m.s.id:
 		return false, nil
 	case there[0].Value != m.wrote:
-		m.r.log.Warn("somebody overwrote the node of this process; writing it again", "path", m.path)
+		m.r.log.WarnContext(ctx, "somebody overwrote the node of this process; writing it again", "path", m.path)
 		return true, m.write(ctx, true)
 	}
 	return true, nil

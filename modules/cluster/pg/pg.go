@@ -168,7 +168,7 @@ func (r *Registry) run() {
 // establish makes a session, however long that takes; nil when the registry is closed. What is left of former sessions
 // goes first.
 func (r *Registry) establish() *session {
-	host, _ := os.Hostname() //nolint:errcheck // for people who look at the tree
+	host, _ := os.Hostname() // for people who look at the tree
 	var told time.Time
 	for r.ctx.Err() == nil {
 		s := &session{id: fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()[:8]), lost: make(chan struct{})}
@@ -386,7 +386,7 @@ func retry[T any](ctx context.Context, r *Registry, statement func(ctx context.C
 		}
 		if !told && !db.Unavailable(err) && !errors.Is(err, cluster.ErrLost) {
 			told = true
-			r.log.Warn("the registry's database failed; trying again", "error", err)
+			r.log.WarnContext(ctx, "the registry's database failed; trying again", "error", err)
 		}
 		pause(ctx, retryPause)
 	}

@@ -96,7 +96,7 @@ func (r *Registry) Relay(ctx context.Context, kind cluster.Kind, beats map[strin
 }
 
 // Unrelay removes a relayed node at once: it said goodbye. A later process of the same address is left alone.
-func (r *Registry) Unrelay(ctx context.Context, kind cluster.Kind, address string, hb cluster.Heartbeat) error { //nolint:gocritic // as in Relay
+func (r *Registry) Unrelay(ctx context.Context, kind cluster.Kind, address string, hb cluster.Heartbeat) error {
 	path := r.folder(kind) + address
 	r.mu.Lock()
 	delete(r.paces, path)

@@ -48,7 +48,7 @@ func (r *Registry) Lock(ctx context.Context, name string) (cluster.Lock, error) 
 		case hopeless(err):
 			return nil, r.explain(err, root)
 		}
-		pause(ctx, retryPause)
+		pause(ctx)
 	}
 }
 
@@ -62,7 +62,7 @@ type queuing struct {
 
 // wait returns the path of its node once that is the first. When it fails, the node is taken away.
 func (q *queuing) wait(ctx context.Context) (string, error) {
-	host, _ := os.Hostname() //nolint:errcheck // for people who look at the tree
+	host, _ := os.Hostname() // for people who look at the tree
 	value := fmt.Sprintf("%s:%d", host, os.Getpid())
 	err := q.r.create(ctx, q.s, q.root+"/_c_"+q.mark+"-lock-", value, zk.FlagEphemeral|zk.FlagSequence)
 	if err != nil && !passing(err) {
@@ -84,7 +84,7 @@ func (q *queuing) wait(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if err != nil {
-			pause(ctx, retryPause)
+			pause(ctx)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (q *queuing) watch(ctx context.Context, path string) error {
 
 // leave takes the node away, in the background: whoever waits for the lock has gone.
 func (q *queuing) leave(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx) // the session ends it
 	q.s.spawn(func() {
 		for {
 			path, _, err := q.place(ctx)
@@ -167,7 +167,7 @@ func (q *queuing) leave(ctx context.Context) {
 			if !passing(err) {
 				return
 			}
-			pause(q.r.ctx, retryPause)
+			pause(ctx)
 		}
 	})
 }
@@ -209,7 +209,7 @@ func (l *lock) Unlock(ctx context.Context) error {
 		return nil
 	case passing(err) || ctx.Err() != nil:
 		l.r.discard(l.s, l.path)
-		return nil
+		return nil //nolint:nilerr // it is given back as soon as that is possible
 	default:
 		return err
 	}

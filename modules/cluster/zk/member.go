@@ -66,7 +66,7 @@ func (r *Registry) Join(ctx context.Context, kind cluster.Kind, address string, 
 		case hopeless(err):
 			return nil, r.explain(err, path)
 		default:
-			pause(ctx, retryPause)
+			pause(ctx)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (w *waiting) look(ctx context.Context, s *session) error {
 	case errors.Is(err, zk.ErrNoNode):
 		return nil
 	case err != nil:
-		pause(ctx, retryPause)
+		pause(ctx)
 		return nil
 	case stat.EphemeralOwner == s.id:
 		if w.r.holds(w.path) {
@@ -101,13 +101,13 @@ func (w *waiting) look(ctx context.Context, s *session) error {
 	case w.r.wasOurs(stat.EphemeralOwner):
 		return w.remove(ctx, s, stat.Version)
 	case stat.EphemeralOwner == 0:
-		w.r.log.Warn("a persistent node stands where this process registers; removing it", "path", w.path, "value", short(value))
+		w.r.log.WarnContext(ctx, "a persistent node stands where this process registers; removing it", "path", w.path, "value", short(value))
 		return w.remove(ctx, s, stat.Version)
 	}
 	if w.owner != stat.EphemeralOwner {
 		w.owner, w.version, w.since = stat.EphemeralOwner, stat.Version, time.Now()
 		node := cluster.NodeOf("", w.path, value, time.Time{}, time.Time{})
-		w.r.log.Warn("the address is still registered by another session; waiting until that ends", "path", w.path,
+		w.r.log.WarnContext(ctx, "the address is still registered by another session; waiting until that ends", "path", w.path,
 			"session", fmt.Sprintf("%#x", stat.EphemeralOwner), "name", node.Heartbeat.Name, "hostname", node.Heartbeat.Hostname,
 			"pid", node.Heartbeat.ProcessID)
 	}
@@ -124,7 +124,7 @@ func (w *waiting) look(ctx context.Context, s *session) error {
 		return gone, err
 	})
 	if err != nil {
-		return nil //nolint:nilerr // it is gone, or the next attempt sees what is the matter
+		return nil // it is gone, or the next attempt sees what is the matter
 	}
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
@@ -200,7 +200,7 @@ func (m *membership) Leave(ctx context.Context) error {
 		case !passing(err):
 			return err
 		}
-		pause(ctx, retryPause)
+		pause(ctx)
 	}
 }
 
@@ -267,14 +267,14 @@ func (m *membership) look(ctx context.Context) error {
 		if err == nil {
 			m.version = 0
 			m.pace.Wrote(time.Now(), &hb)
-			m.r.log.Warn("somebody deleted the node of this process; it is there again", "path", m.path)
+			m.r.log.WarnContext(ctx, "somebody deleted the node of this process; it is there again", "path", m.path)
 		}
 		return err
 	case stat.EphemeralOwner != m.s.id:
 		return errTaken
 	case stat.Version != m.version:
 		if stat.Version > m.version+1 || !m.uncertain {
-			m.r.log.Warn("somebody overwrote the node of this process; writing it again", "path", m.path)
+			m.r.log.WarnContext(ctx, "somebody overwrote the node of this process; writing it again", "path", m.path)
 		}
 		m.version = stat.Version
 		return m.write(ctx, true)

@@ -52,7 +52,6 @@ type subscription struct {
 type quiet struct{ log *slog.Logger }
 
 func (q quiet) Printf(format string, args ...any) {
-	//nolint:sloglint // the library's words
 	q.log.Debug("zookeeper client", "said", fmt.Sprintf(strings.TrimSuffix(format, "\n"), args...))
 }
 

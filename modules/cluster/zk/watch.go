@@ -243,6 +243,6 @@ func retry[T any](ctx context.Context, r *Registry, path string, ask func(s *ses
 		case hopeless(err):
 			return none, r.explain(err, path)
 		}
-		pause(ctx, retryPause)
+		pause(ctx)
 	}
 }

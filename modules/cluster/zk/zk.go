@@ -187,7 +187,7 @@ func (r *Registry) establish(s *session) error {
 			return fmt.Errorf("%w: ZooKeeper demands SASL: %w", cluster.ErrRefused, ErrSASL)
 		}
 		told.repeat(err)
-		pause(r.ctx, retryPause)
+		pause(r.ctx)
 	}
 }
 
@@ -328,7 +328,7 @@ func (r *Registry) discard(s *session, path string) {
 			if !passing(err) {
 				return
 			}
-			pause(r.ctx, retryPause)
+			pause(r.ctx)
 		}
 	})
 }
@@ -365,9 +365,9 @@ func (r *Registry) Close() error {
 	return nil
 }
 
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
+// pause waits a moment before something is tried again, or until ctx ends.
+func pause(ctx context.Context) {
+	timer := time.NewTimer(retryPause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
