@@ -29,6 +29,10 @@ type shared struct {
 	pgErr  error
 	pgNext atomic.Int64
 
+	zkOnce sync.Once
+	zk     *harness.ZooKeeper
+	zkErr  error
+
 	chromeOnce sync.Once
 	chrome     *browser.Browser
 	chromeErr  error
@@ -40,6 +44,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if world.chrome != nil {
 		warn(world.chrome.Close())
+	}
+	if world.zk != nil {
+		warn(world.zk.Close())
 	}
 	if world.pg != nil {
 		warn(world.pg.Close())
@@ -86,6 +93,21 @@ func database(t *testing.T) string {
 	url, err := world.pg.Create(t.Context(), fmt.Sprintf("e2e_%d", world.pgNext.Add(1)))
 	require.NoError(t, err)
 	return url
+}
+
+// zookeeper returns the addresses of a ZooKeeper server that all tests share, each in a namespace of its own.
+func zookeeper(t *testing.T) []string {
+	t.Helper()
+	world.zkOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		world.zk, world.zkErr = harness.StartZooKeeper(ctx, 1)
+	})
+	if errors.Is(world.zkErr, harness.ErrNoZooKeeper) {
+		missing(t, world.zkErr)
+	}
+	require.NoError(t, world.zkErr)
+	return world.zk.Servers()
 }
 
 // chromium returns the browser.

@@ -130,12 +130,12 @@ func workerNode(w engine.WorkerInfo) cluster.Node {
 	h := cluster.Heartbeat{
 		StartupTime: w.StartedAt.UnixMilli(), ReportTime: w.SeenAt.UnixMilli(), ServerStatus: cluster.Normal, CPUUsage: w.CPU, MemoryUsage: w.Memory,
 		DiskUsage: w.Disk, LoadAverage: w.Load, Name: w.Name, Version: w.Version, Groups: w.Groups, Slots: w.Slots, Running: w.Running, Draining: w.Draining,
-		WorkerHostWeight: 100,
+		Incarnation: w.Incarnation, WorkerHostWeight: w.Weight, Reason: w.Busy,
 	}
 	if w.Slots > 0 {
 		h.ThreadPoolUsage = float64(w.Running) / float64(w.Slots)
 	}
-	if w.Draining {
+	if w.Draining || w.Busy != "" {
 		h.ServerStatus = cluster.Busy
 	}
 	return cluster.Node{Kind: cluster.Worker, Address: address, Path: nodePath(cluster.Worker, address), Created: w.JoinedAt, Updated: w.SeenAt, Heartbeat: at(h, address)}

@@ -65,3 +65,20 @@ func (c *Client) HealthDetails(ctx context.Context) (map[string]string, error) {
 	}
 	return out, nil
 }
+
+// WorkerAddresses lists the workers that are connected to the master that is asked.
+func (c *Client) WorkerAddresses(ctx context.Context) ([]string, error) {
+	return call[[]string](ctx, c, http.MethodGet, "/worker-groups/worker-address-list", nil)
+}
+
+// Server is a node as the monitor shows it.
+type Server struct {
+	Host    string
+	Port    int
+	ResInfo string // the heartbeat
+}
+
+// Servers lists the live nodes of a kind: MASTER, WORKER or ALERT_SERVER.
+func (c *Client) Servers(ctx context.Context, kind string) ([]Server, error) {
+	return call[[]Server](ctx, c, http.MethodGet, "/monitor/"+kind, nil)
+}
