@@ -79,6 +79,26 @@ func wordsOf(ctx context.Context) words {
 	return w
 }
 
+// Today is the address that an address of 3.2 leads to: itself when it was never renamed.
+func Today(path string) string {
+	now, _ := modernPath(path)
+	return now
+}
+
+// modernPath is Today, and which words whoever comes that way knows.
+func modernPath(path string) (string, words) {
+	said := today
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if now, renamed := legacySegments[segment]; renamed {
+			segments[i], said = now, legacy
+		} else if said == today && sharedSegments[segment] && segments[min(1, len(segments)-1)] != "v2" {
+			said = both
+		}
+	}
+	return strings.Join(segments, "/"), said
+}
+
 // translate leads old addresses to today's, and remembers which words the caller knows.
 func translate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -91,17 +111,9 @@ func translate(next http.Handler) http.Handler {
 		if path == "" {
 			path = r.URL.Path
 		}
-		said := today
-		segments := strings.Split(path, "/")
-		for i, segment := range segments {
-			if now, renamed := legacySegments[segment]; renamed {
-				segments[i], said = now, legacy
-			} else if said == today && sharedSegments[segment] && segments[min(1, len(segments)-1)] != "v2" {
-				said = both
-			}
-		}
+		now, said := modernPath(path)
 		if said != today {
-			route.RoutePath = strings.Join(segments, "/")
+			route.RoutePath = now
 			r = r.WithContext(context.WithValue(r.Context(), wordsKey{}, said))
 		}
 		next.ServeHTTP(w, r)
