@@ -21,7 +21,7 @@ func (w *World) unfinished(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
 	for what, query := range map[string]string{
 		"unfinished runs":          `SELECT count(*) FROM workflow_instance WHERE state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`,
-		"unfinished attempts":      `SELECT count(*) FROM task_instance WHERE end_time IS NULL`,
+		"unfinished attempts":      `SELECT count(*) FROM task_instance WHERE end_time IS NULL AND state <> 'PAUSE'`,
 		"commands":                 `SELECT count(*) FROM command`,
 		"refused commands":         `SELECT count(*) FROM error_command`,
 		"rows of the serial queue": `SELECT count(*) FROM serial_queue`,
@@ -194,7 +194,7 @@ func (w *World) leftProcesses() ([]int, error) {
 	var out []int
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(raw), w.Dir) {
+		if err != nil || !strings.Contains(string(raw), filepath.Join(w.Dir, "ledger")) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
