@@ -263,6 +263,7 @@ type alertSender struct {
 	store  *store
 	logger *slog.Logger
 	wake   chan struct{}
+	sent   func(n int) // told of how many were sent; may be nil
 }
 
 func newAlertSender(s *store, logger *slog.Logger) *alertSender {
@@ -334,6 +335,9 @@ func (a *alertSender) send(ctx context.Context) (int, error) {
 		}
 		if _, err := a.store.db.Exec(ctx, query, args...); err != nil {
 			return 0, fmt.Errorf("mark alerts as sent: %w", err)
+		}
+		if a.sent != nil {
+			a.sent(len(ids))
 		}
 	}
 	return len(rows), nil

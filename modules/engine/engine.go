@@ -114,6 +114,7 @@ func New(cfg Config, d Deps) *Engine {
 	e.OnEnd(func(x Ended) { e.term().logic.ended(x) })
 	e.current.Store(newTerm(e))
 	e.meters = newMeters(d.Metrics, e)
+	e.alerts.sent = func(n int) { e.meters.sent.Add(float64(n)) }
 	return e
 }
 

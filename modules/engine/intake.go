@@ -119,7 +119,9 @@ func (i *intake) takeAll(ctx context.Context) error {
 			return nil
 		}
 		mine := i.mine()
+		began := time.Now()
 		rows, err := i.e.store.commands(ctx, flying+behind+100, i.e.cfg.Name, mine)
+		i.e.meters.query.Observe(time.Since(began).Seconds())
 		if err != nil {
 			return err
 		}
@@ -247,6 +249,8 @@ func underWay(state flow.WorkflowState) bool {
 
 // launch brings the run of a command into memory, or queues its instance when the workflow must not overlap.
 func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandType) error {
+	began := time.Now()
+	defer func() { i.e.meters.generate.Observe(time.Since(began).Seconds()) }()
 	if state := flow.WorkflowState(row.State); row.Owner != "" && underWay(state) || kind == flow.CommandTakeOver && state.Finished() {
 		i.logger.WarnContext(ctx, "a command for a run that is under way, or over, is dropped", "workflow_instance_id", row.ID, "command", row.Type)
 		i.e.shard(row.ID).post(message{run: row.ID, command: row.CommandID, skip: true})
@@ -254,6 +258,9 @@ func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandTy
 	}
 	fresh := kind == flow.CommandStart || kind == flow.CommandSchedule || kind == flow.CommandBackfill || kind == flow.CommandDynamicChild
 	l, err := i.e.load(ctx, row.instanceRow, !fresh || row.RunTimes > 1)
+	if kind == flow.CommandTakeOver {
+		i.e.meters.resubmit.Inc()
+	}
 	if err == nil && l.program.serial() && kind != flow.CommandTakeOver {
 		var queued bool
 		if queued, err = i.e.store.enqueue(ctx, &row, l.program.execution); err == nil && queued {

@@ -130,6 +130,7 @@ func (m *members) others() int {
 
 // beat is what this master says of itself.
 func (e *term) beat() cluster.Heartbeat {
+	e.meters.beats.Inc()
 	var b cluster.Heartbeat
 	if e.cluster.Describe != nil {
 		b = e.cluster.Describe()
@@ -279,6 +280,8 @@ func (e *term) takeOverAll(ctx context.Context) error {
 	e.members.dead = nil
 	e.members.mu.Unlock()
 	err := e.takeOverFrom(ctx, began)
+	e.meters.failovers.Inc()
+	e.meters.failover.Observe(time.Since(began).Seconds())
 	if err != nil {
 		e.members.mu.Lock()
 		e.members.dead = append(left, e.members.dead...)
@@ -326,6 +329,7 @@ func (e *term) takeOverFrom(ctx context.Context, began time.Time) error {
 			continue
 		}
 		took := time.Since(began)
+		e.meters.tookOver(freed)
 		e.logger.WarnContext(ctx, "took over from a master that is gone", "master", o.Name, "workflow_instances", freed.workflows,
 			"tasks", freed.tasks, "took", took)
 		e.note(ctx, clusterEvent{kind: EventMasterLost, nodeKind: nodeMaster, node: o.Name})
@@ -358,6 +362,9 @@ func (e *term) watchLoad(ctx context.Context, member cluster.Membership) {
 		}
 		if member != nil {
 			member.Publish()
+		}
+		if why != "" {
+			e.meters.overload.Inc()
 		}
 		x := clusterEvent{kind: EventOverloaded, nodeKind: nodeMaster, node: e.cfg.Name, detail: why}
 		if why == "" {

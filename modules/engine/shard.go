@@ -19,6 +19,7 @@ type shard struct {
 
 	mu    sync.Mutex
 	inbox []message
+	since time.Time // when the oldest of them came
 	wake  chan struct{}
 }
 
@@ -76,6 +77,7 @@ func newShard(e *term) *shard {
 // post puts a message in the mailbox. It never blocks.
 func (s *shard) post(m message) {
 	s.mu.Lock()
+	s.waits()
 	s.inbox = append(s.inbox, m)
 	s.mu.Unlock()
 	select {
@@ -86,11 +88,19 @@ func (s *shard) post(m message) {
 
 func (s *shard) postAll(all []message) {
 	s.mu.Lock()
+	s.waits()
 	s.inbox = append(s.inbox, all...)
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// waits notes since when the oldest message waits; under the lock.
+func (s *shard) waits() {
+	if len(s.inbox) == 0 {
+		s.since = time.Now()
 	}
 }
 
@@ -103,9 +113,12 @@ func (s *shard) loop(ctx context.Context) {
 			return
 		}
 		s.mu.Lock()
-		batch := s.inbox
+		batch, since := s.inbox, s.since
 		s.inbox = nil
 		s.mu.Unlock()
+		if len(batch) > 0 {
+			s.e.meters.lag.Observe(time.Since(since).Seconds())
+		}
 		for i := range batch {
 			s.handle(&batch[i])
 		}

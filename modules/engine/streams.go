@@ -147,6 +147,7 @@ func (e *term) reports(w *worker, reports []*doradov1.Report) {
 		case doradov1.ReportKind_FINISHED:
 			e.fleet.free(w.name, r.GetId())
 		case doradov1.ReportKind_REFUSED:
+			e.meters.refused.Inc()
 			e.fleet.refuse(w.name, r.GetId())
 		case doradov1.ReportKind_STARTED:
 		}

@@ -162,7 +162,7 @@ func (e *term) run(ctx context.Context, member cluster.Membership) error {
 
 	var loops, commits sync.WaitGroup
 	e.committer = &committer{
-		writer: writer, saver: e.saver(), logger: e.logger, now: e.now, changed: e.publish, fenced: func() { end(errFenced) },
+		writer: writer, saver: e.saver(), logger: e.logger, now: e.now, changed: e.publish, fenced: func() { e.meters.fenced.Inc(); end(errFenced) },
 		abandon: func(run int64, why error) {
 			e.shard(run).post(message{run: run, drop: true, kill: true})
 			commits.Go(func() { e.abandon(work, run, why) })

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"dorado/modules/engine/core"
 	"dorado/modules/flow"
@@ -169,11 +168,14 @@ func (t *turn) finish(command int64, report *message) {
 	if t.run || t.finished || command != 0 {
 		ch.instance = newRunRow(l, t.finished)
 	}
+	for _, a := range t.alerts {
+		e.meters.timeout(a.Kind)
+	}
 	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts))
 	watched := e.logic.watches(l.instance.WorkflowCode)
 	var ended *Ended
 	if t.finished {
-		e.meters.instances.WithLabelValues(strings.ToLower(string(l.run.State))).Inc()
+		e.meters.ended(l.run.State)
 		ended = l.ended()
 		t.forget(id)
 	}
