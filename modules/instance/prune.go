@@ -28,12 +28,9 @@ func (s *Service) Prune(ctx context.Context, ids []int64) (Pruned, error) {
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	logs, err := s.store.logsIn(ctx, all)
-	if err != nil {
-		return out, fmt.Errorf("logs of old runs: %w", err)
-	}
-	err = s.DB.InTx(ctx, func(ctx context.Context) error {
-		out = Pruned{}
+	var logs []Task
+	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+		out, logs = Pruned{}, nil
 		for part := range slices.Chunk(all, 500) {
 			query, args, err := db.In(`DELETE FROM workflow_instance WHERE id IN (?) AND state IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')
 				AND NOT EXISTS (SELECT 1 FROM command c WHERE c.workflow_instance_id = workflow_instance.id) RETURNING id`, part)
@@ -52,6 +49,11 @@ func (s *Service) Prune(ctx context.Context, ids []int64) (Pruned, error) {
 			if err != nil {
 				return err
 			}
+			some, err := s.store.logsIn(ctx, gone)
+			if err != nil {
+				return err
+			}
+			logs = append(logs, some...)
 			out.Instances += int64(len(gone))
 			out.Tasks += tasks
 			if err := s.store.deleteParts(ctx, gone); err != nil {
