@@ -110,6 +110,9 @@ func (e *Executor) watchLoad() {
 	if busy == "" {
 		e.refused = false
 	}
+	if busy != "" {
+		e.metrics.overloads.Inc()
+	}
 	e.log.Warn("the worker's load changed", "busy", busy)
 	e.beatAll()
 }
@@ -132,6 +135,7 @@ func (e *Executor) heartbeat(o *outbox) *doradov1.Heartbeat {
 	load := e.health.read(0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.metrics.beats.Inc()
 	hb := &doradov1.Heartbeat{
 		CpuUsage: load.GetCpuUsage(), MemoryUsage: load.GetMemoryUsage(), DiskUsage: load.GetDiskUsage(), LoadAverage: load.GetLoadAverage(),
 		Slots: uint32(e.cfg.Slots), Draining: e.draining, Busy: e.closed(), Upgrading: e.upgrade,

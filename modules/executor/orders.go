@@ -29,6 +29,7 @@ func (e *Executor) dispatch(o *outbox, tasks []*doradov1.Task) {
 		a := &attempt{id: t.GetId(), workflow: t.GetWorkflowInstanceId(), epoch: t.GetEpoch(), owner: o.name(), task: t, dispatched: now}
 		if reason := e.admit(a); reason != "" {
 			e.refused = true
+			e.metrics.refused.Inc()
 			refused = append(refused, &doradov1.Report{
 				Id: t.GetId(), WorkflowInstanceId: t.GetWorkflowInstanceId(), Kind: doradov1.ReportKind_REFUSED, Message: reason,
 			})
