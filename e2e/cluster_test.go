@@ -180,7 +180,7 @@ func TestARunningSleepKeepsItsProcessOverATakeOver(t *testing.T) {
 		p := project(t, f.admins[0], "sleepers")
 		dir := open(t)
 		d, err := f.admins[0].Publish(ctx, p, harness.Workflow{Name: "sleeper", Tasks: []harness.Task{
-			{Name: "sleep", Script: "echo $$ >> " + dir + "/${system.workflow.instance.id}; sleep 20"},
+			{Name: "sleep", Script: "echo $$ >> " + dir + "/${system.workflow.instance.id}; sleep 12"},
 			{Name: "then", Script: "true", After: []string{"sleep"}},
 		}})
 		require.NoError(t, err)

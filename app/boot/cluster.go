@@ -126,11 +126,17 @@ func (c *core) elected(name string, run func(ctx context.Context) error) lifecyc
 	return elected(c.registry, c.clusterLog(), name, run)
 }
 
-// registryService ends the session after everything that needs it has ended.
+// registryService ends the session after everything that needs it has ended. It is the one to say that the registry cannot
+// be used, for a reason that only people can remove.
 func registryService(registry cluster.Registry) lifecycle.Service {
 	return lifecycle.Service{
 		Name: "registry",
 		Run: func(ctx context.Context) error {
+			if r, ok := registry.(interface{ Ready(context.Context) error }); ok {
+				if err := r.Ready(ctx); fatal(err) {
+					return errors.Join(err, registry.Close())
+				}
+			}
 			<-ctx.Done()
 			return registry.Close()
 		},
@@ -192,8 +198,9 @@ func (m *member) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		joined, err := m.registry.Join(ctx, m.kind, m.address, m.beat)
 		if err != nil {
-			if fatal(err) {
-				return fmt.Errorf("join the cluster: %w", err)
+			if fatal(err) { // whoever keeps the registry ends the process
+				<-ctx.Done()
+				return nil
 			}
 			if ctx.Err() == nil {
 				m.logger.ErrorContext(ctx, "cannot join the cluster; tried again", "node_kind", m.kind, "address", m.address, "error", err)

@@ -3,7 +3,6 @@ package boot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -31,8 +30,9 @@ func elected(registry cluster.Registry, logger *slog.Logger, name string, run fu
 		for ctx.Err() == nil {
 			lock, err := registry.Lock(ctx, name)
 			if err != nil {
-				if fatal(err) {
-					return fmt.Errorf("stand for election: %w", err)
+				if fatal(err) { // whoever keeps the registry ends the process
+					<-ctx.Done()
+					return nil
 				}
 				if ctx.Err() == nil {
 					logger.WarnContext(ctx, "cannot stand for election; tried again", "lock", name, "error", err)

@@ -62,20 +62,8 @@ func answer(w http.ResponseWriter, code int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// errNotYet says that a part has not finished its start.
-var errNotYet = errors.New("still starting")
-
-// closed is a check that a channel is closed.
-func closed(ch <-chan struct{}) func(context.Context) error {
-	return func(context.Context) error {
-		select {
-		case <-ch:
-			return nil
-		default:
-			return errNotYet
-		}
-	}
-}
+// errNoPlace says that an engine is not in office.
+var errNoPlace = errors.New("it has no place in the cluster, or is still taking up its work")
 
 // databaseCheck asks the database something.
 func (c *core) databaseCheck(ctx context.Context) error {

@@ -99,7 +99,12 @@ func (c *core) master(
 	}
 	if has(config.RoleScheduler) {
 		services.Add(engineService(eng))
-		c.probes.add("engine", closed(eng.Ready()))
+		c.probes.add("engine", func(context.Context) error {
+			if !eng.Working() {
+				return errNoPlace
+			}
+			return nil
+		})
 		follow(eng, m)
 		services.Add(c.elected(clockLock, newClock(c, m).Run))
 		services.Add(c.elected(backfillLock, m.backfill.Run))
@@ -185,6 +190,6 @@ func newWorker(
 	}
 	return executor.New(executor.Deps{
 		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
-		Metrics: registry, Archive: storedLogs(files),
+		Metrics: registry, Archive: storedLogs(files), Handover: inherited,
 	})
 }

@@ -166,6 +166,16 @@ func (e *Engine) served() bool {
 // Ready is closed when the engine works.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
+// Working reports whether the engine is in office: it has its place in the cluster, and has taken up what was unfinished.
+func (e *Engine) Working() bool {
+	select {
+	case <-e.term().adopted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Nudge says that a command was just committed by this process: the notification need not be waited for.
 func (e *Engine) Nudge() { e.term().intake.nudge() }
 
