@@ -110,7 +110,9 @@ func workloads() []Workload {
 		{ID: "B6", Name: "logic only", Run: logicOnly},
 		{ID: "B7", Name: "sleepers", Run: sleepers},
 		{ID: "B8", Name: "schedules", Run: schedules},
+		{ID: "B9", Name: "failover", Run: failover, OnDemand: true},
 		{ID: "B10", Name: "logs", Run: logs},
+		{ID: "B12", Name: "drift", Run: drift, OnDemand: true},
 		{ID: "B13", Name: "start", Run: startUp},
 	}
 }

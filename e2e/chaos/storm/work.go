@@ -54,7 +54,7 @@ func open(ctx context.Context, w *World) (*desk, error) {
 	}
 	for _, m := range w.Masters {
 		c := harness.NewClient(m.URL)
-		c.HTTP.Timeout = 10 * time.Second
+		c.HTTP.Timeout = time.Minute // for what is made before the storm
 		c.HTTP.Transport = onceOnly{c.HTTP.Transport}
 		d.clients = append(d.clients, c)
 	}
@@ -73,7 +73,13 @@ func open(ctx context.Context, w *World) (*desk, error) {
 		return nil, err
 	}
 	d.project = p.Code
-	return d, d.publish(ctx, c)
+	if err := d.publish(ctx, c); err != nil {
+		return nil, err
+	}
+	for _, c := range d.clients {
+		c.HTTP.Timeout = 10 * time.Second // then a client gives up, and asks another master
+	}
+	return d, nil
 }
 
 func (d *desk) publish(ctx context.Context, c *harness.Client) error {
