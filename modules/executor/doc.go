@@ -31,7 +31,7 @@
 //   - The machine loses power. No process is left then. Reports that the master has not acknowledged within 100 ms are
 //     made durable (fsync); a younger one is lost together with the attempt, which the master repeats.
 //   - A master or the network goes away. Attempts run on; reports wait, on disk and in memory; the worker dials again
-//     after 100 ms, 200 ms, … 5 s.
+//     after 100 ms, 200 ms, … 2 s.
 //   - Disk full, directories not writable, no more processes: the attempt FAILED, with one line that says why. A panic
 //     while handling an attempt fails that attempt only.
 //

@@ -28,7 +28,9 @@ const (
 	minSilence = 3 * time.Second
 
 	minBackoff = 100 * time.Millisecond
-	maxBackoff = 5 * time.Second
+	maxBackoff = 2 * time.Second
+	// lasted is from when a stream counts as one that was there, so that the next is dialed without delay.
+	lasted = time.Second
 )
 
 // outbox carries reports to one master for as long as the executor lives, whatever happens to streams.
@@ -305,7 +307,7 @@ func (e *Executor) keep(ctx context.Context, m Master, talk func(context.Context
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(begun) > maxBackoff {
+		if time.Since(begun) > lasted {
 			backoff = minBackoff
 		}
 		e.log.WarnContext(ctx, "stream to master ended", "master", m.Name, "error", err, "retry_in", backoff)

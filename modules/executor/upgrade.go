@@ -30,6 +30,8 @@ const (
 	upgradeNotice = 100 * time.Millisecond
 )
 
+var errLeaseless = errors.New("the worker has lost its place in the cluster")
+
 // Upgrade replaces this program by another one while its tasks run on: their processes stay children of this process. The
 // new program finds in its Handover what this one held (Deps.Handover). Upgrade returns only when it failed, with the
 // reason, and then the worker goes on as before. It fails while tasks run inside the worker (plugins without a process of
@@ -37,10 +39,14 @@ const (
 //
 // What masters ask for in the last moment is lost with the streams; the contract has them ask again.
 func (e *Executor) Upgrade(ctx context.Context, u Upgrade) error {
-	if err := e.pause(); err != nil {
+	err := e.pause()
+	for begun := time.Now(); errors.Is(err, errLeaseless) && time.Since(begun) < upgradePatience && ctx.Err() == nil; err = e.pause() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err != nil {
 		return err
 	}
-	err := e.quiesce(ctx)
+	err = e.quiesce(ctx)
 	if err == nil {
 		err = e.replace(ctx, u)
 	}
@@ -64,7 +70,7 @@ func (e *Executor) pause() error {
 	case e.draining:
 		return errors.New("the worker is shutting down")
 	case e.lease.lost:
-		return errors.New("the worker has lost its place in the cluster")
+		return errLeaseless
 	}
 	e.upgrade = true
 	e.beatAll()
