@@ -128,9 +128,9 @@ func (s *session) Nodes(ctx context.Context, kind cluster.Kind) ([]cluster.Node,
 
 func (s *session) Lock(context.Context, string) (cluster.Lock, error) { return nil, cluster.ErrClosed }
 func (s *session) Tree(context.Context) ([]cluster.Entry, error)      { return nil, nil }
-func (s *session) SessionTimeout() time.Duration                       { return s.timeout }
-func (s *session) Name() string                                        { return "test" }
-func (s *session) Close() error                                        { return nil }
+func (s *session) SessionTimeout() time.Duration                      { return s.timeout }
+func (s *session) Name() string                                       { return "test" }
+func (s *session) Close() error                                       { return nil }
 
 // expire removes all that the session holds, as when its process died; tell says that the process learns of it.
 func (s *session) expire(tell bool) {

@@ -12,7 +12,7 @@
 //
 // Beside the way of an ordinary attempt:
 //
-//	waits for its task group   taskGroups: who holds a slot follows from the attempts on workers; nothing is counted twice
+//	waits for its task group   taskGroups: who waits and who has a slot are rows, written with the attempts they are about
 //	may have an earlier result logic.look: asked before a slot is taken
 //	needs no worker            logic: a small state machine in a map; it costs a goroutine only while it does something
 //	must not overlap           serial: the queue in the database, one pass over a workflow's rows at a time

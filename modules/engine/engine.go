@@ -182,13 +182,10 @@ func (e *Engine) Nudge() { e.term().intake.nudge() }
 // SetChildren hands in what starts sub-workflows, before Run.
 func (e *Engine) SetChildren(c Children) { e.children = c }
 
-// TaskGroupUsage is how many attempts hold slots of a task group, and how many wait for one.
-func (e *Engine) TaskGroupUsage(group int64) (held, waiting int) {
-	return e.term().taskGroups.usage(group)
+// TaskGroupUsage is how many attempts hold slots of a task group, and how many wait for one, of all masters.
+func (e *Engine) TaskGroupUsage(ctx context.Context, group int64) (held, waiting int, err error) {
+	return e.store.usage(ctx, group)
 }
-
-// WaitsForTaskGroup reports whether an attempt waits for a slot of its task group.
-func (e *Engine) WaitsForTaskGroup(attempt int64) bool { return e.term().taskGroups.waits(attempt) }
 
 func (e *Engine) zone(name string) (*time.Location, error) {
 	e.zonesMu.Lock()

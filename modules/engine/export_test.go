@@ -24,7 +24,7 @@ func (engine *Engine) Leftovers() map[string]int {
 	e.fleet.mu.Unlock()
 
 	e.taskGroups.mu.Lock()
-	n["task group tickets"] = len(e.taskGroups.where)
+	n["task group tickets"] = len(e.taskGroups.where) + len(e.taskGroups.waiting)
 	e.taskGroups.mu.Unlock()
 
 	g := e.logic

@@ -28,6 +28,13 @@ func inGroup(id int64, priority int) func(*flow.Task) {
 	return func(t *flow.Task) { t.TaskGroupID, t.TaskGroupPriority = id, priority }
 }
 
+func (f *fixture) usage(group int64) (held, waiting int) {
+	f.t.Helper()
+	held, waiting, err := f.engine.TaskGroupUsage(f.t.Context(), group)
+	require.NoError(f.t, err)
+	return held, waiting
+}
+
 // onWorkers is how many attempts of a group are on workers, by their rows.
 func (f *fixture) onWorkers(group int64) int {
 	f.t.Helper()
@@ -78,7 +85,7 @@ func TestG23_W10_AGroupOfTwoNeverRunsMoreThanTwoOfFiftyAlsoAfterARestart(t *test
 			w.finish(next, doradov1.Outcome_SUCCEEDED)
 		}
 		f.waitState(id, flow.WorkflowSuccess)
-		held, waiting := f.engine.TaskGroupUsage(group)
+		held, waiting := f.usage(group)
 		require.Zero(t, held+waiting, "no slot leaks")
 	})
 }
@@ -101,11 +108,11 @@ func TestW10_PriorityForceStartResizeAndClosingOfATaskGroup(t *testing.T) {
 			return out
 		}
 		require.Equal(t, []string{"first"}, names(1), "larger priorities first, whatever was submitted first")
-		require.Eventually(t, func() bool { _, n := f.engine.TaskGroupUsage(group); return n == 5 }, 60*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { _, n := f.usage(group); return n == 5 }, 60*time.Second, 5*time.Millisecond)
 
 		f.order(id, flow.CommandForceStart, flow.CommandArgs{TaskInstanceID: f.attempt(id, "forced").ID})
 		require.Equal(t, "forced", names(2)[1], "it runs beside the one slot")
-		held, _ := f.engine.TaskGroupUsage(group)
+		held, _ := f.usage(group)
 		require.Equal(t, 1, held, "and is not counted")
 
 		f.order(id, flow.CommandGroupPriority, flow.CommandArgs{TaskInstanceID: f.attempt(id, "raised").ID, Priority: 99})
@@ -157,7 +164,7 @@ func TestG09_W08_StopEndsARunningAWaitingAndARetryingTask(t *testing.T) {
 		for _, name := range []string{"a", "b", "c", "d"} {
 			require.Equal(t, "KILL", f.attempt(id, name).State, name)
 		}
-		_, waiting := f.engine.TaskGroupUsage(group)
+		_, waiting := f.usage(group)
 		require.Zero(t, waiting)
 		f.operate(other, flow.CommandStop)
 		f.waitState(other, flow.WorkflowStop)

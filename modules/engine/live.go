@@ -37,9 +37,10 @@ type live struct {
 	known    []bool
 
 	// What the shell knows of single attempts; nil until there is something. Keys are task instance ids.
-	forced map[int64]bool   // need no slot of their task group
-	ranks  map[int64]int    // place in the queue of the task group, where it was changed
-	missed map[int64]string // no earlier result was found under this key
+	granted map[int64]bool   // have a slot of their task group
+	forced  map[int64]bool   // need no slot of their task group
+	ranks   map[int64]int    // place in the queue of the task group, where it was changed
+	missed  map[int64]string // no earlier result was found under this key
 }
 
 // newLive builds the run of an instance around its stored attempts.

@@ -34,11 +34,12 @@ func (s *shard) order(m *message) {
 	case flow.CommandForceStart:
 		l.force(id)
 		t.extras = append(t.extras, extra{`UPDATE task_instance SET force_start = ? WHERE id = ?`, []any{true, id}})
-		s.e.taskGroups.force(id)
+		t.extras = append(t.extras, slotsOver([]int64{id})...)
+		t.forced = append(t.forced, id)
 	case flow.CommandGroupPriority:
 		l.rank(id, m.order.args.Priority)
 		t.extras = append(t.extras, extra{`UPDATE task_instance SET task_group_priority = ? WHERE id = ?`, []any{m.order.args.Priority, id}})
-		s.e.taskGroups.reorder(id, m.order.args.Priority)
+		t.extras = append(t.extras, extra{`UPDATE task_group_slot SET priority = ? WHERE task_instance_id = ?`, []any{m.order.args.Priority, id}})
 	case flow.CommandDecide:
 		t.decide(a, m.order)
 	default:

@@ -72,7 +72,9 @@ func TestG17_W01_AKilledMastersRunsGoOnAndItsTasksAreNotDisturbed(t *testing.T) 
 	w := r.work("w0", 100, lasting)
 	def := r.define(flow.Parallel, []flow.Task{shell("a"), shell("b")}, "a>b")
 	id := r.ownedBy("m1", def)
-	require.Eventually(t, func() bool { return r.count(`SELECT count(*) FROM task_instance WHERE workflow_instance_id = ? AND state = 'RUNNING_EXECUTION'`, id) == 1 }, 60*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM task_instance WHERE workflow_instance_id = ? AND state = 'RUNNING_EXECUTION'`, id) == 1
+	}, 60*time.Second, time.Millisecond)
 	before := r.attempt(id, "a")
 	m1.kill()
 	require.Eventually(t, func() bool { return r.owner(id) == "m2" }, 60*time.Second, time.Millisecond)
@@ -115,7 +117,9 @@ func TestW02_W29_AMasterThatLosesItsLeaseStopsSendingAndBeginsAnew(t *testing.T)
 		id := r.run(r.define(flow.Parallel, []flow.Task{shell("a"), shell("b")}, "a>b"), run{})
 		a := r.waitTask(id, "a", flow.TaskRunning)
 		m1.session.expire(true)
-		require.Eventually(t, func() bool { return r.count(`SELECT owner_epoch FROM workflow_instance WHERE id = ?`, id) == 2 && r.owner(id) == "m1" }, 60*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return r.count(`SELECT owner_epoch FROM workflow_instance WHERE id = ?`, id) == 2 && r.owner(id) == "m1"
+		}, 60*time.Second, time.Millisecond)
 		w.release(a.ID)
 		b := r.waitTask(id, "b", flow.TaskRunning)
 		w.release(b.ID)
@@ -136,6 +140,7 @@ func TestW02_AFrozenMasterThatWasTakenOverFromChangesNothingWhenItWakes(t *testi
 	m1.session.expire(false) // it does not know: as after SIGSTOP
 	require.Eventually(t, func() bool { return r.owner(id) == "m2" }, 60*time.Second, time.Millisecond)
 	r.operate(id, flow.CommandPause) // m2's now, and m1 is told, too
+	r.waitCommands()
 	w.release(a.ID)
 	r.waitState(id, flow.WorkflowPause)
 	require.Equal(t, "m2", r.owner(id))
@@ -215,4 +220,26 @@ func TestAStopBetweenDeathAndTakeOverIsCarriedOutByTheNewOwner(t *testing.T) {
 	require.Empty(t, w.holding(), "its process ended")
 	require.Equal(t, a.ID, r.attempt(id, "a").ID)
 	require.Zero(t, r.count(`SELECT count(*) FROM command`))
+}
+
+func (r *realm) dump() string {
+	text := ""
+	for _, w := range r.allWorkers() {
+		w.mu.Lock()
+		for id, a := range w.attempts {
+			text += fmt.Sprintf("worker %s: attempt %d of run %d owner %s end %v streams %d\n", w.name, id, a.task.GetWorkflowInstanceId(), a.owner, a.end != nil, len(w.streams))
+		}
+		w.mu.Unlock()
+	}
+	type row struct {
+		ID    int64  `db:"id"`
+		State string `db:"state"`
+		Owner string `db:"owner"`
+		Epoch int64  `db:"owner_epoch"`
+	}
+	rows, _ := db.Select[row](r.t.Context(), r.db, `SELECT id, state, owner, owner_epoch FROM workflow_instance WHERE state NOT IN ('SUCCESS', 'STOP')`)
+	tasks, _ := db.Select[string](r.t.Context(), r.db, `SELECT id || ' of ' || workflow_instance_id || ' ' || state || ' ' || host || ' ' || valid FROM task_instance WHERE workflow_instance_id IN (SELECT id FROM workflow_instance WHERE state NOT IN ('SUCCESS', 'STOP'))`)
+	commands, _ := db.Select[string](r.t.Context(), r.db, `SELECT id || ' ' || command_type || ' ' || workflow_instance_id FROM command`)
+	owners, _ := db.Select[string](r.t.Context(), r.db, `SELECT name || ' ' || epoch FROM master`)
+	return text + fmt.Sprint(rows, tasks, commands, owners)
 }

@@ -186,6 +186,8 @@ func (s *shard) endAbsent(run, command int64) {
 		{`UPDATE task_instance SET state = 'KILL', end_time = ?, message = 'stopped; nobody worked on the run any more' WHERE workflow_instance_id = ? AND valid = ?
 			AND state IN ('SUBMITTED_SUCCESS', 'DELAY_EXECUTION', 'DISPATCH', 'RUNNING_EXECUTION')
 			AND EXISTS (SELECT 1 FROM workflow_instance w WHERE w.id = task_instance.workflow_instance_id AND w.state = 'READY_STOP')`, []any{now, run, true}},
+		{`DELETE FROM task_group_slot WHERE workflow_instance_id = ?
+			AND EXISTS (SELECT 1 FROM workflow_instance w WHERE w.id = task_group_slot.workflow_instance_id AND w.state = 'READY_STOP')`, []any{run}},
 		{`DELETE FROM serial_queue WHERE workflow_instance_id = ?
 			AND EXISTS (SELECT 1 FROM workflow_instance w WHERE w.id = serial_queue.workflow_instance_id AND w.state IN ('READY_STOP', 'READY_PAUSE'))`, []any{run}},
 		{`UPDATE workflow_instance SET state = CASE state WHEN 'READY_STOP' THEN 'STOP' ELSE 'PAUSE' END, end_time = ?, updated_at = ?
@@ -368,7 +370,7 @@ func (s *shard) forget(run int64) {
 			default:
 				s.e.fleet.withdraw(a.WorkerGroup, a.ID)
 			}
-			s.e.taskGroups.release(a.ID)
+			s.e.taskGroups.forget(a.ID)
 		}
 	}
 	delete(s.runs, run)

@@ -186,6 +186,9 @@ func (s *store) abandon(ctx context.Context, run int64, why error, name string, 
 			AND state IN ('SUBMITTED_SUCCESS', 'DELAY_EXECUTION', 'DISPATCH', 'RUNNING_EXECUTION')`, text, now, run, true); err != nil {
 			return err
 		}
+		if _, err := s.db.Exec(ctx, `DELETE FROM task_group_slot WHERE workflow_instance_id = ?`, run); err != nil {
+			return err
+		}
 		if _, err := s.db.Exec(ctx, `DELETE FROM command WHERE workflow_instance_id = ? AND command_type NOT IN (`+orders+`)`, run); err != nil {
 			return err
 		}

@@ -41,10 +41,10 @@ type term struct {
 func newTerm(owner *Engine) *term {
 	e := &term{Engine: owner, adopted: make(chan struct{}), over: make(chan struct{})}
 	e.strays, e.members = newStrays(e), newMembers(e)
-	e.taskGroups = newTaskGroups(func(k ticket) { e.shard(k.run).post(message{run: k.run, granted: &k}) })
+	e.taskGroups = newTaskGroups(e)
 	e.setups = newSetups(e.store, func(u *setup) {
 		e.fleet.arrange(u.groups, u.drained)
-		e.taskGroups.arrange(u.taskGroups)
+		e.taskGroups.look(0) // sizes may have changed
 	})
 	e.serial = newSerial(e.store, e.logger, e.settled, func() { e.intake.nudge() })
 	e.logic = newLogic(e)
@@ -189,6 +189,7 @@ func (e *term) run(ctx context.Context, member cluster.Membership) error {
 	loops.Go(func() { e.logic.run(work) })
 	loops.Go(func() { e.watchQueues(work) })
 	loops.Go(func() { e.strays.run(work) })
+	loops.Go(func() { e.taskGroups.run(work) })
 	loops.Go(func() { e.watchLoad(work, member) })
 	loops.Go(func() {
 		e.setups.run(work, func(err error) {
@@ -234,6 +235,7 @@ func (e *term) takeSeat(ctx context.Context, loops *sync.WaitGroup) {
 func (e *term) listen(ctx context.Context) {
 	channels := map[string]func(string){
 		CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
+		GroupChannel: e.taskGroups.told,
 	}
 	if e.cluster != nil {
 		channels[EndedChannel] = e.heard

@@ -43,6 +43,8 @@ type turn struct {
 	alerts   []core.Alert
 	extras   []extra
 	lookups  []lookup
+	tickets  []ticket           // wait for a slot of their task group from now on
+	forced   []int64            // wait for it no longer
 	claims   bool               // only whoever takes the command may do this
 	held     map[string][]int64 // attempts that workers hold since before this master had the run, by worker
 }
@@ -83,7 +85,8 @@ func (t *turn) advance(ev core.Event) {
 
 // ready brings an attempt on its way to a worker, which has three gates: its task group, an earlier result, a free slot.
 func (t *turn) ready(a *core.Attempt) {
-	if t.l.grouped(a) && !t.e.taskGroups.acquire(t.l.ticket(a)) {
+	if t.l.grouped(a) && !t.l.granted[a.ID] {
+		t.tickets = append(t.tickets, t.l.ticket(a))
 		return
 	}
 	t.admitted(a)
@@ -114,18 +117,20 @@ func (l *live) waiting(node int32, attempt int64) *core.Attempt {
 	return a
 }
 
-// granted lets an attempt go on that has a slot of its task group now.
+// granted lets an attempt go on that has a slot of its task group now, or needs none any more.
 func (s *shard) granted(k *ticket) {
 	l := s.runs[k.run]
 	if l == nil {
-		s.e.taskGroups.release(k.attempt)
 		return
 	}
 	a := l.waiting(k.node, k.attempt)
 	if a == nil {
-		s.e.taskGroups.release(k.attempt)
 		return
 	}
+	if l.granted == nil {
+		l.granted = map[int64]bool{}
+	}
+	l.granted[a.ID] = true
 	t := &turn{shard: s, l: l}
 	t.admitted(a)
 	t.finish(0, nil)
@@ -149,12 +154,14 @@ func (t *turn) finish(command int64, report *message) {
 	ch := &change{run: id, command: command, epoch: l.epoch, aside: !t.claims, void: &l.void}
 	ch.attempts = make([]attemptRow, 0, len(t.changed))
 	seen := make(map[int64]bool, len(t.changed))
-	var over []*core.Attempt // hold no slot of a task group any more
+	var over []*core.Attempt // leave their task groups
 	for _, a := range t.changed {
 		if a.State.Finished() || !a.Valid {
 			delete(t.attempts, a.ID)
-			if l.program.graph.Tasks[a.Node].TaskGroupID > 0 {
+			if l.program.graph.Tasks[a.Node].TaskGroupID > 0 && !l.run.Logic(a.Node) {
 				over = append(over, a)
+				delete(l.granted, a.ID)
+				e.taskGroups.forget(a.ID)
 			}
 		} else {
 			t.attempts[a.ID] = place{id, a.Node}
@@ -171,7 +178,8 @@ func (t *turn) finish(command int64, report *message) {
 	for _, a := range t.alerts {
 		e.meters.timeout(a.Kind)
 	}
-	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts))
+	slots, groups := t.slots(over)
+	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts), slots)
 	watched := e.logic.watches(l.instance.WorkflowCode)
 	var ended *Ended
 	if t.finished {
@@ -180,7 +188,7 @@ func (t *turn) finish(command int64, report *message) {
 		t.forget(id)
 	}
 	sends, kills, parks, lookups, held := t.sends, l.killed(t.kills), t.parks, t.lookups, t.held
-	claims := t.claims
+	claims, tickets, forced := t.claims, t.tickets, t.forced
 	alerts, tasks := len(t.alerts) > 0, e.logicTasks(l, t.logic)
 	ch.after = func() {
 		if command != 0 {
@@ -197,6 +205,15 @@ func (t *turn) finish(command int64, report *message) {
 				// The worker left meanwhile. Whether it comes back or not, what it held is settled then.
 				e.logger.Debug("a worker left before its task was sent", "worker", s.worker, "task_instance_id", s.task.GetId())
 			}
+		}
+		if len(tickets) > 0 {
+			e.taskGroups.wait(tickets)
+		}
+		for _, id := range forced {
+			e.taskGroups.release(id)
+		}
+		for _, id := range groups {
+			e.taskGroups.look(id)
 		}
 		for _, n := range tasks {
 			e.logic.begin(n)
@@ -239,9 +256,6 @@ func (t *turn) finish(command int64, report *message) {
 	}
 	for _, part := range ch.split() {
 		e.committer.add(part)
-	}
-	for _, a := range over {
-		e.taskGroups.release(a.ID)
 	}
 }
 
