@@ -67,6 +67,10 @@ func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
 // Do sends one request below Base and returns the answer as it is. A form goes into the query of GET and DELETE and into
 // the body otherwise.
 func (c *Client) Do(ctx context.Context, method, path string, form url.Values) (*http.Response, error) {
+	return c.send(ctx, method, path, form, nil)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, form url.Values, header map[string]string) (*http.Response, error) {
 	target := c.URL + Base + path
 	var body io.Reader = http.NoBody
 	switch {
@@ -88,13 +92,20 @@ func (c *Client) Do(ctx context.Context, method, path string, form url.Values) (
 	} else if c.Session != "" {
 		req.Header.Set("sessionId", c.Session)
 	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
 	return c.HTTP.Do(req)
 }
 
 // Call sends one request and decodes the data of the envelope into out, which may be nil. It returns an *APIError when
 // the envelope's code is not 0 or there is no envelope.
 func (c *Client) Call(ctx context.Context, method, path string, form url.Values, out any) error {
-	res, err := c.Do(ctx, method, path, form)
+	return c.callWith(ctx, method, path, form, nil, out)
+}
+
+func (c *Client) callWith(ctx context.Context, method, path string, form url.Values, header map[string]string, out any) error {
+	res, err := c.send(ctx, method, path, form, header)
 	if err != nil {
 		return err
 	}

@@ -228,6 +228,9 @@ func (p *Process) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:forbidigo // cleaning up must outlive the test's context
 	defer cancel()
 	err := p.Kill(ctx)
+	if data, absErr := filepath.Abs(p.Data); absErr == nil {
+		killLeftovers(data)
+	}
 	err = errors.Join(err, p.log.Close(), os.Remove(p.log.Name()))
 	if p.ownData {
 		err = errors.Join(err, os.RemoveAll(filepath.Dir(p.Data)))

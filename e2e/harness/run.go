@@ -57,6 +57,7 @@ type StartOptions struct {
 	Depend   string // TASK_POST (default), TASK_PRE, TASK_ONLY
 	DryRun   bool
 	Priority string
+	Key      string // whoever asks twice with the same one gets the same run
 }
 
 // StartWorkflow starts an online workflow and returns the id of the new run.
@@ -82,7 +83,11 @@ func (c *Client) StartWorkflow(ctx context.Context, project, workflow int64, o S
 		form.Set("dryRun", "1")
 	}
 	var ids []int64
-	if err := c.Call(ctx, http.MethodPost, inProject(project, "/executors/start-workflow-instance"), form, &ids); err != nil {
+	header := map[string]string{}
+	if o.Key != "" {
+		header["Idempotency-Key"] = o.Key
+	}
+	if err := c.callWith(ctx, http.MethodPost, inProject(project, "/executors/start-workflow-instance"), form, header, &ids); err != nil {
 		return 0, err
 	}
 	if len(ids) != 1 {
