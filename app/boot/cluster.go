@@ -42,7 +42,16 @@ func (c *core) openRegistry(ctx context.Context) (cluster.Registry, error) {
 		if c.db.Dialect().Name() != "postgres" {
 			return nil, errors.New("cluster.registry: postgres needs a PostgreSQL database, but the database is a SQLite file")
 		}
-		return pg.New(c.db, pg.Config{Namespace: x.Namespace, SessionTimeout: x.SessionTimeout}, c.logger)
+		// Connections of its own: a heartbeat must not queue behind the work of the engine.
+		d, err := db.Open(ctx, db.Config{URL: c.cfg.DatabaseURL(), MaxOpen: 4}, c.logger)
+		if err != nil {
+			return nil, err
+		}
+		registry, err := pg.New(d, pg.Config{Namespace: x.Namespace, SessionTimeout: x.SessionTimeout, Own: true}, c.logger)
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		return registry, nil
 	default:
 		return local.NewHub(x.SessionTimeout).Registry(), nil
 	}

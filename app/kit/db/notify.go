@@ -202,7 +202,7 @@ type pgListener struct {
 }
 
 func (p *pgListener) start(deliver func(channel, payload string), lost func()) {
-	p.l = pq.NewListener(p.dsn, 50*time.Millisecond, 5*time.Second, func(event pq.ListenerEventType, err error) {
+	p.l = pq.NewDialListener(patient{}, p.dsn, 50*time.Millisecond, 5*time.Second, func(event pq.ListenerEventType, err error) {
 		switch event {
 		case pq.ListenerEventDisconnected:
 			p.log.Warn("lost the connection for notifications", "error", err)

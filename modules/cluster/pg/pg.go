@@ -29,6 +29,9 @@ const (
 type Config struct {
 	Namespace      string        // "" = cluster.Namespace
 	SessionTimeout time.Duration // 0 = 4 s
+	// Own says that the database was opened for the registry alone: it closes with it. That is how it should be, because
+	// a heartbeat that waits for a connection behind other work is as bad as one that is lost.
+	Own bool
 }
 
 // Registry is a cluster.Registry over PostgreSQL.
@@ -37,6 +40,7 @@ type Registry struct {
 	log     *slog.Logger
 	root    string
 	timeout time.Duration
+	own     bool // the database closes with the registry
 
 	ctx    context.Context // ends with Close; it belongs to the goroutines of the registry
 	cancel context.CancelFunc
@@ -90,7 +94,7 @@ func New(d *db.DB, c Config, log *slog.Logger) (*Registry, error) {
 		return nil, fmt.Errorf("a session timeout of %s is not between a second and ten minutes", c.SessionTimeout)
 	}
 	r := &Registry{
-		d: d, log: log, root: "/" + c.Namespace, timeout: c.SessionTimeout, changed: make(chan struct{}),
+		d: d, log: log, root: "/" + c.Namespace, timeout: c.SessionTimeout, own: c.Own, changed: make(chan struct{}),
 		members: map[string]bool{}, subs: map[*subscription]struct{}{}, paces: map[string]*cluster.Pace{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background()) //nolint:forbidigo // the registry ends with Close
@@ -412,9 +416,13 @@ func (r *Registry) spawn(fn func()) bool {
 // Close implements cluster.Registry.
 func (r *Registry) Close() error {
 	r.mu.Lock() // see spawn
+	first := r.ctx.Err() == nil
 	r.cancel()
 	r.mu.Unlock()
 	r.wg.Wait()
+	if first && r.own {
+		return r.d.Close()
+	}
 	return nil
 }
 

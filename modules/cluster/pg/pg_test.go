@@ -34,8 +34,9 @@ func process(t testing.TB, raw string) (*pg.Registry, *db.DB, *clustertest.Proxy
 	require.NoError(t, err)
 	proxy, addresses := clustertest.NewProxy(t, u.Host)
 	u.Host = addresses[0]
-	d := dbtest.Open(t, u.String())
-	r, err := pg.New(d, pg.Config{SessionTimeout: timeout}, slog.New(slog.DiscardHandler))
+	d, err := db.Open(t.Context(), db.Config{URL: u.String(), MaxOpen: 4}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	r, err := pg.New(d, pg.Config{SessionTimeout: timeout, Own: true}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return r, d, proxy
 }
