@@ -69,7 +69,9 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 			return err
 		}
 		services.Add(registryService(registry))
-		m := &memberWorker{worker: worker, registry: registry, cfg: cfg, streams: streams, logger: logger}
+		m := &memberWorker{worker: worker, registry: registry, cfg: cfg, logger: logger, tell: func(addresses []string) {
+			worker.SetMasters(dial(addresses, streams))
+		}}
 		m.place = &member{
 			registry: registry, kind: cluster.Worker, address: cfg.Worker.Address, beat: m.heartbeat(), joined: worker.SetLease, logger: logger,
 		}
@@ -106,9 +108,9 @@ type memberWorker struct {
 	worker   *executor.Executor
 	registry cluster.Registry
 	cfg      config.Config
-	streams  rpc.Config
 	logger   *slog.Logger
 	place    *member
+	tell     func(masters []string) // the worker, of all there are
 }
 
 // join keeps the worker in the registry: as long as it is, masters do not repeat its tasks elsewhere. Without its place it
@@ -180,7 +182,7 @@ func (m *memberWorker) follow(ctx context.Context) error {
 		}
 		if now := slices.Sorted(maps.Keys(seen)); !slices.Equal(now, told) {
 			m.logger.InfoContext(ctx, "masters", "addresses", now)
-			m.worker.SetMasters(dial(now, m.streams))
+			m.tell(now)
 			told = now
 		}
 	}
