@@ -106,8 +106,9 @@ func (c *core) master(
 			return nil
 		})
 		follow(eng, m)
-		services.Add(c.elected(clockLock, newClock(c, m).Run))
+		services.Add(c.elected(clockLock, clockAfterRestore(c, newClock(c, m))))
 		services.Add(c.elected(backfillLock, m.backfill.Run))
+		services.Add(c.elected(retentionLock, m.keep.Retention.Run))
 		service, err := workers(ctx, eng)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ import (
 	"dorado/modules/home"
 	"dorado/modules/identity"
 	"dorado/modules/instance"
+	"dorado/modules/keep"
 	"dorado/modules/monitor"
 	"dorado/modules/project"
 	"dorado/modules/schedule"
@@ -64,6 +65,7 @@ type modules struct {
 	schedule *schedule.Module
 	backfill *backfill.Module
 	monitor  *monitor.Module
+	keep     *keep.Module
 	sample   func(context.Context) error // notes how the nodes are
 	home     *home.Module
 	closing  context.CancelFunc // ends event streams
@@ -88,7 +90,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), keep.Rules(), monitor.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -160,9 +162,10 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
+	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.home.Menu(),
+		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(),
 	)...)
 	return m, nil
 }
@@ -171,7 +174,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
-		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.home.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes,
 	}
 }
 

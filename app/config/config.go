@@ -15,6 +15,7 @@ import (
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
+	"dorado/modules/keep"
 	"dorado/modules/schedule"
 	"dorado/plugins/catalog"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Master    engine.Config         `koanf:"master"`
 	Worker    executor.Config       `koanf:"worker"`
 	Schedule  schedule.Config       `koanf:"schedule"`
+	Retention keep.Config           `koanf:"retention"`
 	Storage   catalog.StorageConfig `koanf:"storage"`
 }
 
@@ -70,7 +72,7 @@ func Default(data string) Config {
 		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
-		Schedule: schedule.DefaultConfig(),
+		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(),
 		Storage:  catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
 	}
 	c.Worker.Name = name
@@ -136,5 +138,5 @@ func (c Config) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Storage.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate())...)
 }

@@ -103,7 +103,7 @@ func detail(text string) string {
 func kinds() []string {
 	return []string{
 		"project", "parameter", "workflow", "workflow_instance", "task_instance", "schedule", "backfill", "taskgroup", "tenant", "user",
-		"workergroup", "environment", "alertgroup", "calendar", "queue", "token", "worker", "command",
+		"workergroup", "environment", "alertgroup", "calendar", "queue", "token", "backup", "retention", "worker", "command",
 	}
 }
 
