@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"dorado/app/kit/trace"
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
@@ -43,6 +44,7 @@ type Config struct {
 	Schedule  schedule.Config       `koanf:"schedule"`
 	Retention keep.Config           `koanf:"retention"`
 	Storage   catalog.StorageConfig `koanf:"storage"`
+	Trace     trace.Config          `koanf:"trace"`
 }
 
 // Log says how the service log is written.
@@ -73,7 +75,7 @@ func Default(data string) Config {
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(),
-		Storage:  catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
+		Storage: catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
 	}
 	c.Worker.Name = name
 	return c
@@ -138,5 +140,5 @@ func (c Config) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate())...)
 }
