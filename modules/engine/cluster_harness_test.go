@@ -335,6 +335,12 @@ func (l *ledger) effect(t *doradov1.Task) {
 	l.effects[fmt.Sprintf("%d/%s", t.GetWorkflowInstanceId(), t.GetName())]++
 }
 
+func (l *ledger) count(run int64, task string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.effects[fmt.Sprintf("%d/%s", run, task)]
+}
+
 // simWorker is a worker that keeps to the protocol: it runs tasks as the script says, and tells whoever owns them.
 type simWorker struct {
 	r           *realm

@@ -131,8 +131,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		err := t.serve(ctx)
 		lost := errors.Is(err, errLeaseLost) || errors.Is(err, errFenced)
 		switch {
-		case ctx.Err() != nil && lost:
-			return nil
+		case ctx.Err() != nil && (lost || errors.Is(err, context.Canceled)):
+			return nil // it ended while it was about to begin
 		case e.cluster == nil || ctx.Err() != nil || !lost && t.epoch == 0 && !e.served():
 			return err
 		}

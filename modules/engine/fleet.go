@@ -130,7 +130,7 @@ func (f *fleet) join(hello *doradov1.Hello, out *outbox) *worker {
 		joinedAt: now, seenAt: now, held: map[int64]int64{}, out: out, weight: defaultHostWeight,
 	}
 	if n, known := f.nodes[w.name]; known {
-		w.listed = n.incarnation == w.incarnation
+		w.listed = n.is(w)
 		w.weight = n.weight
 	}
 	if hello.GetWeight() > 0 {

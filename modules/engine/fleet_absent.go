@@ -34,6 +34,9 @@ type node struct {
 	weight      int
 }
 
+// is reports whether the registry means this very process.
+func (n node) is(w *worker) bool { return n.incarnation == "" || n.incarnation == w.incarnation }
+
 // claimed is an attempt whose worker is to say what became of it.
 type claimed struct {
 	run, epoch   int64
@@ -54,7 +57,7 @@ func (f *fleet) away(w *worker, held map[int64]int64, hungUp bool) {
 		return
 	}
 	n, listed := f.nodes[w.name]
-	died := f.shared && hungUp && !w.upgrading && listed && n.incarnation == w.incarnation
+	died := f.shared && hungUp && !w.upgrading && listed && n.is(w)
 	if len(held) == 0 && !died {
 		return
 	}
@@ -143,14 +146,14 @@ func (f *fleet) listed(all []cluster.Node) (joined, left []string) {
 			joined = append(joined, name)
 		}
 		delete(f.gone, name)
-		if w := f.workers[name]; w != nil && w.incarnation == n.incarnation {
+		if w := f.workers[name]; w != nil && n.is(w) {
 			w.weight = n.weight
 		}
 	}
 	f.nodes = next
 	for name, w := range f.workers {
 		n, ok := next[name]
-		w.listed = ok && n.incarnation == w.incarnation
+		w.listed = ok && n.is(w)
 	}
 	return joined, left
 }
@@ -184,7 +187,7 @@ func (f *fleet) losses(timeout, grace time.Duration) []loss {
 		case !alive && a.died, !alive && now.Sub(f.gone[name]) >= grace+graceMargin:
 			lost.held, lost.why = a.held, "is gone"
 		case !alive:
-		case a.incarnation != "" && node.incarnation != a.incarnation:
+		case a.incarnation != "" && node.incarnation != "" && node.incarnation != a.incarnation:
 			if a.replaced.IsZero() {
 				a.replaced = now
 			}

@@ -145,7 +145,7 @@ func TestW02_AFrozenMasterThatWasTakenOverFromChangesNothingWhenItWakes(t *testi
 	r.waitState(id, flow.WorkflowPause)
 	require.Equal(t, "m2", r.owner(id))
 	require.Len(t, r.attempts(id, "a"), 1)
-	// m1 finds out by its first save, begins anew under a fresh epoch, and takes work again.
+	m1.session.expire(true) // it learns of it, begins anew under a fresh epoch, and takes work again
 	r.ownedBy("m1", r.define(flow.Parallel, []flow.Task{shell("x")}))
 	require.Empty(t, r.ledger.wrong)
 }
@@ -220,6 +220,34 @@ func TestAStopBetweenDeathAndTakeOverIsCarriedOutByTheNewOwner(t *testing.T) {
 	require.Empty(t, w.holding(), "its process ended")
 	require.Equal(t, a.ID, r.attempt(id, "a").ID)
 	require.Zero(t, r.count(`SELECT count(*) FROM command`))
+}
+
+func TestW04_NoCommandIsLostOrDoneTwiceWhileMastersComeAndGo(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		r := newRealm(t, d, "")
+		r.start("m1")
+		r.work("w0", 100)
+		def := r.define(flow.Parallel, []flow.Task{shell("a")})
+		var ids []int64
+		for i := range 8 {
+			name := fmt.Sprint("m", 2+i%2)
+			other := r.start(name)
+			for range 5 {
+				ids = append(ids, r.run(def, run{}))
+			}
+			other.stop()
+			for range 5 {
+				ids = append(ids, r.run(def, run{}))
+			}
+		}
+		for _, id := range ids {
+			r.waitState(id, flow.WorkflowSuccess)
+			require.Equal(t, 1, r.ledger.count(id, "a"))
+		}
+		require.Zero(t, r.count(`SELECT count(*) FROM command`))
+		require.Empty(t, r.ledger.wrong)
+	})
 }
 
 func (r *realm) dump() string {
