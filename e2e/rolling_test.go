@@ -21,11 +21,19 @@ import (
 // load starts a workflow again and again, at whichever master answers, until stop is called; that returns the runs.
 func (f *fleet) load(ctx context.Context, t *testing.T, p int64, flows []harness.Definition) (stop func() map[int64]int64) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{}) // not a context: what was asked must be answered, or nobody knows what became of it
+	enough := func() bool {
+		select {
+		case <-over:
+			return true
+		default:
+			return ctx.Err() != nil
+		}
+	}
 	var wg sync.WaitGroup
 	ids := map[int64]int64{} // run to workflow
 	wg.Go(func() {
-		for n := 0; n < len(flows) && ctx.Err() == nil; n++ {
+		for n := 0; n < len(flows) && !enough(); n++ {
 			for try := n; ctx.Err() == nil; try++ {
 				// Only an answer counts: whoever was cut off in the middle may ask again, with the same key.
 				id, err := f.admins[try%len(f.admins)].StartWorkflow(ctx, p, flows[n].Code, harness.StartOptions{Key: fmt.Sprintf("%s-%d", t.Name(), n)})
@@ -39,7 +47,7 @@ func (f *fleet) load(ctx context.Context, t *testing.T, p int64, flows []harness
 		}
 	})
 	return func() map[int64]int64 {
-		cancel()
+		close(over)
 		wg.Wait()
 		return ids
 	}

@@ -155,7 +155,7 @@ func (d *demo) tell() {
 	fmt.Fprintf(d.out, "\n  PostgreSQL  %s   process %d\n", d.pg.URL("dorado"), d.pg.PID())
 	if d.zk != nil {
 		for i, server := range d.zk.Servers() {
-			fmt.Fprintf(d.out, "  zk%d  %s   process %d\n", i+1, server, d.zk.PID(i))
+			fmt.Fprintf(d.out, "  zk%-2d %s   process %d\n", i+1, server, d.zk.PID(i))
 		}
 	}
 	fmt.Fprint(d.out, "\nKill any process (kill -9 PID), or type: kill m2 · start m2 · stop w1 · kill zk1 · start zk1 · kill pg · start pg · list\nCtrl-C ends everything.\n\n")
