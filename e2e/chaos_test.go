@@ -33,7 +33,7 @@ func TestAClusterKeepsItsPromisesInAStorm(t *testing.T) {
 	r, err := storm.Run(ctx, storm.Options{
 		Binary: binary(t), Out: testWriter{t}, Seed: uint64(number("DORADO_CHAOS_SEED", int(time.Now().Unix()%100_000))),
 		Faults: number("DORADO_CHAOS_FAULTS", 26), Every: 5 * time.Second, Tasks: 150, Flight: 12, Patience: 4 * time.Minute,
-		Shape: storm.Shape{Masters: 3, Workers: 3, ZooKeepers: 3, Registry: "zookeeper", Slots: 16, Disks: true},
+		Shape: storm.Shape{Masters: 3, Workers: 3, ZooKeepers: 3, Registry: "zookeeper", Slots: 16, Disks: true, Session: 8 * time.Second},
 	})
 	if errors.Is(err, harness.ErrNoPostgres) || errors.Is(err, harness.ErrNoZooKeeper) {
 		missing(t, err)

@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.Shape.Masters, "masters", 3, "masters")
 	flags.IntVar(&o.Shape.Workers, "workers", 3, "workers")
 	flags.IntVar(&o.Shape.Slots, "slots", 40, "slots of each worker")
+	flags.DurationVar(&o.Shape.Session, "session", 4*time.Second, "session timeout of the registry")
 	flags.IntVar(&o.Shape.ZooKeepers, "zookeepers", 3, "servers of ZooKeeper")
 	flags.StringVar(&o.Shape.Registry, "registry", "zookeeper", "none (one master), postgres or zookeeper")
 	flags.StringVar(&o.Keep, "keep", "", "folder for the evidence and the logs; they are always kept when a promise was broken")

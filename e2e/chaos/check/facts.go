@@ -19,8 +19,8 @@ type Facts struct {
 	Faults    []Fault
 	// Left counts what must be none at the end, by name: commands, slots and so on.
 	Left map[string]int
-	// Unreachable is how long a worker must have been cut off before its attempts may be given to others: session timeout
-	// and grace.
+	// Unreachable is how long a worker must have been cut off before its attempts may be given to others: the grace that it
+	// has to end them, and the session timeout for those who measure from the cut.
 	Unreachable time.Duration
 }
 

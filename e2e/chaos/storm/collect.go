@@ -71,7 +71,7 @@ func (w *World) calm(ctx context.Context, patience time.Duration) (map[string]in
 // evidence reads everything that the checker needs.
 func (w *World) evidence(ctx context.Context, d *desk, l *load, faults []check.Fault) (check.Facts, error) {
 	f := check.Facts{
-		Triggers: l.triggers, Workflows: d.workflows, Groups: d.groups, Schedules: d.schedules, Faults: faults, Unreachable: session + grace,
+		Triggers: l.triggers, Workflows: d.workflows, Groups: d.groups, Schedules: d.schedules, Faults: faults, Unreachable: grace,
 	}
 	ledger, err := os.Open(d.ledger)
 	if err != nil {

@@ -122,7 +122,7 @@ func Draw(seed uint64, n int, every time.Duration, can Can, only *regexp.Regexp)
 		p := Planned{No: i + 1, Kind: k.name, At: at, Target: r.IntN(1 << 20), Other: r.IntN(1 << 20), Way: r.IntN(3)}
 		p.For = time.Duration((0.3 + 1.4*r.Float64()) * float64(k.long))
 		if long := r.IntN(10) == 0; long && k.mayBeLong {
-			p.For = session + grace + time.Duration(r.IntN(20))*time.Second
+			p.For = 5*time.Second + grace + time.Duration(r.IntN(20))*time.Second
 		}
 		p.Size = time.Duration(1+r.IntN(8)) * time.Second
 		if r.IntN(2) == 0 {

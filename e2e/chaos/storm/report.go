@@ -16,7 +16,7 @@ func (r Result) String() string {
 	var b strings.Builder
 	done := 0
 	for _, f := range r.Faults {
-		if f.Void == "" && f.Kind != "exit" {
+		if f.Void == "" && f.Kind != "exit" && f.Kind != absent {
 			done++
 		}
 	}
@@ -53,7 +53,7 @@ func (r Result) Markdown() string {
 	if o.Shape.Registry == "zookeeper" {
 		fmt.Fprintf(&b, " (%d servers)", o.Shape.ZooKeepers)
 	}
-	fmt.Fprintf(&b, ", PostgreSQL. Session timeout %s, grace %s; a fault every %s on average.\n\n", session, grace, o.Every)
+	fmt.Fprintf(&b, ", PostgreSQL. Session timeout %s, grace %s; a fault every %s on average.\n\n", o.Shape.Session, grace, o.Every)
 	b.WriteString("| Work | |\n|---|--:|\n")
 	for _, row := range [][2]string{
 		{"triggers by REST", fmt.Sprint(c["triggers"])}, {"– accepted", fmt.Sprint(c["accepted"])},
@@ -124,7 +124,7 @@ func (r Result) faultTable(b *strings.Builder) {
 	sum := line{}
 	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		l := byKind[kind]
-		if kind == "exit" {
+		if kind == "exit" || kind == absent {
 			continue
 		}
 		mean := time.Duration(0)
@@ -137,6 +137,9 @@ func (r Result) faultTable(b *strings.Builder) {
 	fmt.Fprintf(b, "| **all** | **%d** | %d | | |\n", sum.done, sum.void)
 	for _, kind := range slices.Sorted(maps.Keys(r.Left)) {
 		fmt.Fprintf(b, "\nNot done: %s, %s.", kind, r.Left[kind])
+	}
+	if l := byKind[absent]; l != nil {
+		fmt.Fprintf(b, "\nWorkers were %d times seen to be missing in the registry, %.1f s at the longest.\n", l.done, l.max.Seconds())
 	}
 	if n := r.Exits; len(n) > 0 {
 		var parts []string

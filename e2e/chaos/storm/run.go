@@ -67,6 +67,14 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 	r.Plan = Draw(o.Seed, o.Faults, o.Every, can, o.Only)
 	w.Sayf("seed %d: %d faults, at least %d tasks, %d masters, %d workers, registry %s", o.Seed, len(r.Plan), o.Tasks, o.Shape.Masters, o.Shape.Workers, o.Shape.Registry)
 
+	seen := &presence{w: w, gone: map[string]time.Time{}}
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		seen.watch(watching)
+	}()
+	defer stopWatching()
 	h := &weather{w: w}
 	l := newLoad(w, d, o.Seed, o.Flight, o.Tasks)
 	calm, over := make(chan struct{}), make(chan struct{})
@@ -90,6 +98,9 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 	r.Faults, r.Takeovers = slices.Clone(h.done), slices.Clone(h.took)
 	h.mu.Unlock()
 	r.Faults = append(r.Faults, w.exits(&r)...)
+	stopWatching()
+	<-watched
+	r.Faults = append(r.Faults, seen.list...)
 	facts, err := w.evidence(ctx, d, l, r.Faults)
 	if err != nil {
 		return r, err
@@ -146,6 +157,16 @@ func (w *World) quiet(ctx context.Context, d *desk, l *load, patience time.Durat
 		_ = sleep(ctx, 500*time.Millisecond)
 	}
 	left["processes of tasks"] = len(pids)
+	if err != nil {
+		return left, err
+	}
+	// Heartbeats are written when they change in substance, or after ten seconds.
+	for range 30 {
+		if left["slots of workers"], err = w.held(); err == nil && left["slots of workers"] == 0 {
+			break
+		}
+		_ = sleep(ctx, time.Second)
+	}
 	return left, err
 }
 

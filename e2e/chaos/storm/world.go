@@ -22,19 +22,17 @@ import (
 // Password of the cluster's administrator.
 const Password = "chaos-Passw0rd"
 
-// session is how long a process that died counts as alive; grace is what a worker that is cut off has to end its tasks.
-const (
-	session = 4 * time.Second
-	grace   = 30 * time.Second
-)
+// grace is what a worker that is cut off has to end its tasks: the product's own.
+const grace = 30 * time.Second
 
 // Shape says what a cluster is made of.
 type Shape struct {
 	Masters, Workers int
-	ZooKeepers       int    // with registry zookeeper
-	Registry         string // none (one master), postgres or zookeeper
-	Slots            int    // of each worker
-	Disks            bool   // workers have file systems of their own, where that is possible
+	ZooKeepers       int           // with registry zookeeper
+	Registry         string        // none (one master), postgres or zookeeper
+	Slots            int           // of each worker
+	Session          time.Duration // how long a process that died counts as alive
+	Disks            bool          // workers have file systems of their own, where that is possible
 	Env              []string
 }
 
@@ -124,7 +122,7 @@ func (w *World) ready(ctx context.Context, n *Node) error {
 func (w *World) shared(ctx context.Context, n *Node) ([]string, error) {
 	env := append([]string{
 		"DORADO_CLUSTER_SECRET=end-to-end-tests", "DORADO_CLUSTER_REGISTRY=" + w.Shape.Registry,
-		"DORADO_CLUSTER_SESSION_TIMEOUT=" + session.String(),
+		"DORADO_CLUSTER_SESSION_TIMEOUT=" + w.Shape.Session.String(),
 	}, w.Shape.Env...)
 	if w.zk == nil {
 		return env, nil
@@ -190,7 +188,7 @@ func (w *World) addWorker(ctx context.Context, binary, name string) error {
 	data := ""
 	if w.Shape.Disks {
 		dir := filepath.Join(w.Dir, name)
-		if n.disk, err = MakeDisk(ctx, dir, 96); err != nil {
+		if n.disk, err = MakeDisk(ctx, dir, 256); err != nil {
 			w.Sayf("no disk of its own for %s: %v", name, err)
 		} else {
 			data = filepath.Join(dir, "data")
