@@ -94,6 +94,13 @@ func (c *core) master(
 		return err
 	}
 	services.Add(lifecycle.Service{Name: "access", Run: func(ctx context.Context) error { return m.access.Run(ctx) }})
+	traced, err := c.tracing(ctx, eng, m)
+	if err != nil {
+		return err
+	}
+	for _, service := range traced {
+		services.Add(service)
+	}
 	for _, service := range c.membership(eng) {
 		services.Add(service)
 	}

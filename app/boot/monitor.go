@@ -22,8 +22,9 @@ func (m *modules) newMonitor(c *core, eng *engine.Engine, d monitor.Deps) {
 	s := &sight{c: c, eng: eng, machine: metrics.NewMachine(c.cfg.Data), started: time.Now()}
 	d.Registry = s
 	m.monitor = monitor.New(d)
+	c.meters(s.machine, m.monitor)
 	m.sample = func(ctx context.Context) error {
-		return elected(c.registry, c.logger, samplerLock, monitor.NewSampler(c.db, s, c.logger, time.Now).Run).Run(ctx)
+		return c.elected(samplerLock, monitor.NewSampler(c.db, s, c.logger, time.Now).Run).Run(ctx)
 	}
 }
 

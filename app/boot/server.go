@@ -103,7 +103,7 @@ func (m *modules) handler(c *core) http.Handler {
 		r.Get(base+healthPath, c.health)
 		r.Get(base+metricsPath, c.metrics.Handler().ServeHTTP)
 	}
-	r.Mount(apiPath, m.api.Router(m.account.AuthenticateREST, m.calls()...))
+	r.Mount(apiPath, c.restMeter(m.api.Router(m.account.AuthenticateREST, m.calls()...)))
 	r.Group(func(r chi.Router) {
 		r.Use(m.site.Pages, m.account.Authenticate, m.onlySignedIn)
 		r.NotFound(m.site.NotFound)

@@ -380,6 +380,10 @@ func (p pages) paramsTab(ctx context.Context, d *Detail) ([]view.TaskParams, []c
 	add("group", d.WorkerGroup)
 	add("tenant", d.TenantCode)
 	add("zone", d.TimeZone)
+	if p.Trace != nil {
+		id, url := p.Trace(d.ID, d.RunTimes)
+		startup = append(startup, components.Datum{Label: i18n.T(ctx, "monitor.trace"), Value: id, URL: url, Mono: true, Copy: true})
+	}
 	if len(d.param.StartNodes) > 0 {
 		var names []string
 		for _, code := range d.param.StartNodes {

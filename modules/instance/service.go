@@ -31,7 +31,10 @@ type Services struct {
 	Workers   Workers
 	Now       func() time.Time
 	Logger    *slog.Logger
-	Wake      func() // a command was committed by this process; nil = the notification must do
+	// Trace is the id of the OpenTelemetry trace of a run, and where it can be looked at, "" when nobody said; nil = there are
+	// no traces.
+	Trace func(instance int64, runTimes int) (id, url string)
+	Wake  func() // a command was committed by this process; nil = the notification must do
 }
 
 // wake tells the engine of this process of a command, once the transaction of ctx is committed.

@@ -242,10 +242,10 @@ func TestAWorkerIsDrainedAndGetsTasksAgain(t *testing.T) {
 
 		w.tree.nodes = nil // the wish outlives the process
 		w.pass(2 * time.Second)
-		w.as(w.Admin).Post(monitor.WorkersPath+"/undrain?name=w1").Require(http.StatusSeeOther)
+		w.as(w.Admin).Post(monitor.WorkersPath + "/undrain?name=w1").Require(http.StatusSeeOther)
 		<-told
 		require.False(t, drained())
-		w.as(w.Admin).Post(monitor.WorkersPath+"/undrain?name=w1").Require(http.StatusSeeOther)
+		w.as(w.Admin).Post(monitor.WorkersPath + "/undrain?name=w1").Require(http.StatusSeeOther)
 		w.as(w.Admin).Post(monitor.WorkersPath+"/drain", "name", "nobody").Require(http.StatusNotFound)
 		require.Equal(t, []string{"worker.drain", "worker.undrain"}, w.Audited(t), "what changes nothing is not recorded")
 		story := w.as(w.General).Get(monitor.EventsPath).Texts(`[data-test="event"] p`)

@@ -123,7 +123,7 @@ func (e *Exporter) Send(t Trace) {
 
 // Run sends until ctx ends, and then what is left for a moment.
 func (e *Exporter) Run(ctx context.Context) error {
-	if err := e.client.Start(ctx); err != nil {
+	if err := e.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the exporter of traces: %w", err)
 	}
 	for {
