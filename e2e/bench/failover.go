@@ -119,8 +119,27 @@ func (f *fleet) start(ctx context.Context, slots int) error {
 		return err
 	}
 	p, err := f.client.CreateProject(ctx, "failover", "")
+	if err != nil {
+		return err
+	}
 	f.project = p.Code
-	return err
+	return f.checkDurability(ctx)
+}
+
+// checkDurability reads back what makes a commit durable.
+func (f *fleet) checkDurability(ctx context.Context) error {
+	f.suite.settings = nil
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+		var got string
+		if err := f.db.QueryRowContext(ctx, "SHOW "+name).Scan(&got); err != nil {
+			return err
+		}
+		f.suite.settings = append(f.suite.settings, name+"="+got)
+		if got != "on" {
+			return fmt.Errorf("%s is %s: this would measure something else than the promise", name, got)
+		}
+	}
+	return nil
 }
 
 func (f *fleet) close() {

@@ -36,8 +36,11 @@ func good() check.Facts {
 		Unreachable: 34 * time.Second,
 		Workflows:   []check.Workflow{{Code: 10, Name: "pair", Tasks: []int64{100, 101}}, {Code: 11, Name: "serial", Tasks: []int64{110}, Serial: true}},
 		Triggers: []check.Trigger{
-			{Key: "k1", Workflow: 10, Outcome: check.Accepted, Run: 1}, {Key: "k2", Workflow: 11, Outcome: check.Accepted, Run: 2},
-			{Key: "k3", Workflow: 11, Outcome: check.Maybe}, {Key: "k4", Workflow: 11, Outcome: check.Maybe}, {Key: "k9", Workflow: 11, Outcome: check.Refused},
+			{Key: "k1", Workflow: 10, Outcome: check.Accepted, Run: 1},
+			{Key: "k2", Workflow: 11, Outcome: check.Accepted, Run: 2},
+			{Key: "k3", Workflow: 11, Outcome: check.Maybe},
+			{Key: "k4", Workflow: 11, Outcome: check.Maybe},
+			{Key: "k9", Workflow: 11, Outcome: check.Refused},
 		},
 		Runs: []check.Run{{ID: 1, Workflow: 10, State: "SUCCESS", Key: "k1"}, {ID: 2, Workflow: 11, State: "SUCCESS", Key: "k2"}, {ID: 4, Workflow: 11, State: "SUCCESS", Key: "k4"}},
 		Attempts: []check.Attempt{

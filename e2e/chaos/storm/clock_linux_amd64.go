@@ -64,7 +64,10 @@ func TakeClock(pid int) (*Clock, error) {
 		c := &Clock{pid: pid, at: start + int64(s.Value) + clockOffset}
 		code := make([]byte, clockOffset+8)
 		copy(code, clockCode)
-		return c, c.patch(start, int64(len(image)), start+int64(s.Value), code)
+		if err := c.patch(start, int64(len(image)), start+int64(s.Value), code); err != nil {
+			return nil, err
+		}
+		return c, nil
 	}
 	return nil, errors.New("the vDSO has no clock_gettime that could be patched")
 }

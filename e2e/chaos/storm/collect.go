@@ -135,12 +135,10 @@ func keyOf(globals, param string) string {
 			}
 		}
 	}
-	if i := strings.Index(param, `k`); i >= 0 {
-		for _, word := range strings.FieldsFunc(param, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') }) {
-			if n, ok := strings.CutPrefix(word, "k"); ok {
-				if _, err := strconv.Atoi(n); err == nil {
-					return word
-				}
+	for _, word := range strings.FieldsFunc(param, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') }) {
+		if n, ok := strings.CutPrefix(word, "k"); ok {
+			if _, err := strconv.Atoi(n); err == nil {
+				return word
 			}
 		}
 	}

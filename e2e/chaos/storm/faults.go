@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,8 +181,9 @@ func (h *weather) disk(p Planned, f *check.Fault, n *Node) (healer, error) {
 func (h *weather) link(p Planned, f *check.Fault, name string, gates []*Gate, caller string) (healer, error) {
 	f.Target = name
 	var c Cutting
-	switch {
-	case p.Kind[:5] == "reset":
+	what, _, _ := strings.Cut(p.Kind, ".")
+	switch what {
+	case "reset":
 		n := 0
 		for _, g := range gates {
 			n += g.Reset(caller)
@@ -190,7 +192,7 @@ func (h *weather) link(p Planned, f *check.Fault, name string, gates []*Gate, ca
 			return nil, errors.New("nothing is connected")
 		}
 		return nil, nil
-	case p.Kind[:5] == "delay":
+	case "delay":
 		c.Delay = p.Size.Abs() / 50 // 20 to 160 ms each way
 		f.Target += fmt.Sprintf(" by %d ms", c.Delay.Milliseconds())
 	default:

@@ -195,7 +195,7 @@ func (n *Node) close(ctx context.Context) error {
 	if n.disk != nil {
 		err = errors.Join(err, n.disk.Thaw())
 	}
-	err = errors.Join(err, n.Close())
+	err = errors.Join(err, n.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	if n.disk != nil {
 		err = errors.Join(err, n.disk.Close(ctx))
 	}

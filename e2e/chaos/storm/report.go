@@ -56,11 +56,16 @@ func (r Result) Markdown() string {
 	fmt.Fprintf(&b, ", PostgreSQL. Session timeout %s, grace %s; a fault every %s on average.\n\n", o.Shape.Session, grace, o.Every)
 	b.WriteString("| Work | |\n|---|--:|\n")
 	for _, row := range [][2]string{
-		{"triggers by REST", fmt.Sprint(c["triggers"])}, {"– accepted", fmt.Sprint(c["accepted"])},
+		{"triggers by REST", fmt.Sprint(c["triggers"])},
+		{"– accepted", fmt.Sprint(c["accepted"])},
 		{"– never answered (of these ran)", fmt.Sprintf("%d (%d)", c["maybe"], c["maybe that ran"])},
-		{"fires of the schedule", fmt.Sprint(c["fires"])}, {"runs", fmt.Sprint(c["runs"])},
-		{"attempts of tasks", fmt.Sprint(c["attempts"])}, {"lines in the ledger", fmt.Sprint(c["ledger lines"])}, {"retries", fmt.Sprint(c["retries"])},
-		{"runs of the serial workflow", fmt.Sprint(c["serial runs"])}, {"most at once in the group of 3", fmt.Sprint(c["most in group three"])},
+		{"fires of the schedule", fmt.Sprint(c["fires"])},
+		{"runs", fmt.Sprint(c["runs"])},
+		{"attempts of tasks", fmt.Sprint(c["attempts"])},
+		{"lines in the ledger", fmt.Sprint(c["ledger lines"])},
+		{"retries", fmt.Sprint(c["retries"])},
+		{"runs of the serial workflow", fmt.Sprint(c["serial runs"])},
+		{"most at once in the group of 3", fmt.Sprint(c["most in group three"])},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 	}

@@ -115,7 +115,7 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 	}
 	r.Took = time.Since(r.Began)
 	if o.Keep != "" || !r.Verdict.OK() {
-		err = r.keep(w, facts)
+		err = r.keep(ctx, w, facts)
 	}
 	return r, err
 }
@@ -219,7 +219,7 @@ func (w *World) events(ctx context.Context) map[string]int {
 }
 
 // keep writes down everything that somebody needs who looks for the reason.
-func (r *Result) keep(w *World, facts check.Facts) error {
+func (r *Result) keep(ctx context.Context, w *World, facts check.Facts) error {
 	dir := r.Options.Keep
 	if dir == "" {
 		root := os.Getenv("DORADO_ARTIFACTS")
@@ -240,22 +240,20 @@ func (r *Result) keep(w *World, facts check.Facts) error {
 		return err
 	}
 	for _, table := range []string{"workflow_instance", "task_instance", "command", "master", "cluster_event", "task_group_slot", "serial_queue"} {
-		if err := dump(w, table, filepath.Join(dir, table+".jsonl")); err != nil {
+		if err := dump(ctx, w, table, filepath.Join(dir, table+".jsonl")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func dump(w *World, table, path string) error {
+func dump(ctx context.Context, w *World, table, path string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	limit, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // the storm's context may be over
-	defer cancel()
-	return each(limit, w.db, `SELECT row_to_json(t)::text FROM `+table+` t`, func(scan func(...any) error) error {
+	return each(ctx, w.db, `SELECT row_to_json(t)::text FROM `+table+` t`, func(scan func(...any) error) error {
 		var line string
 		if err := scan(&line); err != nil {
 			return err

@@ -117,8 +117,10 @@ func (d *desk) publish(ctx context.Context, c *harness.Client) error {
 		{recipe{weight: 8, tasks: 1}, harness.Workflow{Name: "one", Tasks: []harness.Task{{Name: "t", Script: s(work)}}}},
 		{recipe{weight: 6, tasks: 5, stops: true}, chain},
 		{recipe{weight: 6, tasks: 4}, harness.Workflow{Name: "diamond", Tasks: []harness.Task{
-			{Name: "a", Script: s(work)}, {Name: "b", Script: flaky, After: []string{"a"}, Retries: 6, AtOnce: true},
-			{Name: "c", Script: flaky, After: []string{"a"}, Retries: 6, AtOnce: true}, {Name: "d", Script: s(work), After: []string{"b", "c"}},
+			{Name: "a", Script: s(work)},
+			{Name: "b", Script: flaky, After: []string{"a"}, Retries: 6, AtOnce: true},
+			{Name: "c", Script: flaky, After: []string{"a"}, Retries: 6, AtOnce: true},
+			{Name: "d", Script: s(work), After: []string{"b", "c"}},
 		}}},
 		{recipe{weight: 5, tasks: 4, stops: true}, harness.Workflow{Name: "parent", Tasks: []harness.Task{
 			{Name: "before", Script: s(work)},

@@ -266,10 +266,10 @@ func (w *World) Close(ctx context.Context) error {
 		err = errors.Join(err, w.db.Close())
 	}
 	if w.zk != nil {
-		err = errors.Join(err, w.zk.Close())
+		err = errors.Join(err, w.zk.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	}
 	if w.pg != nil {
-		err = errors.Join(err, w.pg.Close())
+		err = errors.Join(err, w.pg.Close()) //nolint:contextcheck // cleaning up must outlive the context
 	}
 	return errors.Join(err, w.endLeft(), os.RemoveAll(w.Dir))
 }
