@@ -125,7 +125,8 @@ func TestTheRecipeForNginxPassesEventsAtOnce(t *testing.T) {
 	require.True(t, lines.Scan())
 	require.Equal(t, "data: first", lines.Text(), "it came although the answer goes on")
 	close(more)
-	require.True(t, lines.Scan() && lines.Scan())
+	require.True(t, lines.Scan(), "the line between them")
+	require.True(t, lines.Scan())
 	require.Equal(t, "data: second", lines.Text())
 
 	plain, err := ask(t, address+"/projects")

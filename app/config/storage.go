@@ -53,5 +53,6 @@ func translate(k *koanf.Koanf) (*koanf.Koanf, error) {
 		}
 	}
 	out := koanf.New(".")
-	return out, out.Load(confmap.Provider(all, "."), nil)
+	err := out.Load(confmap.Provider(all, "."), nil)
+	return out, err
 }

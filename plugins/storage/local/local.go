@@ -377,10 +377,13 @@ func (s *Store) Prune(_ context.Context, folder string) error {
 	if err := storage.CheckFolder(folder); err != nil {
 		return err
 	}
-	for name := path.Clean(folder); name != "."; name = path.Dir(name) {
-		if info, err := s.root.Lstat(name); err != nil || !info.IsDir() || s.root.Remove(name) != nil {
-			break
-		}
+	for name := path.Clean(folder); name != "." && s.removeEmpty(name); name = path.Dir(name) {
 	}
 	return nil
+}
+
+// removeEmpty removes a folder in which nothing lies, and reports whether it did.
+func (s *Store) removeEmpty(name string) bool {
+	info, err := s.root.Lstat(name)
+	return err == nil && info.IsDir() && s.root.Remove(name) == nil
 }

@@ -90,7 +90,8 @@ func TestABucketIsAStore(t *testing.T) {
 		require.NoError(t, err)
 		_, err = b.Stat(t.Context(), "k")
 		require.ErrorIs(t, err, storage.ErrNotFound)
-		for info := range b.List(t.Context(), "", true) {
+		for info, err := range b.List(t.Context(), "", true) {
+			require.NoError(t, err)
 			t.Errorf("%s is listed", info.Key)
 		}
 		require.NoError(t, errors.Join(a.Close(), b.Close()))

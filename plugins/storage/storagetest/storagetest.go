@@ -249,7 +249,7 @@ func list(t *testing.T, s storage.Storage) {
 		if !info.Dir() {
 			require.EqualValues(t, len(info.Key), info.Size)
 		}
-		break //nolint:staticcheck // a reader may stop early
+		break // a reader may stop early
 	}
 }
 
