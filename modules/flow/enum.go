@@ -30,6 +30,14 @@ const (
 	CommandGroupPriority CommandType = "SET_GROUP_PRIORITY" // change the place in the task group's queue
 )
 
+// CommandTypes returns the types that DolphinScheduler knows, in the order of their numbers.
+func CommandTypes() []CommandType {
+	return []CommandType{
+		CommandStart, CommandTakeOver, CommandResume, CommandRecoverFailed, CommandBackfill, CommandSchedule, CommandRepeat, CommandPause,
+		CommandStop, CommandSerialWait, CommandExecuteTask, CommandDynamicChild,
+	}
+}
+
 // TaskDependType cuts the graph at chosen start nodes (engine.md 2.4).
 type TaskDependType string
 

@@ -31,19 +31,22 @@ func (a api) routes(r chi.Router) {
 	e := a.rest.Faults(Faults(dsapi.ProjectMissing)).Faults(dsapi.Faults{
 		ErrNameTaken.Key: 10019, ErrNotEmpty.Key: 10137, ErrDescription.Key: 1400004,
 	})
-	r.Post("/projects", e.Created(10048, a.create))
-	r.Get("/projects", e.OK(10049, a.page))
-	r.Get("/projects/list", e.OK(10049, a.mine))
-	r.Get("/projects/list-dependent", e.OK(10049, a.dependent))
-	r.Get("/projects/created-and-authed", e.OK(10162, a.visible))
+	for _, base := range []string{"/projects", "/v2/projects"} {
+		r.Post(base, e.Created(10048, a.create))
+		r.Get(base, e.OK(10049, a.page))
+		r.Get(base+"/list", e.OK(10049, a.mine))
+		r.Get(base+"/list-dependent", e.OK(10049, a.dependent))
+		r.Get(base+"/created-and-authed", e.OK(10162, a.visible))
+		r.Get(base+"/authed-project", e.OK(10052, a.authed))
+		r.Get(base+"/unauth-project", e.OK(10051, a.unauthed))
+		r.Get(base+"/authed-user", e.OK(10183, a.users))
+		r.Get(base+"/{project}", e.OK(10047, a.get))
+		r.Put(base+"/{project}", e.OK(10046, a.update))
+		r.Delete(base+"/{project}", e.OK(10050, a.remove))
+	}
 	r.Get("/projects/project-with-authorized-level-list-paging", e.OK(10049, a.levelPage))
 	r.Get("/projects/project-with-authorized-level", e.OK(10052, a.levels))
-	r.Get("/projects/authed-project", e.OK(10052, a.authed))
-	r.Get("/projects/unauth-project", e.OK(10051, a.unauthed))
-	r.Get("/projects/authed-user", e.OK(10183, a.users))
-	r.Get("/projects/{project}", e.OK(10047, a.get))
-	r.Put("/projects/{project}", e.OK(10046, a.update))
-	r.Delete("/projects/{project}", e.OK(10050, a.remove))
+	a.grantRoutes(r)
 }
 
 // Levels of a grant as clients know them.

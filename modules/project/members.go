@@ -96,6 +96,33 @@ func (s *Service) SetMember(ctx context.Context, code int64, user, role string) 
 	})
 }
 
+// together does something to several projects, all or none.
+func (s *Service) together(ctx context.Context, codes []int64, do func(ctx context.Context, code int64) error) error {
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		for _, code := range codes {
+			if err := do(ctx, code); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// personNamed is the name of a user, for those who may act at all. It returns ErrUserUnknown.
+func (s *Service) personNamed(ctx context.Context, id int64) (string, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return "", err
+	}
+	people, err := s.store.people(ctx, []int64{id})
+	if err != nil {
+		return "", err
+	}
+	if people[id].Name == "" {
+		return "", ErrUserUnknown.With("user", id)
+	}
+	return people[id].Name, nil
+}
+
 // RemoveMember takes a user's role away. It returns ErrNotFound, ErrOwnerStays.
 func (s *Service) RemoveMember(ctx context.Context, code, user int64) error {
 	if _, err := s.Require(ctx, code, Members); err != nil {

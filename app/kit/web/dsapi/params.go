@@ -24,9 +24,13 @@ import (
 // Params are the parameters of a call, from the query and the body together, as
 // DolphinScheduler takes them on every method. Reading a parameter that is
 // missing or does not convert is remembered; Err returns the first such problem.
+//
+// The members of a JSON object are parameters, too: version 2 of the API sends there what version 1 sends as a form.
 type Params struct {
 	r      *http.Request
 	values url.Values
+	path   map[string]int64 // set by SetPath
+	json   []byte           // the body, when it is JSON
 	err    error
 }
 
@@ -60,7 +64,7 @@ func (p *Params) read(r *http.Request) error {
 	kind := r.Header.Get("Content-Type")
 	switch {
 	case strings.HasPrefix(kind, "application/json"):
-		return nil // the handler decodes the body itself
+		return p.readJSON(r)
 	case strings.HasPrefix(kind, "multipart/form-data"):
 		if err := r.ParseMultipartForm(8 << 20); err != nil {
 			return fmt.Errorf("read multipart body: %w", err)
@@ -82,6 +86,31 @@ func (p *Params) read(r *http.Request) error {
 		addPairs(p.values, string(body))
 		return nil
 	}
+}
+
+// readJSON keeps the body for JSON and takes the members of an object as parameters. A body that is no JSON is refused when
+// something is wanted of it.
+func (p *Params) readJSON(r *http.Request) error {
+	var err error
+	if p.json, err = io.ReadAll(io.LimitReader(r.Body, web.JSONLimit)); err != nil {
+		return fmt.Errorf("read JSON body: %w", err)
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(p.json, &members) != nil {
+		return nil //nolint:nilerr // a list, or garbage: the handler says so
+	}
+	for name, value := range members {
+		var text string
+		switch {
+		case string(value) == "null":
+			continue
+		case json.Unmarshal(value, &text) == nil:
+			p.values.Set(name, clean(text))
+		default:
+			p.values.Set(name, clean(string(value)))
+		}
+	}
+	return nil
 }
 
 func addPairs(values url.Values, text string) {
@@ -277,8 +306,26 @@ func (p *Params) Int64s(name string) []int64 {
 	return out
 }
 
+// Alias takes what was sent as sent for the parameter name, unless that was sent, too.
+func (p *Params) Alias(sent, name string) {
+	if v, ok := p.values[sent]; ok && !p.values.Has(name) {
+		p.values[name] = v
+	}
+}
+
+// SetPath makes Path return value for name, for addresses that name something in another way.
+func (p *Params) SetPath(name string, value int64) {
+	if p.path == nil {
+		p.path = map[string]int64{}
+	}
+	p.path[name] = value
+}
+
 // Path is a whole number in the address.
 func (p *Params) Path(name string) int64 {
+	if value, ok := p.path[name]; ok {
+		return value
+	}
 	n, err := strconv.ParseInt(chi.URLParam(p.r, name), 10, 64)
 	if err != nil {
 		p.fail(name, false)
@@ -293,8 +340,11 @@ var ErrPaging = fault.New(fault.Invalid, "dsapi.paging")
 // maxPageSize keeps one call from reading a whole table into memory.
 const maxPageSize = 10_000
 
-// Paging are pageNo and pageSize, both required and positive.
+// Paging are pageNo and pageSize, both required and positive; version 2 of the API has defaults for both.
 func (p *Params) Paging() (pageNo, pageSize int) {
+	if strings.Contains(p.r.URL.Path, "/v2/") {
+		return p.PagingOr(1, 10)
+	}
 	return p.paging(p.RequiredInt("pageNo"), p.RequiredInt("pageSize"))
 }
 
@@ -342,9 +392,12 @@ func unusable(err error) bool {
 
 // JSON decodes the body into v. Unknown fields are ignored.
 func (p *Params) JSON(v any) error {
-	body, err := io.ReadAll(io.LimitReader(p.r.Body, web.JSONLimit))
-	if err != nil {
-		return fmt.Errorf("read JSON body: %w", err)
+	body := p.json
+	if body == nil { // some clients do not say that it is JSON
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(p.r.Body, web.JSONLimit)); err != nil {
+			return fmt.Errorf("read JSON body: %w", err)
+		}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return &ParamError{Name: "body"}
