@@ -18,7 +18,33 @@
 //
 // Each master has an outbox: one goroutine that takes all waiting reports, appends them to the journal with one write and
 // sends them in one frame. A FINISHED report is repeated after each reconnect until it is acknowledged. Reports go to the
-// master that dispatched the attempt last; those found in the journal at start go to whoever asks for them.
+// owner of the attempt, the master that dispatched or claimed it last, and only the owner's acknowledgement counts. An owner
+// that goes away leaves its attempts to themselves: they run on, and their reports wait for it or for a claim. Ends that
+// nobody claims for a minute are offered to all masters, one of which may know that the run is over.
+//
+// Who owns a run is settled by epochs: the worker remembers the highest it has seen of each run, also in the journal, and
+// does not hear dispatches, claims and kills with a lower one.
+//
+// # The lease
+//
+// Boot says through SetLease whether masters still count on this worker (or SetLeaseByContact has it judge by their
+// answers). Without a lease nothing is started. When it stays away for Config.LeaseGrace, whatever runs is ended: masters
+// repeat it elsewhere a moment later.
+//
+//	holding --- lost closes ---> waiting --- grace over ---> ended
+//	   ^                            |                          |
+//	   +--------- SetLease ---------+--------------------------+
+//
+// # Upgrade in place
+//
+// Upgrade replaces the program and keeps the process, so that the children stay its children and their exit codes can be
+// read by the next program:
+//
+//	refuse new work -> let starters get done -> freeze reaping and killing -> write the journal -> Handover into a memory
+//	file -> exec -> Inherited -> open pidfds, go on waiting, killing, timing -> say Held under a new incarnation
+//
+// Up to the exec every step can be undone, and is when one fails. What masters say in the last milliseconds is lost with
+// the streams; they repeat it once they have seen Held.
 //
 // # Failures
 //
