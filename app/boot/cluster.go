@@ -98,7 +98,9 @@ func (c *core) membership(eng *engine.Engine) []lifecycle.Service {
 	}
 	switch {
 	case has(config.RoleScheduler) && c.cfg.Cluster.Kind() != config.RegistryNone:
-		eng.SetCluster(&engine.Cluster{Registry: c.registry, Address: address, Describe: about})
+		eng.SetCluster(&engine.Cluster{Registry: c.registry, Address: address, Describe: func() cluster.Heartbeat {
+			return at(about(), address)
+		}})
 	case has(config.RoleScheduler):
 		join(cluster.Master, func(h *cluster.Heartbeat) { h.RPCAddress = address })
 	case has(config.RoleWeb):

@@ -16,7 +16,7 @@ def tree(client, path):
     value, stat = client.get(path)
     found = {
         path: {
-            "value": value.decode(),
+            "value": (value or b"").decode(errors="replace"),
             "ephemeral": stat.ephemeralOwner != 0,
             "version": stat.version,
         }

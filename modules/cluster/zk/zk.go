@@ -287,7 +287,7 @@ func (r *Registry) create(ctx context.Context, s *session, path, value string, f
 		}
 		parent := path[:i]
 		if _, err := do(ctx, s, func(c *zk.Conn) (string, error) {
-			return c.Create(parent, nil, zk.FlagPersistent, r.acl)
+			return c.Create(parent, []byte{}, zk.FlagPersistent, r.acl) // null would surprise some clients
 		}); err != nil && !errors.Is(err, zk.ErrNodeExists) {
 			return err
 		}
