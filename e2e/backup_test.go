@@ -22,7 +22,12 @@ import (
 func dorado(ctx context.Context, t *testing.T, env []string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, binary(t), args...)
-	cmd.Env = append(os.Environ(), env...)
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "DORADO_") { // the settings of the test run are not those of the product
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "dorado %s\n%s", strings.Join(args, " "), out)
 	return string(out)

@@ -338,10 +338,16 @@ func TestADamagedBackupLeavesTheDatabaseEmpty(t *testing.T) {
 	}
 	// A file that is whole, and says what the schema does not allow: checked by the database, undone by it.
 	var out bytes.Buffer
-	h := archive.Header{Schema: 6, CreatedAt: started, Tables: []archive.Table{{Name: "tenant", Columns: []archive.Column{
-		{Name: "id", Type: archive.Int}, {Name: "code", Type: archive.Text}, {Name: "queue_id", Type: archive.Int},
-		{Name: "created_at", Type: archive.Time}, {Name: "updated_at", Type: archive.Time},
-	}}}}
+	h := archive.Header{Schema: 6, CreatedAt: started, Tables: []archive.Table{{
+		Name: "tenant",
+		Columns: []archive.Column{
+			{Name: "id", Type: archive.Int},
+			{Name: "code", Type: archive.Text},
+			{Name: "queue_id", Type: archive.Int},
+			{Name: "created_at", Type: archive.Time},
+			{Name: "updated_at", Type: archive.Time},
+		},
+	}}}
 	w, err := archive.NewWriter(&out, "", h)
 	require.NoError(t, err)
 	require.NoError(t, w.Row("tenant", []byte(`[1,"a",77,"2026-01-01T00:00:00Z","2026-01-01T00:00:00Z"]`)))

@@ -231,7 +231,7 @@ func (l *loader) begin(h archive.Header) error {
 	}
 	for _, t := range slices.Backward(tables) { // rows that the migrations inserted
 		if l.from[t.Name] != nil {
-			if _, err := l.tx.Exec("DELETE FROM " + t.Name); err != nil {
+			if _, err := l.tx.ExecContext(l.ctx, "DELETE FROM "+t.Name); err != nil {
 				return err
 			}
 		}
@@ -319,7 +319,7 @@ func (l *loader) flush() error {
 	if l.rows < l.batch {
 		query = l.insert(l.rows)
 	}
-	if _, err := l.tx.Exec(query, l.args...); err != nil {
+	if _, err := l.tx.ExecContext(l.ctx, query, l.args...); err != nil {
 		if db.ForeignKey(err) {
 			err = fmt.Errorf("%w: %w", archive.ErrDamaged, err)
 		}

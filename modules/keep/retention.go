@@ -112,7 +112,7 @@ func (r *Retention) last(ctx context.Context) (*Last, error) {
 	var l Last
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		r.Logger.WarnContext(ctx, "what the last retention did cannot be read", "error", err)
-		return nil, nil //nolint:nilerr,nilnil // it is as if it had never run
+		return nil, nil //nolint:nilnil // it is as if it had never run
 	}
 	return &l, nil
 }

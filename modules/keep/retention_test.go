@@ -191,7 +191,7 @@ func TestOldRowsOfOtherTablesGoByTheirAge(t *testing.T) {
 func TestEndedBackfillsGoAfterTheirRuns(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		add := func(id int64, parent any, ended any, run int64) {
+		add := func(id int64, parent, ended any, run int64) {
 			exec(t, d, `INSERT INTO backfill (id, project_code, workflow_code, workflow_version, parent_id, state, width, run_order, failure_policy, request, user_id, user_name,
 				created_at, updated_at, ended_at) VALUES (?, 1, 7, 1, ?, 'SUCCESS', 1, 'ASC', 'STOP', '{}', 1, 'a', ?, ?, ?)`, id, parent, daysAgo(400), daysAgo(400), ended)
 			exec(t, d, `INSERT INTO backfill_date (backfill_id, position, chain, schedule_time, state, workflow_instance_id) VALUES (?, 1, 1, ?, 'SUCCESS', ?)`, id, daysAgo(400), run)

@@ -84,7 +84,7 @@ func TestRunsInFlightEndInADefinedState(t *testing.T) {
 			require.Equal(t, []string{"SUCCESS", "KILL", "KILL", "KILL", "KILL", "KILL", "FAILURE"}, tasks)
 			require.Equal(t, "in flight when the backup of 2026-03-30 01:30:00 UTC was made", get[string](t, d, `SELECT message FROM workflow_instance WHERE id = 2`))
 			require.True(t, h.CreatedAt.Equal(get[time.Time](t, d, `SELECT end_time FROM workflow_instance WHERE id = 2`)))
-			require.Equal(t, `[{"state":"SUBMITTED_SUCCESS"},{"desc":"restored from a backup","state":"FAILURE","time":"2026-03-30 01:30:00"}]`,
+			require.JSONEq(t, `[{"state":"SUBMITTED_SUCCESS"},{"desc":"restored from a backup","state":"FAILURE","time":"2026-03-30 01:30:00"}]`,
 				get[string](t, d, `SELECT state_history FROM workflow_instance WHERE id = 2`))
 			require.Zero(t, get[int](t, d, `SELECT COUNT(*) FROM workflow_instance WHERE owner <> '' AND state = 'FAILURE'`))
 			for _, table := range []string{"command", "master", "serial_queue", "task_group_slot", "session"} {

@@ -59,7 +59,10 @@ func NewWriter(w io.Writer, passphrase string, h Header) (*Writer, error) {
 	for _, t := range h.Tables {
 		a.manifest.Rows[t.Name] = 0
 	}
-	return a, a.member(headerName, text)
+	if err := a.member(headerName, text); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // Row adds a row: a JSON array without line ends, one value a column.
