@@ -2,7 +2,6 @@
 
     registry.py SERVERS list PATH          a JSON object: what is below the path
     registry.py SERVERS gone PATH          waits until the node is gone
-    registry.py SERVERS lock PATH          takes a lock with kazoo's recipe, prints "held", gives it back at end of input
 """
 
 import json
@@ -39,10 +38,6 @@ def main(servers, command, path):
             if client.exists(path) is None:
                 break
         print("gone")
-    elif command == "lock":
-        with client.Lock(path):
-            print("held", flush=True)
-            sys.stdin.read()
     client.stop()
     client.close()
 
