@@ -147,7 +147,7 @@ func pages(ctx context.Context, n int) []string {
 func (d *demo) tell() {
 	fmt.Fprintf(d.out, "\nSign in as %s with the password %s at any master:\n\n", user, password)
 	for _, m := range d.fleet.Masters {
-		fmt.Fprintf(d.out, "  %-4s %s/monitor/master   process %d   log %s\n", m.Name, m.URL, m.PID(), m.LogPath())
+		fmt.Fprintf(d.out, "  %-4s %s/monitor/masters   process %d   log %s\n", m.Name, m.URL, m.PID(), m.LogPath())
 	}
 	for _, w := range d.fleet.Workers {
 		fmt.Fprintf(d.out, "  %-4s health at %s/healthz/ready   process %d   log %s\n", w.Name, w.URL, w.PID(), w.LogPath())
