@@ -244,7 +244,7 @@ func (u *uploader) sweep(ctx context.Context, now time.Time) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && path != u.logs.base:
-			return nil //nolint:nilerr // it went away meanwhile
+			return nil // it went away meanwhile, or is being written
 		case err != nil:
 			return err
 		case !d.Type().IsRegular() || !strings.HasSuffix(path, ".log"):
