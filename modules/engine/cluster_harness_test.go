@@ -315,24 +315,34 @@ type ledger struct {
 	mu      sync.Mutex
 	effects map[string]int // run/task → how often it was carried out to its end
 	begun   map[int64]int  // attempt → how often it was begun
-	wrong   []string
+	wrong   []string       // what was done again although whoever did it lives
+	last    map[string]*simWorker
 }
 
-func (l *ledger) begin(attempt int64) {
+// again notes that a worker does something, which may be done again only when the worker that did it died.
+func (l *ledger) again(what string, w *simWorker) {
+	if old := l.last[what]; old != nil && !old.gone.Load() {
+		l.wrong = append(l.wrong, what+" again")
+	}
+	l.last[what] = w
+}
+
+func (l *ledger) begin(attempt int64, w *simWorker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.begun == nil {
-		l.begun, l.effects = map[int64]int{}, map[string]int{}
+		l.begun, l.effects, l.last = map[int64]int{}, map[string]int{}, map[string]*simWorker{}
 	}
-	if l.begun[attempt]++; l.begun[attempt] > 1 {
-		l.wrong = append(l.wrong, fmt.Sprintf("attempt %d began again", attempt))
-	}
+	l.begun[attempt]++
+	l.again(fmt.Sprint("attempt ", attempt), w)
 }
 
-func (l *ledger) effect(t *doradov1.Task) {
+func (l *ledger) effect(t *doradov1.Task, w *simWorker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.effects[fmt.Sprintf("%d/%s", t.GetWorkflowInstanceId(), t.GetName())]++
+	what := fmt.Sprintf("%d/%s", t.GetWorkflowInstanceId(), t.GetName())
+	l.effects[what]++
+	l.again(what, w)
 }
 
 func (l *ledger) count(run int64, task string) int {
@@ -351,6 +361,7 @@ type simWorker struct {
 	lasts       func(*doradov1.Task) time.Duration // negative: until it is released
 	fails       func(*doradov1.Task) bool
 
+	gone     atomic.Bool // as dead, for others
 	mu       sync.Mutex
 	dead     bool
 	cutOff   map[string]bool // masters that it cannot reach
@@ -588,7 +599,7 @@ func (w *simWorker) take(master string, t *doradov1.Task) {
 		Id: t.GetId(), Seq: 1, Kind: doradov1.ReportKind_STARTED, WorkflowInstanceId: t.GetWorkflowInstanceId(), StartMs: time.Now().UnixMilli(), Pid: 42,
 	}
 	w.attempts[t.GetId()] = a
-	w.r.ledger.begin(t.GetId())
+	w.r.ledger.begin(t.GetId(), w)
 	w.send(master, a.began)
 	w.wg.Go(func() { w.run(a) })
 }
@@ -621,7 +632,7 @@ func (w *simWorker) run(a *simAttempt) {
 	case w.fails(a.task):
 		outcome = doradov1.Outcome_FAILED
 	default:
-		w.r.ledger.effect(a.task)
+		w.r.ledger.effect(a.task, w)
 	}
 	now := time.Now().UnixMilli()
 	a.end = &doradov1.Report{
@@ -665,6 +676,7 @@ func (w *simWorker) waitHolding(n int) []*doradov1.Task {
 
 // die ends the process: its streams break, its tasks do nothing more, and the registry forgets it.
 func (w *simWorker) die() {
+	w.gone.Store(true)
 	w.mu.Lock()
 	w.dead = true
 	for _, s := range w.streams {

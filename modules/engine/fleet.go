@@ -160,21 +160,25 @@ func (f *fleet) leave(w *worker) (held map[int64]int64, gone bool) {
 	return w.held, true
 }
 
-// settle returns what a worker is thought to hold, to be compared with what it says, and whether that was done before.
-// What it still has to say something of, it is asked again.
-func (f *fleet) settle(w *worker, holds map[int64]*doradov1.HeldAttempt) (expected map[int64]int64, again bool) {
+// settle returns what a worker is thought to hold and does not name, or nothing when it was compared before. What another
+// master sent it is not missing because it is not named: it may have come after the list was made. The worker is asked for
+// that.
+func (f *fleet) settle(w *worker, holds map[int64]*doradov1.HeldAttempt) (missing map[int64]int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for id := range w.held {
-		switch c := f.claims[id]; {
-		case c == nil || holds[id] == nil:
-		case w.claims:
+	missing = map[int64]int64{}
+	for id, run := range w.held {
+		c := f.claims[id]
+		switch {
+		case c != nil && w.claims:
 			f.ask(w, id, c)
-		default: // it cannot be asked, but it said that it has it
-			delete(f.claims, id)
+		case holds[id] != nil:
+			delete(f.claims, id) // it cannot be asked, but it said that it has it
+		case !w.settled:
+			missing[id] = run
 		}
 	}
-	return maps.Clone(w.held), w.settled
+	return missing
 }
 
 // hold notes that a worker holds an attempt which was placed before this process, or this stream, knew it.

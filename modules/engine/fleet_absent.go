@@ -100,16 +100,16 @@ func (f *fleet) ask(w *worker, attempt int64, c *claimed) {
 	w.out.claim(c.item(attempt))
 }
 
-// answered notes that a worker said something of attempts.
-func (f *fleet) answered(reports []*doradov1.Report) {
+// answered notes that a worker said something of an attempt, and reports whether it had been asked.
+func (f *fleet) answered(worker string, attempt int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.claims) == 0 {
-		return
+	c := f.claims[attempt]
+	if c == nil || c.worker != worker {
+		return false
 	}
-	for _, r := range reports {
-		delete(f.claims, r.GetId())
-	}
+	delete(f.claims, attempt)
+	return true
 }
 
 // listed takes over which workers the registry lists, and returns the names that came and went.

@@ -53,8 +53,8 @@ func (o *outbox) close() {
 	})
 }
 
-// run writes frames until the stream or ctx ends. Claims leave first; kills leave after the dispatches that were put before
-// them.
+// run writes frames until the stream or ctx ends. What is asked of an attempt leaves after the dispatches that were put
+// before it, and so do kills.
 func (o *outbox) run(ctx context.Context) error {
 	for {
 		select {
@@ -74,11 +74,11 @@ func (o *outbox) run(ctx context.Context) error {
 		if beat {
 			err = o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Alive{Alive: &doradov1.Alive{}}})
 		}
-		if len(claims) > 0 {
-			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Claim{Claim: &doradov1.Claim{Items: claims}}}))
-		}
 		if len(tasks) > 0 {
 			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Dispatch{Dispatch: &doradov1.Dispatch{Tasks: tasks}}}))
+		}
+		if len(claims) > 0 {
+			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Claim{Claim: &doradov1.Claim{Items: claims}}}))
 		}
 		if len(kills.GetIds()) > 0 {
 			err = errors.Join(err, o.stream.Send(&doradov1.MasterFrame{Body: &doradov1.MasterFrame_Kill{Kill: kills}}))

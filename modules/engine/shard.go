@@ -46,6 +46,7 @@ type message struct {
 	worker  string
 	why     string // of lost
 	epoch   int64  // of held: the one that the worker knows of the run
+	asked   bool   // of report: it answers a claim; of missing: the worker can be asked
 	yours   bool   // of held: the worker reports to this master
 	// granted: the attempt has a slot of its task group. looked: an earlier result was looked for. hopeless: no worker of
 	// its group will come. order: a command about one attempt.
@@ -231,8 +232,10 @@ func (s *shard) report(m *message) {
 	switch {
 	case known && r.GetKind() == doradov1.ReportKind_STARTED && r.GetStartMs() == 0:
 		// It has it, and has not begun it.
+	case known && r.GetKind() == doradov1.ReportKind_FINISHED && r.GetOutcome() == doradov1.Outcome_UNKNOWN:
+		s.unknown(m, at)
 	case known:
-		s.apply(s.runs[at.run], s.reported(r, at), 0, m)
+		s.apply(s.runs[at.run], translate(r, at.node), 0, m)
 	case l == nil:
 		s.e.strays.add(stray{run: r.GetWorkflowInstanceId(), attempt: r.GetId(), worker: m.worker, report: r})
 	default:
@@ -252,14 +255,19 @@ func (e *term) settleReport(worker string, r *doradov1.Report, epoch int64) {
 	})
 }
 
-// reported is what a report means. A worker that does not know an attempt which had not begun never got it.
-func (s *shard) reported(r *doradov1.Report, at place) core.Event {
-	if r.GetKind() == doradov1.ReportKind_FINISHED && r.GetOutcome() == doradov1.Outcome_UNKNOWN {
-		if a := s.runs[at.run].run.Attempt(at.node); a != nil && a.ID == r.GetId() && a.State == flow.TaskDispatch && !a.Killing() {
-			return core.Refused{Node: at.node, ID: a.ID, Why: "the worker did not receive it"}
-		}
+// unknown settles an attempt that its worker does not know: one that had not begun never arrived and is sent again, one
+// that had begun is lost. An answer that nobody waits for says nothing: the attempt may have been sent again meanwhile.
+func (s *shard) unknown(m *message, at place) {
+	r, l := m.report, s.runs[at.run]
+	a := l.run.Attempt(at.node)
+	switch {
+	case a == nil || a.ID != r.GetId() || a.Host != m.worker || !m.asked && !a.Killing():
+	case a.State == flow.TaskDispatch && !a.Killing():
+		s.apply(l, core.Refused{Node: at.node, ID: a.ID, Why: "the worker did not receive it"}, 0, m)
+	default:
+		s.e.fleet.release(m.worker, a.ID)
+		s.apply(l, translate(r, at.node), 0, m)
 	}
-	return translate(r, at.node)
 }
 
 // translate turns a worker's report into what happened to the run.
@@ -330,6 +338,12 @@ func (s *shard) missing(m *message) {
 	l := s.runs[at.run]
 	a := l.run.Attempt(at.node)
 	if a == nil || a.ID != m.missing || a.Host != m.worker {
+		return
+	}
+	if a.State == flow.TaskDispatch && m.asked {
+		// It may be on its way only now, behind the save: the worker is asked after that.
+		worker, id, run, epoch := m.worker, a.ID, at.run, l.epoch
+		s.e.committer.add(&change{run: run, void: &l.void, after: func() { s.e.fleet.adopt(worker, run, epoch, []int64{id}) }})
 		return
 	}
 	if a.State == flow.TaskDispatch {

@@ -121,14 +121,9 @@ func (e *term) reconcile(w *worker, held *doradov1.Held) {
 	for _, a := range held.GetAttempts() {
 		holds[a.GetId()] = a
 	}
-	expected, again := e.fleet.settle(w, holds)
-	if !again { // later lists are from the middle of the conversation: what is on its way is not missing
-		for attempt, run := range expected {
-			if holds[attempt] == nil {
-				e.fleet.release(w.name, attempt)
-				e.shard(run).post(message{run: run, missing: attempt, worker: w.name})
-			}
-		}
+	for attempt, run := range e.fleet.settle(w, holds) {
+		e.fleet.release(w.name, attempt)
+		e.shard(run).post(message{run: run, missing: attempt, worker: w.name, asked: w.claims})
 	}
 	for _, a := range held.GetAttempts() {
 		run := a.GetWorkflowInstanceId()
@@ -141,18 +136,20 @@ func (e *term) reconcile(w *worker, held *doradov1.Held) {
 // reports passes reports on to the owners of their runs, each shard's in one go, and frees the slots of those that ended.
 func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	byShard := make([][]message, len(e.shards))
-	e.fleet.answered(reports)
 	for _, r := range reports {
+		asked := e.fleet.answered(w.name, r.GetId())
 		switch r.GetKind() {
 		case doradov1.ReportKind_FINISHED:
-			e.fleet.free(w.name, r.GetId())
+			if asked || r.GetOutcome() != doradov1.Outcome_UNKNOWN {
+				e.fleet.free(w.name, r.GetId())
+			}
 		case doradov1.ReportKind_REFUSED:
 			e.meters.refused.Inc()
 			e.fleet.refuse(w.name, r.GetId())
 		case doradov1.ReportKind_STARTED:
 		}
 		i := e.shardIndex(r.GetWorkflowInstanceId())
-		byShard[i] = append(byShard[i], message{run: r.GetWorkflowInstanceId(), report: r, worker: w.name})
+		byShard[i] = append(byShard[i], message{run: r.GetWorkflowInstanceId(), report: r, worker: w.name, asked: asked})
 	}
 	for i, batch := range byShard {
 		if len(batch) > 0 {
