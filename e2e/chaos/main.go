@@ -39,6 +39,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.Patience, "patience", 3*time.Minute, "how long nothing may change at the end while something is unfinished")
 	flags.IntVar(&o.Shape.Masters, "masters", 3, "masters")
 	flags.IntVar(&o.Shape.Workers, "workers", 3, "workers")
+	flags.BoolVar(&o.Shape.NetNS, "netns", false, "give each process a network namespace and pull its cable, too (root)")
 	flags.IntVar(&o.Shape.Slots, "slots", 40, "slots of each worker")
 	flags.DurationVar(&o.Shape.Session, "session", 4*time.Second, "session timeout of the registry")
 	flags.IntVar(&o.Shape.ZooKeepers, "zookeepers", 3, "servers of ZooKeeper")

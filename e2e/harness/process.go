@@ -30,6 +30,8 @@ type Options struct {
 	// AdminPassword is given to the first start. Empty: the product prints a one-time link instead.
 	AdminPassword string
 	Dir           string // working directory; empty: the data folder's parent
+	// Prefix stands before the command, as "ip netns exec NAME"; what it names must become the program, not start it.
+	Prefix []string
 }
 
 // Process is one running (or stopped) process of the product.
@@ -91,7 +93,8 @@ func (p *Process) Restart(ctx context.Context) error {
 	p.from = from
 	args := append([]string{p.opts.Mode, "--data", p.Data, "--listen", p.opts.Listen}, p.opts.Args...)
 	// Not CommandContext: the test decides how the process ends, and a signal of ours must not race the context's.
-	p.cmd = exec.Command(p.opts.Binary, args...) //nolint:noctx // see above
+	line := append(append(append([]string{}, p.opts.Prefix...), p.opts.Binary), args...)
+	p.cmd = exec.Command(line[0], line[1:]...) //nolint:noctx // see above
 	p.cmd.Dir = p.opts.Dir
 	if p.cmd.Dir == "" {
 		p.cmd.Dir = filepath.Dir(p.Data)

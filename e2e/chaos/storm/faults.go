@@ -97,6 +97,11 @@ func (h *weather) begin(ctx context.Context, p Planned, f *check.Fault) (healer,
 	case "link.worker-zk":
 		f.Workers = []string{k.Name}
 		return h.link(p, f, k.Name+"-zk", k.zk, "")
+	case "cable.master":
+		return h.cable(ctx, p, f, m)
+	case "cable.worker":
+		f.Workers, f.Effect = []string{k.Name}, check.Cut
+		return h.cable(ctx, p, f, k)
 	case "zk.leader-kill", "zk.leader-freeze", "zk.quorum-loss":
 		return h.zookeeper(ctx, p, f)
 	case "db.kill", "db.restart":
@@ -175,6 +180,26 @@ func (h *weather) disk(p Planned, f *check.Fault, n *Node) (healer, error) {
 		n.diskBusy = false
 		return fix()
 	}, err
+}
+
+// cable cuts a process off from everything, below TCP.
+func (h *weather) cable(ctx context.Context, p Planned, f *check.Fault, n *Node) (healer, error) {
+	f.Target = n.Name + []string{", both ways", ", what it is sent", ", what it sends"}[p.Way]
+	n.diskMu.Lock()
+	defer n.diskMu.Unlock()
+	if n.pulled {
+		return nil, errBusy
+	}
+	if err := n.net.pull(ctx, p.Way); err != nil {
+		return nil, err
+	}
+	n.pulled = true
+	return func(ctx context.Context) error {
+		n.diskMu.Lock()
+		defer n.diskMu.Unlock()
+		n.pulled = false
+		return n.net.plug(ctx, p.Way)
+	}, nil
 }
 
 // link cuts, delays or resets one caller's way through gates.

@@ -88,9 +88,9 @@ type Gate struct {
 	wg     sync.WaitGroup
 }
 
-// OpenGate listens on a free port. who may be nil.
-func OpenGate(ctx context.Context, name, target string, who func(remote net.Addr) string) (*Gate, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// OpenGate listens on a free port of the host. who may be nil.
+func OpenGate(ctx context.Context, name, host, target string, who func(remote net.Addr) string) (*Gate, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}

@@ -25,13 +25,15 @@ type Node struct {
 	zk   []*Gate // one for each server of ZooKeeper
 	db   *Gate   // masters
 	rpc  *Gate   // masters: where workers reach it; links by worker
+	net  space   // with namespaces
 	disk *Disk   // workers, where it can be had
 	addr string  // workers: their name in the registry
 
 	live atomic.Int64 // number of the process, for those who must not wait
 
-	diskMu   sync.Mutex
+	diskMu   sync.Mutex // of the next two
 	diskBusy bool
+	pulled   bool
 
 	mu     sync.Mutex
 	down   bool // on purpose

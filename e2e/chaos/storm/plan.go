@@ -30,6 +30,7 @@ type kind struct {
 	needsMany  bool // ZooKeeper with a majority to lose, or more than one master
 	needsDisk  bool
 	needsClock bool
+	needsNet   bool
 }
 
 func kinds() []kind {
@@ -49,6 +50,8 @@ func kinds() []kind {
 		{name: "link.master-worker", weight: 10, long: 8 * time.Second, mayBeLong: true},
 		{name: "link.master-zk", weight: 8, long: 8 * time.Second, mayBeLong: true, needsZK: true},
 		{name: "link.worker-zk", weight: 8, long: 8 * time.Second, mayBeLong: true, needsZK: true},
+		{name: "cable.master", weight: 8, long: 8 * time.Second, mayBeLong: true, needsNet: true},
+		{name: "cable.worker", weight: 8, long: 8 * time.Second, mayBeLong: true, needsNet: true},
 		{name: "delay.master-db", weight: 2, long: 6 * time.Second},
 		{name: "delay.master-worker", weight: 3, long: 8 * time.Second},
 		{name: "reset.master-db", weight: 3},
@@ -63,7 +66,7 @@ func kinds() []kind {
 
 // Can says what this machine and this cluster allow.
 type Can struct {
-	Disks, Clocks, ZK, Majority bool
+	Disks, Clocks, ZK, Majority, Net bool
 }
 
 // Kinds lists the kinds of faults that are possible, and those that are not with the reason.
@@ -77,6 +80,8 @@ func Kinds(can Can, only *regexp.Regexp) (possible []string, left map[string]str
 			left[k.name] = "needs root, loop devices and mkfs.ext4"
 		case k.needsClock && !can.Clocks:
 			left[k.name] = "needs linux/amd64 and the right to write another process's memory"
+		case k.needsNet && !can.Net:
+			left[k.name] = "needs network namespaces (-netns)"
 		case k.needsZK && !can.ZK:
 			left[k.name] = "this cluster has no ZooKeeper"
 		case k.needsMany && !can.Majority:

@@ -62,7 +62,7 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 		return r, err
 	}
 	defer d.close()
-	can := Can{Disks: w.Workers[0].disk != nil, Clocks: w.clocks(), ZK: w.zk != nil, Majority: o.Shape.ZooKeepers > 1}
+	can := Can{Disks: w.Workers[0].disk != nil, Clocks: w.clocks(), ZK: w.zk != nil, Majority: o.Shape.ZooKeepers > 1, Net: w.net != nil}
 	_, r.Left = Kinds(can, o.Only)
 	r.Plan = Draw(o.Seed, o.Faults, o.Every, can, o.Only)
 	w.Sayf("seed %d: %d faults, at least %d tasks, %d masters, %d workers, registry %s", o.Seed, len(r.Plan), o.Tasks, o.Shape.Masters, o.Shape.Workers, o.Shape.Registry)

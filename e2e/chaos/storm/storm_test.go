@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var all = Can{Disks: true, Clocks: true, ZK: true, Majority: true}
+var all = Can{Disks: true, Clocks: true, ZK: true, Majority: true, Net: true}
 
 func TestASeedDrawsTheSameFaultsAgainAndAnotherOneOthers(t *testing.T) {
 	t.Parallel()
@@ -100,7 +100,7 @@ func (c caller) hear(patience time.Duration) (string, error) {
 
 func TestAGateCutsEachWayAndWhatWaitedGoesOn(t *testing.T) {
 	t.Parallel()
-	g, err := OpenGate(t.Context(), "g", echo(t), nil)
+	g, err := OpenGate(t.Context(), "g", "127.0.0.1", echo(t), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, g.Close()) })
 	for name, cut := range map[string]Cutting{"up": {Up: true}, "down": {Down: true}, "both": {Up: true, Down: true}} {
@@ -131,7 +131,7 @@ func TestAGateCutsEachWayAndWhatWaitedGoesOn(t *testing.T) {
 func TestAGateTellsItsCallersApartByTheirProcess(t *testing.T) {
 	t.Parallel()
 	who := make(chan string, 10)
-	g, err := OpenGate(t.Context(), "g", echo(t), func(remote net.Addr) string {
+	g, err := OpenGate(t.Context(), "g", "127.0.0.1", echo(t), func(remote net.Addr) string {
 		name := whose(remote, map[string]int{"me": os.Getpid(), "nobody": 1 << 30})
 		who <- name
 		return name

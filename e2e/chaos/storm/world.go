@@ -33,6 +33,7 @@ type Shape struct {
 	Slots            int           // of each worker
 	Session          time.Duration // how long a process that died counts as alive
 	Disks            bool          // workers have file systems of their own, where that is possible
+	NetNS            bool          // each master and worker has a network namespace of its own
 	Env              []string
 }
 
@@ -44,6 +45,8 @@ type World struct {
 	Workers []*Node
 
 	out  io.Writer
+	host string // where gates listen
+	net  *network
 	pg   *harness.Postgres
 	zk   *harness.ZooKeeper
 	db   *sql.DB // not through a gate
@@ -55,7 +58,7 @@ type World struct {
 
 // Build starts everything and waits until every master serves.
 func Build(ctx context.Context, binary string, s Shape, out io.Writer) (*World, error) {
-	w := &World{Shape: s, out: out, stop: func() {}}
+	w := &World{Shape: s, out: out, host: "127.0.0.1", stop: func() {}}
 	err := w.build(ctx, binary)
 	if err != nil {
 		return nil, errors.Join(err, w.Close(context.WithoutCancel(ctx)))
@@ -70,6 +73,12 @@ func (w *World) build(ctx context.Context, binary string) error {
 	}
 	if err := os.Chmod(w.Dir, 0o777); err != nil { // tasks of another user write their ledger here
 		return err
+	}
+	if w.Shape.NetNS {
+		if w.net, err = makeNetwork(ctx); err != nil {
+			return err
+		}
+		w.host = w.net.prefix + "1"
 	}
 	if w.pg, err = harness.StartPostgres(ctx); err != nil {
 		return err
@@ -129,7 +138,7 @@ func (w *World) shared(ctx context.Context, n *Node) ([]string, error) {
 	}
 	var servers []string
 	for i, addr := range w.zk.Servers() {
-		g, err := OpenGate(ctx, fmt.Sprintf("%s-zk%d", n.Name, i+1), addr, nil)
+		g, err := OpenGate(ctx, fmt.Sprintf("%s-zk%d", n.Name, i+1), w.host, addr, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -142,31 +151,55 @@ func (w *World) shared(ctx context.Context, n *Node) ([]string, error) {
 func (w *World) addMaster(ctx context.Context, binary, name string) error {
 	n := &Node{Name: name, Master: true}
 	w.Masters = append(w.Masters, n)
-	port, err := harness.FreePort(ctx)
+	place, err := w.place(ctx, n)
 	if err != nil {
 		return err
 	}
-	rpc := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if n.rpc, err = OpenGate(ctx, name+"-rpc", rpc, w.whose); err != nil {
+	rpc, err := place.address(ctx)
+	if err != nil {
 		return err
 	}
-	if n.db, err = OpenGate(ctx, name+"-db", net.JoinHostPort("127.0.0.1", strconv.Itoa(w.pg.Port)), nil); err != nil {
+	if n.rpc, err = OpenGate(ctx, name+"-rpc", w.host, rpc, w.whose); err != nil {
+		return err
+	}
+	if n.db, err = OpenGate(ctx, name+"-db", w.host, net.JoinHostPort("127.0.0.1", strconv.Itoa(w.pg.Port)), nil); err != nil {
 		return err
 	}
 	env, err := w.shared(ctx, n)
 	if err != nil {
 		return err
 	}
-	_, dbPort, err := net.SplitHostPort(n.db.Addr())
+	listen, err := place.address(ctx)
 	if err != nil {
 		return err
 	}
 	n.Process, err = harness.Start(ctx, harness.Options{
-		Binary: binary, Mode: "master", AdminPassword: Password,
+		Binary: binary, Mode: "master", AdminPassword: Password, Listen: listen, Prefix: place.prefix,
 		Env: append(env, "DORADO_MASTER_NAME="+name, "DORADO_CLUSTER_LISTEN="+rpc, "DORADO_CLUSTER_ADVERTISE="+n.rpc.Addr(),
-			fmt.Sprintf("DORADO_DATABASE=postgres://dorado@127.0.0.1:%s/chaos?sslmode=disable", dbPort)),
+			fmt.Sprintf("DORADO_DATABASE=postgres://dorado@%s/chaos?sslmode=disable", n.db.Addr())),
 	})
 	return err
+}
+
+// place is where a process listens and how it gets there.
+type place struct {
+	host   string
+	prefix []string
+}
+
+func (w *World) place(ctx context.Context, n *Node) (place, error) {
+	if w.net == nil {
+		return place{host: w.host}, nil
+	}
+	var err error
+	n.net, err = w.net.add(ctx, n.Name)
+	return place{n.net.host, []string{"ip", "netns", "exec", n.net.name}}, err
+}
+
+// address returns a free port of the place.
+func (p place) address(ctx context.Context) (string, error) {
+	port, err := harness.FreePort(ctx)
+	return net.JoinHostPort(p.host, strconv.Itoa(port)), err
 }
 
 func (w *World) addWorker(ctx context.Context, binary, name string) error {
@@ -180,11 +213,17 @@ func (w *World) addWorker(ctx context.Context, binary, name string) error {
 	for _, m := range w.Masters {
 		masters = append(masters, m.rpc.Addr())
 	}
-	port, err := harness.FreePort(ctx)
+	place, err := w.place(ctx, n)
 	if err != nil {
 		return err
 	}
-	n.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	listen, err := place.address(ctx)
+	if err != nil {
+		return err
+	}
+	if n.addr, err = place.address(ctx); err != nil {
+		return err
+	}
 	data := ""
 	if w.Shape.Disks {
 		dir := filepath.Join(w.Dir, name)
@@ -195,7 +234,7 @@ func (w *World) addWorker(ctx context.Context, binary, name string) error {
 		}
 	}
 	n.Process, err = harness.Start(ctx, harness.Options{
-		Binary: binary, Mode: "worker", Data: data, Dir: w.Dir,
+		Binary: binary, Mode: "worker", Data: data, Dir: w.Dir, Listen: listen, Prefix: place.prefix,
 		Env: append(env, "DORADO_WORKER_NAME="+name, "DORADO_WORKER_ADDRESS="+n.addr,
 			"DORADO_WORKER_SLOTS="+strconv.Itoa(w.Shape.Slots), "DORADO_CLUSTER_MASTERS="+strings.Join(masters, ","),
 			"DORADO_WORKER_DRAIN_TIMEOUT=5s"),
@@ -209,7 +248,14 @@ func (w *World) addWorker(ctx context.Context, binary, name string) error {
 // whose names the worker at the other end of a connection.
 func (w *World) whose(remote net.Addr) string {
 	pids := map[string]int{}
+	host, _, err := net.SplitHostPort(remote.String())
+	if err != nil {
+		return ""
+	}
 	for _, n := range w.Workers {
+		if w.net != nil && n.net.host == host {
+			return n.Name
+		}
 		if pid := n.live.Load(); pid != 0 {
 			pids[n.Name] = int(pid)
 		}
@@ -270,6 +316,9 @@ func (w *World) Close(ctx context.Context) error {
 	}
 	if w.pg != nil {
 		err = errors.Join(err, w.pg.Close()) //nolint:contextcheck // cleaning up must outlive the context
+	}
+	if w.net != nil {
+		err = errors.Join(err, w.net.close(ctx))
 	}
 	return errors.Join(err, w.endLeft(), os.RemoveAll(w.Dir))
 }
