@@ -360,7 +360,8 @@ func decodeEntry(body []byte) (entry, bool) {
 	case entryBoot:
 		en.boot = string(body)
 	case entryAcked:
-		return en, en.readIDs(body)
+		ok := en.readIDs(body)
+		return en, ok
 	case entryOwner:
 		var n int
 		if en.epoch, n = binary.Uvarint(body); n <= 0 {
@@ -372,7 +373,8 @@ func decodeEntry(body []byte) (entry, bool) {
 			return entry{}, false
 		}
 		en.owner = string(body[n : n+int(size)])
-		return en, en.readIDs(body[n+int(size):])
+		ok := en.readIDs(body[n+int(size):])
+		return en, ok
 	case entryBegun, entryStarted, entryFinished:
 		started, n := binary.Varint(body)
 		if n <= 0 {

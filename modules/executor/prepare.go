@@ -78,7 +78,7 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 		a.hasDir = true // the tenant makes it
 		return nil
 	}
-	if err = e.dirs.make(&a.work, a.account); err != nil {
+	if err := e.dirs.make(&a.work, a.account); err != nil {
 		return err
 	}
 	a.hasDir = true

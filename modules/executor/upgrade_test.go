@@ -84,7 +84,10 @@ func startUpgradable(t *testing.T, env ...string) *upgradable {
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- listener.Serve(ctx, func(_ context.Context, s rpc.MasterStream) { m.serve(s) }) }()
-	t.Cleanup(func() { cancel(); <-served })
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-served)
+	})
 	u := &upgradable{scripted: m, dir: t.TempDir(), said: make(chan string, 100)}
 	u.program(t, os.Args[0])
 	u.process = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestUpgradeProcess$")
