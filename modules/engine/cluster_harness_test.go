@@ -32,9 +32,8 @@ type tree struct {
 }
 
 type treeNode struct {
-	owner       *session
-	beat        func() cluster.Heartbeat
-	incarnation string
+	owner *session
+	beat  func() cluster.Heartbeat
 }
 
 func newTree() *tree {
@@ -191,7 +190,6 @@ type peer struct {
 	db      *db.DB
 	cancel  context.CancelFunc
 	done    chan error
-	streams map[*rpc.MasterStream]bool
 	cut     context.Context // of its streams
 	sever   context.CancelFunc
 	load    atomic.Pointer[cluster.Heartbeat]

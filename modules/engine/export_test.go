@@ -1,8 +1,9 @@
 package engine
 
 // Leftovers counts, by name, what an engine keeps in memory of runs, attempts and commands.
-func (engine *Engine) Leftovers() map[string]int {
-	e := engine.term()
+func (e *Engine) Leftovers() map[string]int { return e.term().leftovers() }
+
+func (e *term) leftovers() map[string]int {
 	n := map[string]int{}
 	for i, s := range e.shards {
 		counted := make(chan struct{})

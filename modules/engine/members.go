@@ -19,6 +19,8 @@ const (
 	lossCheck = 250 * time.Millisecond
 	// loadCheck is how often overload is looked for.
 	loadCheck = time.Second
+	// lastEnds is when everything is saved that a master saved last.
+	lastEnds = 2 * time.Second
 	// databaseAway is how long the database may be out of reach before a master takes no new runs.
 	databaseAway = 3 * time.Second
 )
@@ -71,6 +73,9 @@ func (m *members) update(nodes []cluster.Node) {
 		case m.wake <- struct{}{}:
 		default:
 		}
+		// Of its last ends it may have told nobody; what it was saving is settled a little later.
+		m.e.logic.recheckAll()
+		time.AfterFunc(lastEnds, m.e.logic.recheckAll)
 	}
 	if changed {
 		m.e.intake.nudge()

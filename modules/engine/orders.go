@@ -38,8 +38,9 @@ func (s *shard) order(m *message) {
 		t.forced = append(t.forced, id)
 	case flow.CommandGroupPriority:
 		l.rank(id, m.order.args.Priority)
-		t.extras = append(t.extras, extra{`UPDATE task_instance SET task_group_priority = ? WHERE id = ?`, []any{m.order.args.Priority, id}})
-		t.extras = append(t.extras, extra{`UPDATE task_group_slot SET priority = ? WHERE task_instance_id = ?`, []any{m.order.args.Priority, id}})
+		t.extras = append(t.extras,
+			extra{`UPDATE task_instance SET task_group_priority = ? WHERE id = ?`, []any{m.order.args.Priority, id}},
+			extra{`UPDATE task_group_slot SET priority = ? WHERE task_instance_id = ?`, []any{m.order.args.Priority, id}})
 	case flow.CommandDecide:
 		t.decide(a, m.order)
 	default:

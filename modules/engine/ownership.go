@@ -147,11 +147,6 @@ func (s *store) release(ctx context.Context, owners string, args ...any) (left r
 // commandPriority is the place in the queue of commands that an instance's priority means.
 const commandPriority = `CASE priority WHEN 'HIGHEST' THEN 0 WHEN 'HIGH' THEN 1 WHEN 'LOW' THEN 3 WHEN 'LOWEST' THEN 4 ELSE 2 END`
 
-// leave takes a master's row away and releases its runs: it saves nothing any more.
-func (s *store) leave(ctx context.Context, name string, epoch int64) (released, bool, error) {
-	return s.takeOver(ctx, name, epoch)
-}
-
 // ownerRow is a master that has a row, or runs; epoch is 0 without a row.
 type ownerRow struct {
 	Name  string `db:"name"`

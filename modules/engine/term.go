@@ -225,6 +225,10 @@ func (e *term) takeSeat(ctx context.Context, loops *sync.WaitGroup) {
 	loops.Go(func() { e.watch(ctx, cluster.Master, e.members.update) })
 	loops.Go(func() { e.watch(ctx, cluster.Worker, func(nodes []cluster.Node) { e.workersListed(ctx, nodes) }) })
 	loops.Go(func() { e.watchMasters(ctx) })
+	// A former term may have told nobody of the last runs that ended in it.
+	if err := e.db.Notify(ctx, EndedChannel, ""); err != nil && ctx.Err() == nil {
+		e.logger.WarnContext(ctx, "tell other masters to look at what they wait for", "error", err)
+	}
 	if e.lost != nil {
 		e.note(ctx, clusterEvent{kind: EventLeaseLost, nodeKind: nodeMaster, node: e.cfg.Name, detail: e.lost.Error()})
 	}
