@@ -202,6 +202,8 @@ func TestGarbageInTheRegistryIsShownAsTextAndBreaksNothing(t *testing.T) {
 			}
 		}
 		require.Contains(t, w.as(w.Admin).Get(monitor.RegistryPath+"?path=%2Fjson").Text(".mon-value"), `"nested"`)
+		w.tree.entries = []cluster.Entry{{Path: "/d/nodes/worker/b"}, {Path: "/d/nodes-x"}, {Path: "/d/nodes/worker/a"}}
+		require.Equal(t, []string{"d", "nodes", "worker", "a", "b", "nodes-x"}, w.as(w.Admin).Get(monitor.RegistryPath).Texts(".mon-path"), "folders that are no nodes are shown, and what is in them stands below")
 		require.Equal(t, http.StatusOK, w.as(w.Admin).Get(monitor.WorkersPath+"/directory?address=nothing").Status)
 	})
 }
@@ -308,7 +310,7 @@ func TestSamplesAreTakenOnceAMinuteAndKeptForADay(t *testing.T) {
 }
 
 // run puts an instance of a project into the database, with an attempt.
-func (w *world) run(t *testing.T, project int64, task string, state, host string, age time.Duration) int64 {
+func (w *world) run(t *testing.T, project int64, task, state, host string, age time.Duration) int64 {
 	t.Helper()
 	at := w.now.Add(-age)
 	id, err := db.Get[int64](t.Context(), w.DB, `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code, state,

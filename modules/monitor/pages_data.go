@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/web"
+	"dorado/modules/cluster"
 	"dorado/views/components"
 	view "dorado/views/monitor"
 )
@@ -20,7 +22,7 @@ func (p pages) database(r *http.Request) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
-	v := view.DatabasePage{Frame: p.shell(r, DatabasePath, "monitor.db."), Name: d.Name, Version: d.Version, Healthy: d.Healthy}
+	v := view.DatabasePage{Frame: p.shell(r, DatabasePath, "monitor.db."), StatisticsURL: StatisticsPath, Name: d.Name, Version: d.Version, Healthy: d.Healthy}
 	if v.Version == "" {
 		v.Version = d.Type
 	}
@@ -43,7 +45,7 @@ func (p pages) database(r *http.Request) (shown, error) {
 	}
 	label := func(key string) string { return i18n.T(ctx, "monitor.db."+key) }
 	v.Figures = []view.Figure{
-		{Label: label("latency"), Value: i18n.Duration(ctx, d.Latency.Round(time.Millisecond)), Bad: d.Latency > SlowCommit},
+		{Label: label("latency"), Value: short(d.Latency.Round(10 * time.Microsecond)), Bad: d.Latency > SlowCommit},
 		{Label: label("connections"), Value: known(d.Connections), Small: i18n.T(ctx, "monitor.of_max", "max", known(d.MaxConnections)), Bad: d.MaxConnections > 0 && d.Connections*10 > d.MaxConnections*9},
 		{Label: label("active"), Value: known(d.Active)},
 		{Label: label("size"), Value: dash(Bytes(d.Size))},
@@ -119,6 +121,28 @@ func databaseFacts(ctx context.Context, d *Database, label func(string) string, 
 	)
 }
 
+// withParents adds the folders that a registry does not keep as nodes of their own, and sorts by path.
+func withParents(entries []cluster.Entry) []cluster.Entry {
+	known := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		known[e.Path] = true
+	}
+	out := slices.Clone(entries)
+	for _, e := range entries {
+		for at := strings.LastIndexByte(e.Path, '/'); at > 0; at = strings.LastIndexByte(e.Path[:at], '/') {
+			if path := e.Path[:at]; !known[path] {
+				known[path] = true
+				out = append(out, cluster.Entry{Path: path})
+			}
+		}
+	}
+	// A folder stands before what is in it, whatever other names begin like its own.
+	slices.SortFunc(out, func(a, b cluster.Entry) int {
+		return slices.Compare(strings.Split(a.Path, "/"), strings.Split(b.Path, "/"))
+	})
+	return out
+}
+
 // entriesShown bounds one page of the tree.
 const entriesShown = 2000
 
@@ -136,7 +160,7 @@ func (p pages) registry(r *http.Request) (shown, error) {
 	if chosen != "" {
 		v.Chosen = &view.Chosen{Path: chosen, Gone: true}
 	}
-	for _, e := range entries {
+	for _, e := range withParents(entries) {
 		if e.Path == chosen {
 			c := view.Chosen{Path: e.Path}
 			c.Value, c.Clipped = Shown(e.Path, e.Value)

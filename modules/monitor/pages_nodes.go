@@ -149,7 +149,9 @@ func (p pages) node(ctx context.Context, s *Server, now time.Time) view.Node {
 		}
 	}
 	fact("load", strconv.FormatFloat(h.LoadAverage, 'f', 2, 64))
-	fact("process", i18n.T(ctx, "monitor.fact.process_value", "pid", h.ProcessID, "cpu", view.Percent(h.JVMCPUUsage), "memory", view.Percent(h.JVMMemoryUsage)))
+	if h.ProcessID != 0 {
+		fact("process", i18n.T(ctx, "monitor.fact.process_value", "pid", h.ProcessID, "cpu", view.Percent(h.JVMCPUUsage), "memory", view.Percent(h.JVMMemoryUsage)))
+	}
 	if h.Protocol != 0 {
 		fact("protocol", strconv.FormatUint(uint64(h.Protocol), 10))
 	}

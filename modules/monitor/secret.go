@@ -11,8 +11,6 @@ import (
 const hidden = "••••••"
 
 // secretWord finds names of things that hold secrets, secretURL the password in an address.
-//
-//nolint:gochecknoglobals // compiled once
 var (
 	secretWord = regexp.MustCompile(`(?i)(secret|passw|token|credential|private|api.?key|signature|\bauth)`)
 	secretURL  = regexp.MustCompile(`(://[^/\s:@]*:)[^@/\s]+@`)

@@ -148,9 +148,16 @@ func (t *Tracer) traceOf(r *tracedRun, attempts []tracedAttempt) trace.Trace {
 		out.Spans = append(out.Spans, trace.Span{ID: t.ids.Span("master", r.ID, int64(r.RunTimes)), Parent: root, Name: "wait for a master", Start: row, End: first})
 	}
 	attrs := []trace.Attr{
-		{Key: "dorado.workflow.instance.id", Value: r.ID}, {Key: "dorado.workflow.instance.name", Value: r.Name}, {Key: "dorado.workflow.code", Value: r.Code},
-		{Key: "dorado.workflow.version", Value: int64(r.Version)}, {Key: "dorado.project.code", Value: r.ProjectCode}, {Key: "dorado.state", Value: r.State},
-		{Key: "dorado.command", Value: r.Command}, {Key: "dorado.run.times", Value: int64(r.RunTimes)}, {Key: "dorado.master", Value: r.Owner}, {Key: "enduser.id", Value: r.Executor},
+		{Key: "dorado.workflow.instance.id", Value: r.ID},
+		{Key: "dorado.workflow.instance.name", Value: r.Name},
+		{Key: "dorado.workflow.code", Value: r.Code},
+		{Key: "dorado.workflow.version", Value: int64(r.Version)},
+		{Key: "dorado.project.code", Value: r.ProjectCode},
+		{Key: "dorado.state", Value: r.State},
+		{Key: "dorado.command", Value: r.Command},
+		{Key: "dorado.run.times", Value: int64(r.RunTimes)},
+		{Key: "dorado.master", Value: r.Owner},
+		{Key: "enduser.id", Value: r.Executor},
 	}
 	if r.Scheduled != nil {
 		attrs = append(attrs, trace.Attr{Key: "dorado.schedule.time", Value: r.Scheduled.UTC().Format(time.RFC3339)})
@@ -192,8 +199,12 @@ func (t *Tracer) spansOf(a *tracedAttempt, root trace.SpanID, over time.Time) []
 	case flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning, flow.TaskPause, flow.TaskSuccess, flow.TaskForcedSuccess:
 	}
 	attrs := []trace.Attr{
-		{Key: "dorado.task.instance.id", Value: a.ID}, {Key: "dorado.task.code", Value: a.Code}, {Key: "dorado.task.type", Value: a.Type},
-		{Key: "dorado.task.attempt", Value: int64(a.Number)}, {Key: "dorado.state", Value: a.State}, {Key: "dorado.worker", Value: a.Host},
+		{Key: "dorado.task.instance.id", Value: a.ID},
+		{Key: "dorado.task.code", Value: a.Code},
+		{Key: "dorado.task.type", Value: a.Type},
+		{Key: "dorado.task.attempt", Value: int64(a.Number)},
+		{Key: "dorado.state", Value: a.State},
+		{Key: "dorado.worker", Value: a.Host},
 		{Key: "dorado.worker.group", Value: a.Group},
 	}
 	if a.Exit != nil {

@@ -131,14 +131,19 @@ func (e *Exporter) Run(ctx context.Context) error {
 		case t := <-e.queue:
 			e.upload(ctx, t)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-			defer cancel()
-			for len(e.queue) > 0 && last.Err() == nil {
-				e.upload(last, <-e.queue)
-			}
-			return e.client.Stop(last)
+			return e.flush(ctx)
 		}
 	}
+}
+
+// flush sends what is left, for a moment.
+func (e *Exporter) flush(ctx context.Context) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	for len(e.queue) > 0 && last.Err() == nil {
+		e.upload(last, <-e.queue)
+	}
+	return e.client.Stop(last)
 }
 
 // upload sends a trace together with what else waits.

@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 )
 
-// ID names a trace, SpanID a span in it, as OpenTelemetry has them.
-type (
-	ID     [16]byte
-	SpanID [8]byte
-)
+// ID names a trace, as OpenTelemetry has it.
+type ID [16]byte
+
+// SpanID names a span within its trace.
+type SpanID [8]byte
 
 // String writes the id in hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
