@@ -53,8 +53,8 @@ func TestTwoClustersDoNotShareANamespace(t *testing.T) {
 
 func TestWithAUserAllThatIsCreatedIsHisAlone(t *testing.T) {
 	t.Parallel()
-	e := zktest.Start(t, 1)
-	c := zk.Config{Servers: e.Servers(), SessionTimeout: 10 * time.Second, ClusterID: "x", User: "dorado", Password: "se:cret"}
+	e := zktest.StartWith(t, 1, patient)
+	c := zk.Config{Servers: e.Servers(), SessionTimeout: patience, ClusterID: "x", User: "dorado", Password: "se:cret"}
 	r := begin(t, c, nil)
 	m, err := r.Join(t.Context(), cluster.Master, "m:1", beat("a"))
 	require.NoError(t, err)

@@ -79,10 +79,15 @@ func held(t *testing.T, c <-chan struct{}) {
 
 const ensembleTimeout = 5 * time.Second
 
+// patience is for sessions that must outlast the start of a server on a loaded machine.
+const patience = 30 * time.Second
+
+var patient = zktest.Options{Settings: []string{"maxSessionTimeout=60000"}}
+
 func TestAnEnsembleThatLosesItsLeaderKeepsSessions(t *testing.T) {
 	t.Parallel()
-	e := zktest.Start(t, 3)
-	r := begin(t, zk.Config{Servers: e.Servers(), SessionTimeout: ensembleTimeout, ClusterID: "x"}, nil)
+	e := zktest.StartWith(t, 3, patient)
+	r := begin(t, zk.Config{Servers: e.Servers(), SessionTimeout: patience, ClusterID: "x"}, nil)
 	m, err := r.Join(t.Context(), cluster.Master, "m:1", beat("a"))
 	require.NoError(t, err)
 	l, err := r.Lock(t.Context(), "x")
@@ -194,8 +199,8 @@ func TestNoServerAtStartIsToldOnceAndTriedUntilThereIsOne(t *testing.T) {
 
 func TestAServerThatRestartsKeepsSessionsAndOneThatForgetsLosesThem(t *testing.T) {
 	t.Parallel()
-	e := zktest.Start(t, 1)
-	r := begin(t, zk.Config{Servers: e.Servers(), SessionTimeout: 8 * time.Second, ClusterID: "x"}, nil)
+	e := zktest.StartWith(t, 1, patient)
+	r := begin(t, zk.Config{Servers: e.Servers(), SessionTimeout: patience, ClusterID: "x"}, nil)
 	m, err := r.Join(t.Context(), cluster.Master, "m:1", beat("a"))
 	require.NoError(t, err)
 	e.Restart(0)

@@ -57,8 +57,9 @@ func (q quiet) Printf(format string, args ...any) {
 
 // dial begins a session. It returns at once.
 func (r *Registry) dial() (*session, error) {
+	wire := &dialer{asked: r.c.SessionTimeout, tls: r.tls}
 	s := &session{
-		hosts: newHosts(r.c.Servers), wire: &dialer{asked: r.c.SessionTimeout, tls: r.tls}, log: r.log, acl: r.acl,
+		hosts: newHosts(r.c.Servers, wire.longestPause), wire: wire, log: r.log, acl: r.acl,
 		lost: make(chan struct{}), gone: make(chan struct{}), subs: map[*subscription]struct{}{},
 	}
 	conn, events, err := zk.Connect(r.c.Servers, r.c.SessionTimeout, zk.WithHostProvider(s.hosts), zk.WithDialer(s.wire.dial),

@@ -129,15 +129,18 @@ func (w *wire) bounded(t time.Time) time.Time {
 	return t
 }
 
-// Between two rounds over all servers.
-const (
-	firstPause = 100 * time.Millisecond
-	maxPause   = time.Second
-)
+// firstPause lies between two rounds over all servers. It grows, but never so far that it would use up a lease while
+// the servers elect a leader.
+const firstPause = 100 * time.Millisecond
+
+func (d *dialer) longestPause() time.Duration {
+	return min(max(d.timeout()/16, firstPause), time.Second)
+}
 
 // hosts hands the library one server after the other, names unresolved, so that each attempt asks the DNS anew.
 type hosts struct {
-	closed chan struct{}
+	closed  chan struct{}
+	longest func() time.Duration // pause
 
 	mu      sync.Mutex
 	servers []string
@@ -146,8 +149,8 @@ type hosts struct {
 	pause   time.Duration
 }
 
-func newHosts(servers []string) *hosts {
-	h := &hosts{closed: make(chan struct{}), servers: append([]string(nil), servers...), pause: firstPause}
+func newHosts(servers []string, longest func() time.Duration) *hosts {
+	h := &hosts{longest: longest, closed: make(chan struct{}), servers: append([]string(nil), servers...), pause: firstPause}
 	rand.Shuffle(len(h.servers), func(i, j int) { h.servers[i], h.servers[j] = h.servers[j], h.servers[i] })
 	return h
 }
@@ -169,7 +172,7 @@ func (h *hosts) Next() (string, bool) {
 	var wait time.Duration
 	if h.tried > 0 && h.tried%len(h.servers) == 0 {
 		wait = h.pause/2 + rand.N(h.pause)
-		h.pause = min(2*h.pause, maxPause)
+		h.pause = min(2*h.pause, h.longest())
 	}
 	h.tried++
 	h.mu.Unlock()

@@ -23,6 +23,8 @@ const (
 	// Tick is the servers' unit of time: a session lasts at least two of them.
 	Tick = 500 * time.Millisecond
 
+	patience = 2 * time.Minute // a virtual machine starts slowly where many do
+
 	jar = "/usr/share/java/zookeeper.jar" // its manifest names what it needs
 	// Beside its own: the log on stderr, and what TLS needs.
 	classes = jar + ":/usr/share/java/slf4j-simple.jar:/usr/share/java/netty-codec.jar:/usr/share/java/netty-resolver.jar"
@@ -130,7 +132,7 @@ func (e *Ensemble) WaitReady() {
 		if s.down {
 			continue
 		}
-		testkit.Eventually(e.t, func() error {
+		testkit.Within(e.t, patience, func() error {
 			if e.Mode(i) == "" {
 				return fmt.Errorf("server %d does not serve:\n%s", i, s.process.Output())
 			}
@@ -157,7 +159,7 @@ func (e *Ensemble) Mode(i int) string {
 		return ""
 	}
 	defer func() { _ = c.Close() }()
-	if err := errors.Join(c.SetDeadline(time.Now().Add(time.Second))); err != nil {
+	if c.SetDeadline(time.Now().Add(5*time.Second)) != nil {
 		return ""
 	}
 	if _, err := io.WriteString(c, "srvr"); err != nil {
@@ -175,7 +177,7 @@ func (e *Ensemble) Mode(i int) string {
 func (e *Ensemble) Leader() int {
 	e.t.Helper()
 	leader := -1
-	testkit.Eventually(e.t, func() error {
+	testkit.Within(e.t, patience, func() error {
 		for i := range e.servers {
 			if mode := e.Mode(i); mode == "leader" || mode == "standalone" {
 				leader = i
