@@ -75,14 +75,14 @@ func (patient) dialer() *net.Dialer {
 
 // Dial implements pq.Dialer.
 func (p patient) Dial(network, address string) (net.Conn, error) {
-	return p.dialer().Dial(network, address) //nolint:noctx // the driver has none here
+	return p.dialer().Dial(network, address)
 }
 
 // DialTimeout implements pq.Dialer.
 func (p patient) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	d := p.dialer()
 	d.Timeout = timeout
-	return d.Dial(network, address) //nolint:noctx // the driver has none here
+	return d.Dial(network, address)
 }
 
 // DialContext implements pq.DialerContext.
