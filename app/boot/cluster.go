@@ -230,12 +230,17 @@ func (m *member) Run(ctx context.Context) error {
 			m.logger.WarnContext(ctx, "the registry lost this process; it joins again", "node_kind", m.kind, "address", m.address)
 		case <-ctx.Done():
 			m.held.Store(false)
-			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-			defer cancel()
-			return ignoreLost(joined.Leave(leave))
+			return leave(ctx, joined)
 		}
 	}
 	return nil
+}
+
+// leave removes a node, as far as the registry answers soon: otherwise it goes with the session.
+func leave(ctx context.Context, joined cluster.Membership) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+	defer cancel()
+	return ignoreLost(joined.Leave(ctx))
 }
 
 // fatal says that trying again is of no use.
