@@ -15,7 +15,7 @@ func Layers() []Layer {
 		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret"}},
 		{0, []string{"app/kit/logs", "app/kit/i18n", "app/kit/metrics"}},
 		{0, []string{"app/kit/trace"}},
-		{0, []string{"app/kit/lifecycle", "app/kit/listing"}},
+		{0, []string{"app/kit/lifecycle", "app/kit/listing", "app/kit/trace"}},
 		{0, []string{"app/kit/db"}},
 		{0, []string{"app/kit/web"}},
 		{0, []string{"app/kit/testkit"}},
