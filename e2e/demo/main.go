@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&o.registry, "registry", "zookeeper", "zookeeper or postgres")
 	flag.DurationVar(&o.work, "work", 10*time.Second, "how often a workflow is started; 0s: never")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // the first one
 	err := run(ctx, o, os.Stdin, os.Stdout)
 	stop()
 	if err != nil {
@@ -244,10 +244,10 @@ func (d *demo) watch(ctx context.Context, typed <-chan string) {
 		}
 		for _, m := range d.fleet.All() {
 			pid := m.PID()
-			switch {
-			case pid == was[m.Name]:
+			switch pid {
+			case was[m.Name]:
 				continue
-			case pid == 0:
+			case 0:
 				fmt.Fprintf(d.out, "  %s has ended; type: start %s\n", m.Name, m.Name)
 			default:
 				fmt.Fprintf(d.out, "  %s runs, process %d\n", m.Name, pid)

@@ -53,7 +53,7 @@ func StartFleet(ctx context.Context, o FleetOptions) (*Fleet, error) {
 	}
 	var masters []string
 	fail := func(err error) (*Fleet, error) {
-		return nil, errors.Join(err, f.Close()) //nolint:contextcheck // cleaning up must outlive the context
+		return nil, errors.Join(err, f.Close())
 	}
 	for i := range o.Masters {
 		m := &Member{Name: fmt.Sprintf("m%d", i+1)}
