@@ -292,7 +292,9 @@ func (p *peer) kill() {
 	_ = p.db.Close()
 	p.session.expire(false)
 	p.cancel()
-	<-p.done
+	if err := <-p.done; err != nil {
+		p.r.t.Logf("master %s, killed: %v", p.name, err)
+	}
 }
 
 // stop ends a master in good order.
