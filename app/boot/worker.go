@@ -61,6 +61,12 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 	if err != nil {
 		return fmt.Errorf("set up the worker: %w", err)
 	}
+	ready.add("masters", func(context.Context) error {
+		if worker.Connected() == 0 {
+			return errors.New("it is connected to no master")
+		}
+		return nil
+	})
 	services := lifecycle.New(logger)
 	switch {
 	case found:

@@ -109,7 +109,7 @@ func (m *Member) start(ctx context.Context, variable string, o Options) error {
 func (f *Fleet) All() []*Member { return append(append([]*Member{}, f.Masters...), f.Workers...) }
 
 // WaitReady waits until every running member says that it is ready: its database answers, it is in the registry, and it has
-// taken up its work. A worker that knows its masters by address says no more than that it runs.
+// taken up its work; a worker is connected to a master.
 func (f *Fleet) WaitReady(ctx context.Context) error {
 	for _, m := range f.All() {
 		if m.Running() {

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -13,6 +14,20 @@ func (e *Executor) SetMasters(masters []Master) {
 	defer e.mu.Unlock()
 	e.masters = slices.Clone(masters)
 	e.connect()
+}
+
+// Connected is how many masters the worker is connected to.
+func (e *Executor) Connected() int {
+	e.mu.Lock()
+	boxes := slices.Collect(maps.Values(e.outboxes))
+	e.mu.Unlock()
+	n := 0
+	for _, o := range boxes {
+		if o.connected() {
+			n++
+		}
+	}
+	return n
 }
 
 // connect makes the outboxes those of the masters that are wanted; e.mu is held.
