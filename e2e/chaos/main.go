@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.Shape.Registry, "registry", "zookeeper", "none (one master), postgres or zookeeper")
 	flags.StringVar(&o.Keep, "keep", "", "folder for the evidence and the logs; they are always kept when a promise was broken")
 	only := flags.String("only", "", "only kinds of faults that match this expression")
+	commit := flags.String("commit", "", "what was built, for the report; empty: what git says")
 	report := flags.String("report", "", "write, or add to, this file")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Fprint(o.Out, r)
 	if *report != "" {
-		if err := write(ctx, *report, r); err != nil {
+		if err := write(ctx, *report, *commit, r); err != nil {
 			return err
 		}
 	}
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // write puts a section at the end of a report, which it begins when there is none.
-func write(ctx context.Context, path string, r storm.Result) error {
+func write(ctx context.Context, path, commit string, r storm.Result) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		return err
@@ -90,11 +91,11 @@ func write(ctx context.Context, path string, r storm.Result) error {
 	if text == "" {
 		text = "# Chaos"
 	}
-	text += "\n\n" + strings.TrimSpace(r.Markdown()) + "\n\n" + machine(ctx) + "\n"
+	text += "\n\n" + strings.TrimSpace(r.Markdown()) + "\n\n" + machine(ctx, commit) + "\n"
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-func machine(ctx context.Context) string {
+func machine(ctx context.Context, commit string) string {
 	ask := func(name string, args ...string) string {
 		raw, err := exec.CommandContext(ctx, name, args...).Output()
 		if err != nil {
@@ -102,5 +103,8 @@ func machine(ctx context.Context) string {
 		}
 		return strings.TrimSpace(string(raw))
 	}
-	return fmt.Sprintf("Machine: %d cores, Linux %s, %s; commit %s.", runtime.NumCPU(), ask("uname", "-r"), runtime.Version(), ask("git", "rev-parse", "--short", "HEAD"))
+	if commit == "" {
+		commit = ask("git", "rev-parse", "--short", "HEAD")
+	}
+	return fmt.Sprintf("Machine: %d cores, Linux %s, %s; commit %s.", runtime.NumCPU(), ask("uname", "-r"), runtime.Version(), commit)
 }
