@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,13 +26,22 @@ const python = "/usr/bin/python3"
 // kazoo runs a command of testdata/registry.py.
 func kazoo(ctx context.Context, t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, python, append([]string{"testdata/registry.py", strings.Join(zookeeper(t), ",")}, args...)...)
-	out, err := cmd.CombinedOutput()
-	if strings.Contains(string(out), "No module named 'kazoo'") || errors.Is(err, os.ErrNotExist) {
+	out, err := startKazoo(ctx, t, args...)()
+	if strings.Contains(out, "No module named 'kazoo'") || errors.Is(err, os.ErrNotExist) {
 		missing(t, errors.New("no kazoo: install Debian's python3-kazoo"))
 	}
-	require.NoError(t, err, string(out))
-	return string(out)
+	require.NoError(t, err, out)
+	return out
+}
+
+// startKazoo returns what runs kazoo and tells what it printed.
+func startKazoo(ctx context.Context, t *testing.T, args ...string) func() (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, python, append([]string{"testdata/registry.py", strings.Join(zookeeper(t), ",")}, args...)...)
+	return func() (string, error) {
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
 }
 
 // znode is a node as kazoo sees it.
@@ -135,7 +145,11 @@ func TestToolsReadTheRegistry(t *testing.T) {
 
 	gone := make(chan string, 1)
 	victim := f.Workers[0]
-	go func() { gone <- kazoo(ctx, t, "gone", ns+"/nodes/worker/"+victim.Address) }()
+	watch := startKazoo(ctx, t, "gone", ns+"/nodes/worker/"+victim.Address)
+	go func() {
+		said, err := watch()
+		gone <- fmt.Sprint(said, err)
+	}()
 	require.NoError(t, victim.Kill(ctx))
 	select {
 	case said := <-gone:

@@ -77,7 +77,7 @@ func Backup(ctx context.Context, cfg config.Config, logger *slog.Logger, o Backu
 	}
 	deps.Files = append(deps.Files, keep.Folder{Of: keep.KindResources, Path: filepath.Join(cfg.Data, "resources"), Unreadable: unreadable})
 	h, m, err := keep.Backup(ctx, deps)
-	if err = finish(err); err != nil {
+	if err := finish(err); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.Progress, "%s\n", summary(h, m))
@@ -198,11 +198,17 @@ func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o Rest
 	if !o.WithoutLogs {
 		folders[keep.KindLogs] = cfg.Worker.LogDir
 	}
+	var opened []*keep.Into
 	for kind, dir := range folders {
 		into := keep.NewInto(dir)
-		defer func() { err = errors.Join(err, into.Close()) }()
+		opened = append(opened, into)
 		targets[kind] = into
 	}
+	defer func() {
+		for _, into := range opened {
+			err = errors.Join(err, into.Close())
+		}
+	}()
 	done, err := keep.Restore(ctx, keep.RestoreDeps{
 		DB: d, In: in, Passphrase: o.Passphrase, MaxUnpacked: o.MaxUnpacked, Targets: targets, LogWorker: o.LogWorker,
 		Resume: o.Resume, CatchUp: o.CatchUp, SchedulesOffline: o.SchedulesOffline,

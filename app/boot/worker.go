@@ -34,6 +34,7 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 	if len(cfg.Cluster.Masters) == 0 && !found {
 		return errors.New("cluster.masters: a worker needs the host:port of at least one master, or ZooKeeper to find them")
 	}
+	leaveRoom()
 	inherited := inherit(ctx, logger)
 	lock, err := lockData(cfg.Data, inherited.File(dataLock))
 	if err != nil {

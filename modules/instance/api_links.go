@@ -33,37 +33,37 @@ func (a api) linkRoutes(r chi.Router) {
 }
 
 // starter reads the task instance that should have started others.
-func (a api) starter(r *http.Request, p *dsapi.Params, types ...string) (*ListedTask, []childRow, error) {
+func (a api) starter(r *http.Request, p *dsapi.Params, types ...string) ([]childRow, error) {
 	in, id := p.Path("project"), p.RequiredInt64("taskId")
 	if err := p.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := a.within(r, in); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t, err := a.svc.Task(r.Context(), id)
 	if err != nil || t.ProjectCode != in {
 		if err == nil || fault.KindOf(err) == fault.NotFound {
 			err = errTaskWrong.With("id", id)
 		}
-		return nil, nil, err
+		return nil, err
 	}
 	known := false
 	for _, kind := range types {
 		known = known || t.Type == kind
 	}
 	if !known {
-		return nil, nil, errStartsNo.With("name", t.Name)
+		return nil, errStartsNo.With("name", t.Name)
 	}
 	children, err := a.svc.store.childrenOf(r.Context(), t.WorkflowInstanceID, t.TaskCode)
 	if err == nil && len(children) == 0 {
 		err = errNoSub.With("name", t.Name)
 	}
-	return t, children, err
+	return children, err
 }
 
 func (a api) subOf(r *http.Request, p *dsapi.Params) (any, error) {
-	_, children, err := a.starter(r, p, flow.TypeSubWorkflow, flow.TypeSubProcess)
+	children, err := a.starter(r, p, flow.TypeSubWorkflow, flow.TypeSubProcess)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ type dsDynamic struct {
 }
 
 func (a api) dynamicSubs(r *http.Request, p *dsapi.Params) (any, error) {
-	_, children, err := a.starter(r, p, flow.TypeDynamic, flow.TypeForEach)
+	children, err := a.starter(r, p, flow.TypeDynamic, flow.TypeForEach)
 	if err != nil {
 		return nil, err
 	}

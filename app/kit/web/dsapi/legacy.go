@@ -14,7 +14,7 @@ import (
 // out (rest-api.md 8).
 
 // legacySegments are the parts of addresses that were renamed.
-var legacySegments = map[string]string{ //nolint:gochecknoglobals // a table
+var legacySegments = map[string]string{
 	"process-definition":            "workflow-definition",
 	"query-process-definition-list": "query-workflow-definition-list",
 	"process-instances":             "workflow-instances",
@@ -25,7 +25,7 @@ var legacySegments = map[string]string{ //nolint:gochecknoglobals // a table
 }
 
 // legacyParams are the parameters that were renamed. Every call may use either name.
-var legacyParams = map[string]string{ //nolint:gochecknoglobals // a table
+var legacyParams = map[string]string{
 	"processDefinitionCode":   "workflowDefinitionCode",
 	"processDefinitionCodes":  "workflowDefinitionCodes",
 	"processDefineCode":       "workflowDefinitionCode",
@@ -38,7 +38,7 @@ var legacyParams = map[string]string{ //nolint:gochecknoglobals // a table
 }
 
 // legacyFields are the keys of answers that were renamed, by today's name.
-var legacyFields = map[string]string{ //nolint:gochecknoglobals // a table
+var legacyFields = map[string]string{
 	"workflowDefinition":        "processDefinition",
 	"workflowDefinitionCode":    "processDefinitionCode",
 	"workflowDefinitionName":    "processDefinitionName",
@@ -65,7 +65,7 @@ const (
 )
 
 // sharedSegments begin, below a project or the root, the addresses that both families share.
-var sharedSegments = map[string]bool{ //nolint:gochecknoglobals // a table
+var sharedSegments = map[string]bool{
 	"schedules": true, "task-instances": true, "task-group": true, "lineages": true, "analysis": true, "task-definition": true, "executors": true,
 }
 

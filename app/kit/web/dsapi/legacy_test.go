@@ -59,12 +59,12 @@ func TestOldAddressesLeadToTodaysHandlersAndAnswerInOldWords(t *testing.T) {
 	rows := []task{{"a \"},[{ \\", 7, 1, nil}, {"é", 8, 2, nil}}
 	_, answer, old := echo(t, "GET", "/projects/1/process-instances/5/tasks", "", rows)
 	require.True(t, old)
-	require.Equal(t, `[{"name":"a \"},[{ \\","processInstanceId":7,"taskCode":1,"processDefine":null},`+
+	require.JSONEq(t, `[{"name":"a \"},[{ \\","processInstanceId":7,"taskCode":1,"processDefine":null},`+
 		`{"name":"é","processInstanceId":8,"taskCode":2,"processDefine":null}]`, answer)
 	for _, path := range []string{"/projects/1/process-definition/query-process-definition-list/", "/projects/1/executors/start-process-instance"} {
 		_, answer, old = echo(t, "POST", path, "", map[string]any{"workflowDefinition": map[string]any{"isSubWorkflow": "NO"}})
 		require.True(t, old)
-		require.Equal(t, `{"processDefinition":{"isSubProcess":"NO"}}`, answer)
+		require.JSONEq(t, `{"processDefinition":{"isSubProcess":"NO"}}`, answer)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestTodaysAddressesAnswerInTodaysWords(t *testing.T) {
 	t.Parallel()
 	_, answer, old := echo(t, "GET", "/projects/1/workflow-instances/5/tasks", "", task{Name: "a", InstanceID: 7})
 	require.False(t, old)
-	require.Equal(t, `{"name":"a","workflowInstanceId":7,"taskCode":0,"workflowDefinition":null}`, answer)
+	require.JSONEq(t, `{"name":"a","workflowInstanceId":7,"taskCode":0,"workflowDefinition":null}`, answer)
 }
 
 func TestAddressesThatWereNeverRenamedAnswerInBothWords(t *testing.T) {
