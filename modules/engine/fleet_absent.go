@@ -41,6 +41,7 @@ func (n node) is(w *worker) bool { return n.incarnation == "" || n.incarnation =
 type claimed struct {
 	run, epoch   int64
 	worker       string
+	by           *worker // the stream on which it was asked last, nil = on none yet
 	since, asked time.Time
 }
 
@@ -93,19 +94,20 @@ func (f *fleet) adopt(name string, run, epoch int64, attempts []int64) {
 
 // ask sends a claim. The caller holds the lock.
 func (f *fleet) ask(w *worker, attempt int64, c *claimed) {
-	if f.muted || !w.claims {
+	now := f.now()
+	if f.muted || !w.claims || c.by == w && now.Sub(c.asked) < askAgain { // two answers to one question would be one too many
 		return
 	}
-	c.asked = f.now()
+	c.by, c.asked = w, now
 	w.out.claim(c.item(attempt))
 }
 
-// answered notes that a worker said something of an attempt, and reports whether it had been asked.
-func (f *fleet) answered(worker string, attempt int64) bool {
+// answered notes that a worker said something of an attempt, and reports whether it had been asked on this very stream.
+func (f *fleet) answered(w *worker, attempt int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.claims[attempt]
-	if c == nil || c.worker != worker {
+	if c == nil || c.worker != w.name || w.claims && c.by != w {
 		return false
 	}
 	delete(f.claims, attempt)

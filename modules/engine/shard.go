@@ -255,13 +255,22 @@ func (e *term) settleReport(worker string, r *doradov1.Report, epoch int64) {
 	})
 }
 
+// askAfterSave has a worker asked for an attempt, once everything is sent that was decided of it.
+func (s *shard) askAfterSave(l *live, a *core.Attempt) {
+	worker, id, run, epoch := a.Host, a.ID, l.run.InstanceID, l.epoch
+	s.e.committer.add(&change{run: run, void: &l.void, after: func() { s.e.fleet.adopt(worker, run, epoch, []int64{id}) }})
+}
+
 // unknown settles an attempt that its worker does not know: one that had not begun never arrived and is sent again, one
-// that had begun is lost. An answer that nobody waits for says nothing: the attempt may have been sent again meanwhile.
+// that had begun is lost. An answer that nobody waits for says
+// nothing, because the attempt may have been sent again meanwhile: the worker is asked once more.
 func (s *shard) unknown(m *message, at place) {
 	r, l := m.report, s.runs[at.run]
 	a := l.run.Attempt(at.node)
 	switch {
-	case a == nil || a.ID != r.GetId() || a.Host != m.worker || !m.asked && !a.Killing():
+	case a == nil || a.ID != r.GetId() || a.Host != m.worker || !a.State.OnWorker():
+	case !m.asked && !a.Killing():
+		s.askAfterSave(l, a)
 	case a.State == flow.TaskDispatch && !a.Killing():
 		s.apply(l, core.Refused{Node: at.node, ID: a.ID, Why: "the worker did not receive it"}, 0, m)
 	default:
@@ -342,8 +351,7 @@ func (s *shard) missing(m *message) {
 	}
 	if a.State == flow.TaskDispatch && m.asked {
 		// It may be on its way only now, behind the save: the worker is asked after that.
-		worker, id, run, epoch := m.worker, a.ID, at.run, l.epoch
-		s.e.committer.add(&change{run: run, void: &l.void, after: func() { s.e.fleet.adopt(worker, run, epoch, []int64{id}) }})
+		s.askAfterSave(l, a)
 		return
 	}
 	if a.State == flow.TaskDispatch {

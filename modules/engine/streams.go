@@ -137,7 +137,7 @@ func (e *term) reconcile(w *worker, held *doradov1.Held) {
 func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	byShard := make([][]message, len(e.shards))
 	for _, r := range reports {
-		asked := e.fleet.answered(w.name, r.GetId())
+		asked := e.fleet.answered(w, r.GetId())
 		switch r.GetKind() {
 		case doradov1.ReportKind_FINISHED:
 			if asked || r.GetOutcome() != doradov1.Outcome_UNKNOWN {
