@@ -85,8 +85,12 @@ func TestG17_W01_AKilledMastersRunsGoOnAndItsTasksAreNotDisturbed(t *testing.T) 
 	require.Len(t, r.attempts(id, "a"), 1)
 	require.Equal(t, 1, r.ledger.begun[before.ID], "it was not begun again")
 	require.Equal(t, 2, r.count(`SELECT owner_epoch FROM workflow_instance WHERE id = ?`, id))
-	require.Eventually(t, func() bool { return r.count(`SELECT count(*) FROM cluster_event WHERE kind = 'MASTER_LOST' AND node = 'm1' AND by_node = 'm2'`) == 1 }, 60*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return r.count(`SELECT count(*) FROM cluster_event WHERE kind = 'TAKEN_OVER' AND node = 'm1' AND workflows > 0`) == 1 }, 60*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM cluster_event WHERE kind = 'MASTER_LOST' AND node = 'm1' AND by_node = 'm2'`) == 1
+	}, 60*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return r.count(`SELECT count(*) FROM cluster_event WHERE kind = 'TAKEN_OVER' AND node = 'm1' AND workflows > 0`) == 1
+	}, 60*time.Second, time.Millisecond)
 }
 
 func TestAGracefulStopHandsOverBeforeTheMasterLeaves(t *testing.T) {
