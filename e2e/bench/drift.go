@@ -64,17 +64,19 @@ func drift(ctx context.Context, s *Suite) (Result, error) {
 		if err := w.weigh(ctx, &m); err != nil {
 			return r, err
 		}
-		if m.hop, err = hops(ctx); err != nil {
+		if m.hop, m.raw, err = hops(ctx); err != nil {
 			return r, err
 		}
 		marks = append(marks, m)
 	}
 	first, last := marks[0], marks[len(marks)-1]
-	ratio := first.hop.Seconds() / last.hop.Seconds()
+	// The machine's own speed wanders, so what is compared is how many bare hops one of ours is worth.
+	ratio := (first.hop.Seconds() / first.raw.Seconds()) / (last.hop.Seconds() / last.raw.Seconds())
 	r.Value = fmt.Sprintf("hop p50 %s at first, %s at last", ms(first.hop), ms(last.hop))
+	r.Raw = fmt.Sprintf("hop p50 %s, %s", ms(first.raw), ms(last.raw))
 	r.Ratio = spread{Median: ratio, Min: ratio, Max: ratio}
 	for _, m := range marks {
-		r.Samples = append(r.Samples, Sample{Side: "dorado", Value: m.hop.Seconds() * 1000})
+		r.Samples = append(r.Samples, Sample{Side: "raw", Value: m.raw.Seconds() * 1000}, Sample{Side: "dorado", Value: m.hop.Seconds() * 1000})
 	}
 	r.note("%.0f tasks/s at first, %.0f at last (slowest tenth %.0f)", first.rate, last.rate, slices.MinFunc(marks, func(a, b mark) int { return int(a.rate - b.rate) }).rate)
 	r.note("master %.0f → %.0f MB, worker %.0f → %.0f MB, PostgreSQL %.0f → %.0f MB", mb(first.master), mb(last.master), mb(first.worker), mb(last.worker), mb(first.server), mb(last.server))
@@ -88,7 +90,7 @@ func drift(ctx context.Context, s *Suite) (Result, error) {
 
 // mark is how things stand after a tenth.
 type mark struct {
-	hop                            time.Duration
+	hop, raw                       time.Duration // of a chain, and of the bare loop beside it
 	rate                           float64
 	master, worker, server, tables int64 // bytes
 	rows                           int64
@@ -125,8 +127,9 @@ func (w *World) weigh(ctx context.Context, m *mark) error {
 	return db.QueryRowContext(ctx, size).Scan(&m.rows, &m.tables)
 }
 
-// hopper publishes a chain and returns what measures its hops on the product that has nothing else to do.
-func (w *World) hopper(ctx context.Context, s *Suite) (func(ctx context.Context) (time.Duration, error), error) {
+// hopper publishes a chain and returns what measures its hops on the product that has nothing else to do, and those of the
+// bare loop in turn.
+func (w *World) hopper(ctx context.Context, s *Suite) (func(ctx context.Context) (hop, raw time.Duration, err error), error) {
 	const length = 50
 	l, err := newLedger(filepath.Join(s.dir, "b12-hops"))
 	if err != nil {
@@ -144,22 +147,36 @@ func (w *World) hopper(ctx context.Context, s *Suite) (func(ctx context.Context)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (time.Duration, error) {
-		var all []time.Duration
-		for range s.o.size(1, 4, 6) {
-			fresh, err := newLedger(l.Path)
-			if err != nil {
-				return 0, err
-			}
-			if _, err := w.runOnce(ctx, d.Code, fresh, length); err != nil {
-				return 0, err
-			}
-			entries, err := fresh.Entries()
-			if err != nil {
-				return 0, err
-			}
-			all = append(all, gaps(entries)...)
+	gapsOf := func(run func(l Ledger) error) ([]time.Duration, error) {
+		fresh, err := newLedger(l.Path)
+		if err != nil {
+			return nil, err
 		}
-		return quantile(all, 0.5), nil
+		if err := run(fresh); err != nil {
+			return nil, err
+		}
+		entries, err := fresh.Entries()
+		return gaps(entries), err
+	}
+	return func(ctx context.Context) (hop, raw time.Duration, err error) {
+		var ours, bare []time.Duration
+		for range s.o.size(1, 4, 6) {
+			more, err := gapsOf(func(l Ledger) error {
+				_, err := rawLoop(ctx, w.Shell, length, 1, filepath.Join(s.dir, "raw-b12"), func(i int) string { return l.Line(strconv.Itoa(i)) })
+				return err
+			})
+			if err != nil {
+				return 0, 0, err
+			}
+			bare = append(bare, more...)
+			if more, err = gapsOf(func(l Ledger) error {
+				_, err := w.runOnce(ctx, d.Code, l, length)
+				return err
+			}); err != nil {
+				return 0, 0, err
+			}
+			ours = append(ours, more...)
+		}
+		return quantile(ours, 0.5), quantile(bare, 0.5), nil
 	}, nil
 }
