@@ -41,6 +41,7 @@ func (n node) is(w *worker) bool { return n.incarnation == "" || n.incarnation =
 type claimed struct {
 	run, epoch   int64
 	worker       string
+	placings     int     // of the attempt when it was asked about
 	by           *worker // the stream on which it was asked last, nil = on none yet
 	since, asked time.Time
 }
@@ -66,7 +67,10 @@ func (f *fleet) away(w *worker, held map[int64]int64, hungUp bool) {
 }
 
 // adopt notes attempts that a worker holds since before this master had their run, and has it asked for them.
-func (f *fleet) adopt(name string, run, epoch int64, attempts []int64) {
+//
+// placings is how often the attempts had been placed when the question came up: an answer about the time before they were
+// placed again counts for nothing.
+func (f *fleet) adopt(name string, run, epoch int64, placings int, attempts []int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
@@ -77,8 +81,8 @@ func (f *fleet) adopt(name string, run, epoch int64, attempts []int64) {
 	}
 	for _, id := range attempts {
 		c := f.claims[id]
-		if c == nil {
-			c = &claimed{run: run, epoch: epoch, worker: name, since: now}
+		if c == nil || c.worker != name || c.placings != placings {
+			c = &claimed{run: run, epoch: epoch, worker: name, placings: placings, since: now}
 			f.claims[id] = c
 		}
 		if w == nil {
@@ -102,16 +106,17 @@ func (f *fleet) ask(w *worker, attempt int64, c *claimed) {
 	w.out.claim(c.item(attempt))
 }
 
-// answered notes that a worker said something of an attempt, and reports whether it had been asked on this very stream.
-func (f *fleet) answered(w *worker, attempt int64) bool {
+// answered notes that a worker said something of an attempt, and reports whether it had been asked on this very stream, and
+// how often the attempt had been placed then.
+func (f *fleet) answered(w *worker, attempt int64) (placings int, asked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.claims[attempt]
 	if c == nil || c.worker != w.name || w.claims && c.by != w {
-		return false
+		return 0, false
 	}
 	delete(f.claims, attempt)
-	return true
+	return c.placings, true
 }
 
 // listed takes over which workers the registry lists, and returns the names that came and went.

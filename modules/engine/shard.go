@@ -47,7 +47,9 @@ type message struct {
 	why     string // of lost
 	epoch   int64  // of held: the one that the worker knows of the run
 	asked   bool   // of report: it answers a claim; of missing: the worker can be asked
-	yours   bool   // of held: the worker reports to this master
+	// placings is how often the attempt had been placed when the claim was made that report answers.
+	placings int
+	yours    bool // of held: the worker reports to this master
 	// granted: the attempt has a slot of its task group. looked: an earlier result was looked for. hopeless: no worker of
 	// its group will come. order: a command about one attempt.
 	granted  *ticket
@@ -229,6 +231,9 @@ func (s *shard) report(m *message) {
 	r := m.report
 	at, known := s.attempts[r.GetId()]
 	l := s.runs[r.GetWorkflowInstanceId()]
+	if !known && m.asked {
+		s.e.fleet.release(m.worker, r.GetId())
+	}
 	switch {
 	case known && r.GetKind() == doradov1.ReportKind_STARTED && r.GetStartMs() == 0:
 		// It has it, and has not begun it.
@@ -257,8 +262,8 @@ func (e *term) settleReport(worker string, r *doradov1.Report, epoch int64) {
 
 // askAfterSave has a worker asked for an attempt, once everything is sent that was decided of it.
 func (s *shard) askAfterSave(l *live, a *core.Attempt) {
-	worker, id, run, epoch := a.Host, a.ID, l.run.InstanceID, l.epoch
-	s.e.committer.add(&change{run: run, void: &l.void, after: func() { s.e.fleet.adopt(worker, run, epoch, []int64{id}) }})
+	worker, id, run, epoch, placings := a.Host, a.ID, l.run.InstanceID, l.epoch, a.Placings()
+	s.e.committer.add(&change{run: run, void: &l.void, after: func() { s.e.fleet.adopt(worker, run, epoch, placings, []int64{id}) }})
 }
 
 // unknown settles an attempt that its worker does not know: one that had not begun never arrived and is sent again, one
@@ -269,9 +274,13 @@ func (s *shard) unknown(m *message, at place) {
 	a := l.run.Attempt(at.node)
 	switch {
 	case a == nil || a.ID != r.GetId() || a.Host != m.worker || !a.State.OnWorker():
+		s.e.fleet.release(m.worker, r.GetId())
+	case m.asked && m.placings != a.Placings():
+		// The worker spoke of the time before the attempt was placed there once more.
 	case !m.asked && !a.Killing():
 		s.askAfterSave(l, a)
 	case a.State == flow.TaskDispatch && !a.Killing():
+		s.e.fleet.release(m.worker, a.ID)
 		s.apply(l, core.Refused{Node: at.node, ID: a.ID, Why: "the worker did not receive it"}, 0, m)
 	default:
 		s.e.fleet.release(m.worker, a.ID)

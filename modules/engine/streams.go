@@ -137,10 +137,10 @@ func (e *term) reconcile(w *worker, held *doradov1.Held) {
 func (e *term) reports(w *worker, reports []*doradov1.Report) {
 	byShard := make([][]message, len(e.shards))
 	for _, r := range reports {
-		asked := e.fleet.answered(w, r.GetId())
+		placings, asked := e.fleet.answered(w, r.GetId())
 		switch r.GetKind() {
 		case doradov1.ReportKind_FINISHED:
-			if asked || r.GetOutcome() != doradov1.Outcome_UNKNOWN {
+			if r.GetOutcome() != doradov1.Outcome_UNKNOWN { // whether that counts, its shard knows
 				e.fleet.free(w.name, r.GetId())
 			}
 		case doradov1.ReportKind_REFUSED:
@@ -149,7 +149,7 @@ func (e *term) reports(w *worker, reports []*doradov1.Report) {
 		case doradov1.ReportKind_STARTED:
 		}
 		i := e.shardIndex(r.GetWorkflowInstanceId())
-		byShard[i] = append(byShard[i], message{run: r.GetWorkflowInstanceId(), report: r, worker: w.name, asked: asked})
+		byShard[i] = append(byShard[i], message{run: r.GetWorkflowInstanceId(), report: r, worker: w.name, asked: asked, placings: placings})
 	}
 	for i, batch := range byShard {
 		if len(batch) > 0 {
@@ -185,7 +185,7 @@ func (s *shard) held(m *message) {
 		}
 		s.e.fleet.hold(m.worker, m.held, at.run)
 		if !m.yours {
-			s.e.fleet.adopt(m.worker, at.run, l.epoch, []int64{m.held})
+			s.e.fleet.adopt(m.worker, at.run, l.epoch, a.Placings(), []int64{m.held})
 		}
 		if a.Killing() {
 			s.e.fleet.send(m.worker, func(o *outbox) { o.kill(m.held, l.epoch) })

@@ -198,7 +198,7 @@ func (t *turn) finish(command int64, report *message) {
 			l.owned.Store(true)
 		}
 		for worker, attempts := range held {
-			e.fleet.adopt(worker, id, l.epoch, attempts)
+			e.fleet.adopt(worker, id, l.epoch, 0, attempts)
 		}
 		for _, s := range sends {
 			if !e.fleet.send(s.worker, func(o *outbox) { o.dispatch(s.task) }) {

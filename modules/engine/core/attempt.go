@@ -16,6 +16,7 @@ func (s *step) placed(ev Placed) {
 		return
 	}
 	a.State, a.Host, a.CacheKey = flow.TaskDispatch, ev.Host, ev.CacheKey
+	a.placings++
 	s.changed(a)
 }
 

@@ -67,7 +67,12 @@ type Attempt struct {
 	killing  bool   // a kill is under way
 	timedOut bool   // the kill is its timeout's
 	stored   bool   // a row exists
+	placings uint16 // how often it was placed since it is in memory
 }
+
+// Placings is how often the attempt was placed on a worker since it is in memory: what was asked of a worker before the
+// last time says nothing about what came after.
+func (a *Attempt) Placings() int { return int(a.placings) }
 
 // Run is one workflow instance in memory.
 type Run struct {
