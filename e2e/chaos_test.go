@@ -18,7 +18,7 @@ import (
 
 // A cluster works while everything in it breaks, and keeps its promises: nothing lost, nothing done twice but what a dead
 // worker leaves no choice about, nothing stuck. How long it takes depends on the machine; what comes out must not. The
-// seed is in the log and replays the same faults; DORADO_CHAOS_SEED and DORADO_CHAOS_FAULTS change them.
+// faults are the same each time; DORADO_CHAOS_SEED and DORADO_CHAOS_FAULTS change them.
 func TestAClusterKeepsItsPromisesInAStorm(t *testing.T) {
 	t.Parallel()
 	number := func(name string, other int) int {
@@ -31,7 +31,7 @@ func TestAClusterKeepsItsPromisesInAStorm(t *testing.T) {
 	}
 	ctx := within(t, 18*time.Minute)
 	r, err := storm.Run(ctx, storm.Options{
-		Binary: binary(t), Out: testWriter{t}, Seed: uint64(number("DORADO_CHAOS_SEED", int(time.Now().Unix()%100_000))),
+		Binary: binary(t), Out: testWriter{t}, Seed: uint64(number("DORADO_CHAOS_SEED", 20_261)),
 		Faults: number("DORADO_CHAOS_FAULTS", 26), Every: 5 * time.Second, Tasks: 150, Flight: 12, Patience: 4 * time.Minute,
 		Shape: storm.Shape{Masters: 3, Workers: 3, ZooKeepers: 3, Registry: "zookeeper", Slots: 16, Disks: true, Session: 8 * time.Second},
 	})
