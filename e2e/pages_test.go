@@ -102,6 +102,15 @@ func pages(b belongings) []page {
 		{"/security/calendars/new", "admin"},
 		{p + "/worker-groups", "admin"},
 		{"/monitor/audit", "admin"},
+		{"/monitor/masters", "anyone"},
+		{"/monitor/workers", "anyone"},
+		{"/monitor/alert-servers", "anyone"},
+		{"/monitor/db", "anyone"},
+		{"/monitor/registry", "admin"},
+		{"/monitor/statistics", "anyone"},
+		{"/monitor/running", "anyone"},
+		{"/monitor/events", "anyone"},
+		{"/monitor/retention", "admin"},
 	}
 }
 
