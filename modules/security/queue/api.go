@@ -29,7 +29,7 @@ func (a api) routes(r chi.Router) {
 	r.Post("/queues/verify", e.OK(10133, a.verify))
 
 	r.Get("/v2/queues/list", e.OK(10053, a.list))
-	r.Get("/v2/queues", e.OK(10053, a.pageV2))
+	r.Get("/v2/queues", e.OK(10053, a.page))
 	r.Post("/v2/queues", e.Created(10127, a.createV2))
 	r.Put("/v2/queues/{id}", e.Created(10131, a.updateV2))
 	r.Post("/v2/queues/verify", e.OK(10133, a.verifyV2))
@@ -64,15 +64,6 @@ func (a api) list(r *http.Request, _ *dsapi.Params) (any, error) {
 
 func (a api) page(r *http.Request, p *dsapi.Params) (any, error) {
 	no, size := p.Paging()
-	return a.found(r, p, no, size)
-}
-
-func (a api) pageV2(r *http.Request, p *dsapi.Params) (any, error) {
-	no, size := p.PagingOr(1, 10)
-	return a.found(r, p, no, size)
-}
-
-func (a api) found(r *http.Request, p *dsapi.Params, no, size int) (any, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
