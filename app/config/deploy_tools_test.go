@@ -20,7 +20,7 @@ import (
 	"dorado/app/kit/testkit"
 )
 
-// program finds a program that not every machine has.
+// program finds a program that not every machine has; .ci/run installs it, so CI may not do without.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
@@ -29,7 +29,10 @@ func program(t *testing.T, name string) string {
 			return file
 		}
 	}
-	t.Skipf("%s is not installed", name)
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed; .ci/run should have done so", name)
+	}
+	t.Skipf("%s is not installed: apt-get install nginx-light systemd", name)
 	return ""
 }
 
