@@ -41,18 +41,19 @@ type uploader struct {
 	log     *slog.Logger
 
 	mu      sync.Mutex
-	waiting []string      // paths below the base
-	busy    int           // uploads under way
-	missed  bool          // something did not fit: look again
-	failing bool          // the last upload failed
-	changed chan struct{} // closed and replaced when any of these changes
+	waiting []string       // paths below the base
+	storing map[int64]bool // attempts whose log is on its way; a sweep may find one that its end has queued too
+	busy    int            // uploads under way
+	missed  bool           // something did not fit: look again
+	failing bool           // the last upload failed
+	changed chan struct{}  // closed and replaced when any of these changes
 }
 
 func newUploader(archive *tasklog.Archive, logs *logServer, keep time.Duration, log *slog.Logger) *uploader {
 	if archive == nil {
 		return nil
 	}
-	return &uploader{archive: archive, logs: logs, keep: keep, log: log, changed: make(chan struct{})}
+	return &uploader{archive: archive, logs: logs, keep: keep, log: log, storing: map[int64]bool{}, changed: make(chan struct{})}
 }
 
 // tell wakes those who wait; u.mu is held.
@@ -176,7 +177,24 @@ func (u *uploader) upload(ctx context.Context, path string) {
 	}
 }
 
-// store stores a log and marks it. One that is gone, still written or marked already needs nothing.
+// claim reports whether nobody else is storing the log of this attempt, and makes it the caller's.
+func (u *uploader) claim(id int64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.storing[id] {
+		return false
+	}
+	u.storing[id] = true
+	return true
+}
+
+func (u *uploader) release(id int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.storing, id)
+}
+
+// store stores a log and marks it. One that is gone, still written, on its way or marked already needs nothing.
 func (u *uploader) store(ctx context.Context, path string) error {
 	f, id, err := u.logs.open(path)
 	if err != nil || u.logs.inUse(id) {
@@ -186,6 +204,10 @@ func (u *uploader) store(ctx context.Context, path string) error {
 		return ignoreGone(err)
 	}
 	defer func() { _ = f.Close() }()
+	if !u.claim(id) {
+		return nil
+	}
+	defer u.release(id)
 	info, err := f.Stat()
 	if err != nil || info.Mode()&storedMark != 0 {
 		return err

@@ -114,6 +114,19 @@ func TestALogIsStoredAfterItsEndAndMarked(t *testing.T) {
 	w.stored(t, 2, "")
 }
 
+func TestALogIsOnItsWayOnce(t *testing.T) {
+	t.Parallel()
+	w := newUploading(t, 0)
+	path := w.write(t, 1, "once")
+	for range 2 * uploadsAtOnce {
+		w.add(path)
+	}
+	w.begin(t)
+	w.stored(t, 1, "once")
+	w.flush(time.Minute)
+	require.EqualValues(t, 1, w.store.puts.Load())
+}
+
 func TestLogsAnEarlierWorkerDidNotGetToAreStoredAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	w := newUploading(t, 0)
