@@ -94,7 +94,7 @@ func fill(t *testing.T, d *db.DB, h archive.Header) {
 	t.Helper()
 	words := map[string]string{
 		"users.user_type": "ADMIN_USER", "workflow_definition.release_state": "ONLINE", "schedule.release_state": "ONLINE",
-		"calendar_day.kind": "HOLIDAY", "workflow_lineage.kind": "DEPENDENT",
+		"calendar_day.kind": "HOLIDAY", "policy_rule.effect": "DENY", "workflow_lineage.kind": "DEPENDENT",
 	}
 	for _, table := range h.Tables {
 		exec(t, d, "DELETE FROM "+table.Name)

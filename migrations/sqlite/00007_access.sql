@@ -1,0 +1,170 @@
+-- +goose Up
+
+-- Where a user comes from (LOCAL, LDAP, OIDC), what it is called there, and whether it is a program and not a person.
+ALTER TABLE users ADD COLUMN source TEXT NOT NULL DEFAULT 'LOCAL';
+ALTER TABLE users ADD COLUMN external_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN is_service BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE users ADD COLUMN password_changed_at TIMESTAMP;
+ALTER TABLE users ADD COLUMN last_sign_in_at TIMESTAMP;
+CREATE INDEX ix_users_external ON users (source, external_id);
+
+-- Passwords a user had, so that none is taken up again too soon.
+CREATE TABLE password_history (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id       BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    password_hash TEXT NOT NULL,
+    created_at    TIMESTAMP NOT NULL
+);
+CREATE INDEX ix_password_history_user ON password_history (user_id, id);
+
+-- scope: words separated by blanks, empty = everything its user may.
+ALTER TABLE access_token ADD COLUMN scope TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_token ADD COLUMN created_by BIGINT NOT NULL DEFAULT 0;
+
+-- How somebody signed in: PASSWORD, LDAP, OIDC, LINK.
+ALTER TABLE session ADD COLUMN method TEXT NOT NULL DEFAULT 'PASSWORD';
+
+-- Sign-ins that wait for the answer of an OpenID provider.
+CREATE TABLE oidc_attempt (
+    state_hash TEXT NOT NULL PRIMARY KEY,
+    nonce      TEXT NOT NULL,
+    verifier   TEXT NOT NULL,
+    next       TEXT NOT NULL DEFAULT '',
+    expires_at TIMESTAMP NOT NULL
+);
+
+-- Who may use an object that is not a project. kind: DATASOURCE, NAMESPACE, RESOURCE, UDF, WORKER_GROUP; object_key is the
+-- object's id, a path or a name; perm as in DolphinScheduler, 2 = read, 7 = all.
+CREATE TABLE object_grant (
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind       TEXT NOT NULL,
+    object_key TEXT NOT NULL,
+    perm       INTEGER NOT NULL DEFAULT 7,
+    created_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (user_id, kind, object_key)
+);
+CREATE INDEX ix_object_grant_object ON object_grant (kind, object_key);
+
+-- Rules administrators add to those of the roles. subject: "user:<id>", "role:<role>" or "*"; permission: a name or a
+-- pattern such as "instance.*"; project_code and workflow_code 0 = all. A denial wins over every permission.
+CREATE TABLE policy_rule (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject       TEXT NOT NULL,
+    permission    TEXT NOT NULL,
+    project_code  BIGINT NOT NULL DEFAULT 0,
+    workflow_code BIGINT NOT NULL DEFAULT 0,
+    effect        TEXT NOT NULL CHECK (effect IN ('ALLOW', 'DENY')),
+    note          TEXT NOT NULL DEFAULT '',
+    created_by    BIGINT NOT NULL DEFAULT 0,
+    created_at    TIMESTAMP NOT NULL,
+    updated_at    TIMESTAMP NOT NULL
+);
+
+-- The value of a secret parameter is sealed.
+ALTER TABLE project_parameter ADD COLUMN is_secret BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- What an object was before and after a deed (JSON, empty = not known), and of which request the deed was part.
+ALTER TABLE audit_log ADD COLUMN before_state TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit_log ADD COLUMN after_state TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit_log ADD COLUMN latency_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE audit_log ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX ix_audit_log_user ON audit_log (user_id, at);
+
+-- config holds a kubeconfig and is sealed.
+CREATE TABLE k8s_cluster (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    code        BIGINT NOT NULL,
+    name        TEXT NOT NULL,
+    config      TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '',
+    operator_id BIGINT NOT NULL,
+    created_at  TIMESTAMP NOT NULL,
+    updated_at  TIMESTAMP NOT NULL,
+    CONSTRAINT uq_k8s_cluster_code UNIQUE (code),
+    CONSTRAINT uq_k8s_cluster_name UNIQUE (name)
+);
+
+CREATE TABLE k8s_namespace (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    code         BIGINT NOT NULL,
+    namespace    TEXT NOT NULL,
+    cluster_code BIGINT NOT NULL REFERENCES k8s_cluster (code),
+    user_id      BIGINT NOT NULL,
+    created_at   TIMESTAMP NOT NULL,
+    updated_at   TIMESTAMP NOT NULL,
+    CONSTRAINT uq_k8s_namespace_code UNIQUE (code),
+    CONSTRAINT uq_k8s_namespace_cluster_code_namespace UNIQUE (cluster_code, namespace)
+);
+
+-- One way to send alerts. params is a JSON object of what the plugin's form holds; secrets is a sealed JSON object of those
+-- fields that nobody may read back.
+CREATE TABLE alert_plugin_instance (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    params        TEXT NOT NULL,
+    secrets       TEXT NOT NULL DEFAULT '',
+    instance_type TEXT NOT NULL DEFAULT 'NORMAL',
+    warning_type  TEXT NOT NULL DEFAULT 'ALL',
+    user_id       BIGINT NOT NULL DEFAULT 0,
+    created_at    TIMESTAMP NOT NULL,
+    updated_at    TIMESTAMP NOT NULL,
+    CONSTRAINT uq_alert_plugin_instance_name UNIQUE (name)
+);
+
+CREATE TABLE alert_group_instance (
+    alert_group_id BIGINT NOT NULL REFERENCES alert_group (id) ON DELETE CASCADE,
+    instance_id    BIGINT NOT NULL REFERENCES alert_plugin_instance (id),
+    position       INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (alert_group_id, instance_id)
+);
+CREATE INDEX ix_alert_group_instance_instance ON alert_group_instance (instance_id);
+
+-- params is a JSON object without what is secret; secrets is a sealed JSON object of the rest.
+CREATE TABLE datasource (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    name       TEXT NOT NULL,
+    note       TEXT NOT NULL DEFAULT '',
+    type       TEXT NOT NULL,
+    params     TEXT NOT NULL,
+    secrets    TEXT NOT NULL DEFAULT '',
+    user_id    BIGINT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    CONSTRAINT uq_datasource_name UNIQUE (name)
+);
+CREATE INDEX ix_datasource_user ON datasource (user_id);
+
+CREATE TABLE favourite_task (
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    task_type  TEXT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (user_id, task_type)
+);
+
+-- +goose Down
+DROP TABLE favourite_task;
+DROP TABLE datasource;
+DROP TABLE alert_group_instance;
+DROP TABLE alert_plugin_instance;
+DROP TABLE k8s_namespace;
+DROP TABLE k8s_cluster;
+DROP INDEX ix_audit_log_user;
+ALTER TABLE audit_log DROP COLUMN request_id;
+ALTER TABLE audit_log DROP COLUMN latency_ms;
+ALTER TABLE audit_log DROP COLUMN after_state;
+ALTER TABLE audit_log DROP COLUMN before_state;
+ALTER TABLE project_parameter DROP COLUMN is_secret;
+DROP TABLE policy_rule;
+DROP TABLE object_grant;
+DROP TABLE oidc_attempt;
+ALTER TABLE session DROP COLUMN method;
+ALTER TABLE access_token DROP COLUMN created_by;
+ALTER TABLE access_token DROP COLUMN scope;
+DROP TABLE password_history;
+DROP INDEX ix_users_external;
+ALTER TABLE users DROP COLUMN last_sign_in_at;
+ALTER TABLE users DROP COLUMN password_changed_at;
+ALTER TABLE users DROP COLUMN is_service;
+ALTER TABLE users DROP COLUMN external_id;
+ALTER TABLE users DROP COLUMN source;
