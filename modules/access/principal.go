@@ -17,6 +17,12 @@ type Principal struct {
 	SessionID string // hash of the session's secret; empty when not signed in by a session
 	TokenID   int64  // access token; 0 when not signed in by one
 
+	// Scope is what the access token is limited to: permissions or patterns of them ("instance.*", "*.read") and
+	// "project:<code>". Empty: everything the user may.
+	Scope []string
+	// Service tells that the user is a program: it has tokens only, no password and no pages.
+	Service bool
+
 	// How the user likes things, for pages; empty or 0 when never chosen.
 	Zone     string
 	Locale   string
