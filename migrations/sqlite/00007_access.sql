@@ -142,7 +142,60 @@ CREATE TABLE favourite_task (
     PRIMARY KEY (user_id, task_type)
 );
 
+-- Files and folders of tenants. path has no slash at either end ("" is never a row); parent is what stands before its last
+-- slash. The content lies in the storage under blob, a key that no other revision has; folders have none. sha256 is
+-- hexadecimal; size is in bytes.
+CREATE TABLE resource (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant     TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    parent     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    is_dir     BOOLEAN NOT NULL,
+    size       BIGINT NOT NULL DEFAULT 0,
+    sha256     TEXT NOT NULL DEFAULT '',
+    blob       TEXT NOT NULL DEFAULT '',
+    revision   INTEGER NOT NULL DEFAULT 0,
+    user_id    BIGINT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    CONSTRAINT uq_resource_tenant_path UNIQUE (tenant, path)
+);
+CREATE INDEX ix_resource_parent ON resource (tenant, parent);
+
+-- What a file held. The newest revision is also in resource.
+CREATE TABLE resource_revision (
+    resource_id BIGINT NOT NULL REFERENCES resource (id) ON DELETE CASCADE,
+    revision    INTEGER NOT NULL,
+    blob        TEXT NOT NULL,
+    size        BIGINT NOT NULL,
+    sha256      TEXT NOT NULL,
+    message     TEXT NOT NULL DEFAULT '',
+    user_id     BIGINT NOT NULL,
+    created_at  TIMESTAMP NOT NULL,
+    PRIMARY KEY (resource_id, revision)
+);
+
+-- Blobs that are being written or are not needed any more; whoever finds an old one removes it from the storage.
+CREATE TABLE resource_garbage (
+    blob       TEXT NOT NULL PRIMARY KEY,
+    created_at TIMESTAMP NOT NULL
+);
+
+-- Which tasks of the current versions name which files; name is "<tenant>/<path>".
+CREATE TABLE task_resource (
+    workflow_code BIGINT NOT NULL REFERENCES workflow_definition (code) ON DELETE CASCADE,
+    task_code     BIGINT NOT NULL,
+    name          TEXT NOT NULL,
+    PRIMARY KEY (workflow_code, task_code, name)
+);
+CREATE INDEX ix_task_resource_name ON task_resource (name);
+
 -- +goose Down
+DROP TABLE task_resource;
+DROP TABLE resource_garbage;
+DROP TABLE resource_revision;
+DROP TABLE resource;
 DROP TABLE favourite_task;
 DROP TABLE datasource;
 DROP TABLE alert_group_instance;
