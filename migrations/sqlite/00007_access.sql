@@ -120,6 +120,38 @@ CREATE TABLE alert_group_instance (
 );
 CREATE INDEX ix_alert_group_instance_instance ON alert_group_instance (instance_id);
 
+-- How far one alert got on each of its ways: WAIT_EXECUTION until it arrived (EXECUTION_SUCCESS) or was given up
+-- (EXECUTION_FAILURE). next_at is when it may be tried; while somebody tries, when others may believe he is gone.
+CREATE TABLE alert_delivery (
+    alert_id    BIGINT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    instance_id BIGINT NOT NULL,
+    status      TEXT NOT NULL DEFAULT 'WAIT_EXECUTION',
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    next_at     TIMESTAMP NOT NULL,
+    log         TEXT NOT NULL DEFAULT '',
+    created_at  TIMESTAMP NOT NULL,
+    updated_at  TIMESTAMP NOT NULL,
+    PRIMARY KEY (alert_id, instance_id)
+);
+CREATE INDEX ix_alert_delivery_due ON alert_delivery (status, next_at);
+CREATE INDEX ix_alert_delivery_instance ON alert_delivery (instance_id, alert_id);
+
+-- Functions of Hive and Spark that DolphinScheduler 3.2 keeps a list of. resource is the full name of the file they are in.
+CREATE TABLE udf_func (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id     BIGINT NOT NULL,
+    name        TEXT NOT NULL,
+    class_name  TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    arg_types   TEXT NOT NULL DEFAULT '',
+    db          TEXT NOT NULL DEFAULT '',
+    description TEXT NOT NULL DEFAULT '',
+    resource    TEXT NOT NULL DEFAULT '',
+    created_at  TIMESTAMP NOT NULL,
+    updated_at  TIMESTAMP NOT NULL,
+    CONSTRAINT uq_udf_func_name UNIQUE (name)
+);
+
 -- params is a JSON object without what is secret; secrets is a sealed JSON object of the rest.
 CREATE TABLE datasource (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -198,6 +230,8 @@ DROP TABLE resource_revision;
 DROP TABLE resource;
 DROP TABLE favourite_task;
 DROP TABLE datasource;
+DROP TABLE udf_func;
+DROP TABLE alert_delivery;
 DROP TABLE alert_group_instance;
 DROP TABLE alert_plugin_instance;
 DROP TABLE k8s_namespace;

@@ -24,6 +24,7 @@ func decisions() map[string]decision {
 		"task_group_slot": kept, "worker_setting": kept, "cluster_event": kept, "setting": {seeds: 1},
 		"password_history": kept, "object_grant": kept, "policy_rule": kept, "k8s_cluster": kept, "k8s_namespace": kept,
 		"alert_plugin_instance": kept, "alert_group_instance": kept, "datasource": kept, "favourite_task": kept,
+		"alert_delivery": kept, "udf_func": kept,
 		"resource": kept, "resource_revision": kept, "resource_garbage": kept, "task_resource": kept,
 
 		"schema_migration": {skip: "the schema version is in the header"},
