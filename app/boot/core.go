@@ -17,6 +17,7 @@ import (
 	"dorado/app/kit/ids"
 	"dorado/app/kit/logs"
 	"dorado/app/kit/metrics"
+	"dorado/app/kit/secret"
 	"dorado/migrations"
 	"dorado/modules/cluster"
 	"dorado/plugins/storage"
@@ -40,6 +41,7 @@ type core struct {
 	registry    cluster.Registry // of this process alone when there is only one master
 	incarnation string           // of this process
 	storage     storage.Storage  // nil: there is none
+	sealer      *secret.Sealer   // of secrets in the database
 	lock        *os.File
 }
 
@@ -59,7 +61,12 @@ func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, e
 		lock.Close()
 		return nil, errors.Join(err, closeStorage(files))
 	}
-	c := &core{cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
+	sealer, err := openSealer(ctx, cfg, d)
+	if err != nil {
+		lock.Close()
+		return nil, errors.Join(err, d.Close(), closeStorage(files))
+	}
+	c := &core{sealer: sealer, cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
 	c.probes.add("database", c.databaseCheck)
 	return c, nil
 }

@@ -37,6 +37,7 @@ type RestoreOptions struct {
 	Resume           bool
 	CatchUp          bool
 	SchedulesOffline bool
+	WithoutSecrets   bool // restore although the key for the secrets of the backup is lost
 }
 
 // Terminal is where commands talk to whoever typed them.
@@ -81,6 +82,11 @@ func Backup(ctx context.Context, cfg config.Config, logger *slog.Logger, o Backu
 		return err
 	}
 	fmt.Fprintf(t.Progress, "%s\n", summary(h, m))
+	if m.Rows["setting"] > 0 {
+		if keys, err := keep.SealedWith(ctx, d); err == nil && keys != "" {
+			fmt.Fprintf(t.Progress, "secrets in it are sealed with key %s, which is not in the backup: keep a copy of %s somewhere else\n", keys, keyPlace(cfg))
+		}
+	}
 	if unread > 0 {
 		return fmt.Errorf("the backup is complete but for %d files that could not be read", unread)
 	}
@@ -209,12 +215,21 @@ func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o Rest
 			err = errors.Join(err, into.Close())
 		}
 	}()
+	sealer, err := presentSealer(cfg)
+	if err != nil {
+		return err
+	}
 	done, err := keep.Restore(ctx, keep.RestoreDeps{
 		DB: d, In: in, Passphrase: o.Passphrase, MaxUnpacked: o.MaxUnpacked, Targets: targets, LogWorker: o.LogWorker,
 		Resume: o.Resume, CatchUp: o.CatchUp, SchedulesOffline: o.SchedulesOffline,
+		Sealer: sealer, WithoutSecrets: o.WithoutSecrets, Sealed: sealedColumns(),
 		Program: Version, Now: time.Now, Progress: progress(t.Progress),
 		Fits: func(_ archive.Header, m archive.Manifest) error { return fits(cfg, m) },
 	})
+	if errors.Is(err, keep.ErrOtherKey) {
+		return fmt.Errorf("%w: bring the key file of the installation that the backup is of to %s, or name it with --set secret.key-file=FILE; "+
+			"--without-secrets restores all but the secrets", err, cfg.Secret.KeyFile)
+	}
 	if err != nil {
 		return err
 	}
@@ -228,6 +243,9 @@ func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o Rest
 	}
 	if o.SchedulesOffline {
 		fmt.Fprintf(t.Out, "%d schedules are offline\n", s.Schedules)
+	}
+	if s.Secrets > 0 {
+		fmt.Fprintf(t.Out, "%d secrets are empty and have to be entered again\n", s.Secrets)
 	}
 	fmt.Fprintf(t.Out, "%d files written; %d alerts that waited will not be sent\n", s.Files, s.Alerts)
 	return nil

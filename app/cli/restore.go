@@ -47,6 +47,7 @@ func restoreCommand(s *settings) *cobra.Command {
 	flags.BoolVar(&o.CatchUp, "catch-up", false, "make up for fires of schedules that were due since the backup")
 	flags.BoolVar(&o.SchedulesOffline, "schedules-offline", false, "take all schedules offline, for a trial beside the original")
 	flags.BoolVar(&o.WithoutLogs, "without-logs", false, "leave task logs in the backup")
+	flags.BoolVar(&o.WithoutSecrets, "without-secrets", false, "restore although there is no key for the secrets in the backup; they have to be entered again")
 	flags.StringVar(&o.LogWorker, "log-worker", "", "worker that shows the restored logs: the one that will use this data folder (default: the one of `dorado standalone` with SQLite)")
 	flags.BoolVar(&quiet, "quiet", false, "report no progress")
 	maxUnpackedFlag(cmd, &o.MaxUnpacked)

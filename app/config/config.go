@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"dorado/app/kit/secret"
 	"dorado/app/kit/trace"
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
@@ -38,6 +39,7 @@ type Config struct {
 	Log       Log                   `koanf:"log"`
 	Web       web.Config            `koanf:"web"`
 	TLS       TLS                   `koanf:"tls"`
+	Secret    Secret                `koanf:"secret"`
 	Cluster   Cluster               `koanf:"cluster"`
 	Master    engine.Config         `koanf:"master"`
 	Worker    executor.Config       `koanf:"worker"`
@@ -59,6 +61,12 @@ type TLS struct {
 	Key  string `koanf:"key"`  // PEM file
 }
 
+// Secret says with which keys secrets of the database are sealed. Masters of one database need the same ones.
+type Secret struct {
+	KeyFile string        `koanf:"key-file"` // one key a line, the newest last; it is made when there is none
+	Key     secret.String `koanf:"key"`      // the keys themselves, base64, separated by commas, the newest last; "" = in the file
+}
+
 func roles() []string { return []string{RoleWeb, RoleScheduler, RoleAlert} }
 
 // Default returns the defaults for a data folder.
@@ -71,6 +79,7 @@ func Default(data string) Config {
 	c := Config{
 		Listen: "127.0.0.1:12345", Data: data, Roles: roles(),
 		Log:      Log{Level: "info", Format: "text"},
+		Secret:   Secret{KeyFile: filepath.Join(data, "keys", "seal.key")},
 		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
@@ -139,6 +148,13 @@ func (c Config) Validate() error {
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		bad("tls.cert, tls.key: set both or none")
+	}
+	if c.Secret.Key == "" && c.Secret.KeyFile == "" {
+		bad("secret.key-file: set it, or secret.key")
+	} else if c.Secret.Key != "" {
+		if _, err := secret.NewSealer(c.Secret.Key); err != nil {
+			bad("secret.key: %w", err)
+		}
 	}
 	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate())...)
 }

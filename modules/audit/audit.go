@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"dorado/app/kit/db"
-	"dorado/app/kit/fault"
-	"dorado/app/kit/listing"
 	"dorado/app/kit/web"
 )
 
@@ -20,6 +18,9 @@ type Entry struct {
 	ObjectName  string
 	ProjectCode int64 // 0 outside projects
 	Detail      any   // written as JSON; nil for none. Secrets must be secret.String.
+	// Before and After are what the object was and became, written as JSON; nil where it was not there, or where nobody
+	// looked. Of two objects the log keeps what differs. Secrets must be secret.String, or not be written at all.
+	Before, After any
 }
 
 // Row is a recorded deed.
@@ -35,6 +36,10 @@ type Row struct {
 	ObjectName  string    `db:"object_name"`
 	ProjectCode int64     `db:"project_code"`
 	Detail      string    `db:"detail"` // JSON, or empty
+	Before      string    `db:"before_state"`
+	After       string    `db:"after_state"`
+	LatencyMS   int64     `db:"latency_ms"` // from the arrival of the request to the entry
+	RequestID   string    `db:"request_id"` // "" outside requests
 }
 
 // Actor is who does the deeds of a context.
@@ -85,62 +90,22 @@ func (s *Service) Record(ctx context.Context, e Entry) error {
 		}
 		detail = string(text)
 	}
+	before, after, err := states(e.Before, e.After)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", e.Action, err)
+	}
+	now, latency := s.Now(), int64(0)
+	if arrived := web.Arrived(ctx); !arrived.IsZero() {
+		latency = max(0, time.Since(arrived).Milliseconds())
+	}
 	who := ActorFrom(ctx)
-	_, err := s.DB.Exec(ctx, `INSERT INTO audit_log
-		(at, user_id, user_name, client, action, object_type, object_id, object_name, project_code, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.Now(), who.UserID, who.Name, web.ClientAddress(ctx), e.Action, e.ObjectType, e.ObjectID, e.ObjectName, e.ProjectCode, detail)
+	_, err = s.DB.Exec(ctx, `INSERT INTO audit_log
+		(at, user_id, user_name, client, action, object_type, object_id, object_name, project_code, detail, before_state, after_state, latency_ms, request_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		now, who.UserID, who.Name, web.ClientAddress(ctx), e.Action, e.ObjectType, e.ObjectID, e.ObjectName, e.ProjectCode, detail,
+		before, after, latency, web.RequestID(ctx))
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Action, err)
 	}
 	return nil
-}
-
-// ErrForbidden is returned by List when nobody decided who may read the log.
-var ErrForbidden = fault.New(fault.Forbidden, "access.denied").With("permission", "audit.read")
-
-// Spec is what the list can be sorted by, searched in and filtered by.
-func Spec() listing.Spec {
-	return listing.Spec{
-		Columns: map[string]string{"at": "at", "user": "user_name", "action": "action", "object": "object_name"},
-		Search:  []string{"user_name", "object_name", "action"},
-		Filters: map[string]string{"user": "user_name", "action": "action", "type": "object_type"},
-		Default: "-at",
-		ID:      "id",
-	}
-}
-
-// Period bounds a list in time; a zero bound is open. From is included, To is not.
-type Period struct{ From, To time.Time }
-
-// List returns one page of the log. It returns what MayList returns.
-func (s *Service) List(ctx context.Context, q listing.Query, p Period) (listing.Page[Row], error) {
-	none := listing.Page[Row]{}
-	if s.MayList == nil {
-		return none, ErrForbidden
-	}
-	if err := s.MayList(ctx); err != nil {
-		return none, err
-	}
-	where, args := q.Where(s.DB.Dialect().Like, db.Contains)
-	if !p.From.IsZero() {
-		where += " AND at >= ?"
-		args = append(args, p.From)
-	}
-	if !p.To.IsZero() {
-		where += " AND at < ?"
-		args = append(args, p.To)
-	}
-	total, err := db.Get[int](ctx, s.DB, "SELECT COUNT(*) FROM audit_log WHERE "+where, args...)
-	if err != nil {
-		return none, fmt.Errorf("count the audit log: %w", err)
-	}
-	q = q.Clamp(total)
-	order, more := q.OrderLimit()
-	rows, err := db.Select[Row](ctx, s.DB, `SELECT id, at, user_id, user_name, client, action, object_type, object_id, object_name,
-		project_code, detail FROM audit_log WHERE `+where+" "+order, append(args, more...)...)
-	if err != nil {
-		return none, fmt.Errorf("list the audit log: %w", err)
-	}
-	return listing.NewPage(q, rows, total), nil
 }

@@ -18,7 +18,7 @@ import (
 
 func everybody(context.Context) error { return nil }
 
-func list(t *testing.T, s *audit.Service, query string, p audit.Period) listing.Page[audit.Row] {
+func list(t *testing.T, s *audit.Service, query string, p audit.Filter) listing.Page[audit.Row] {
 	t.Helper()
 	v, err := url.ParseQuery(query)
 	require.NoError(t, err)
@@ -42,10 +42,10 @@ func TestADeedIsRecordedWithItsTransactionOnly(t *testing.T) {
 			require.NoError(t, s.Record(ctx, entry))
 			return boom
 		}), boom)
-		require.Zero(t, list(t, s, "", audit.Period{}).Total)
+		require.Zero(t, list(t, s, "", audit.Filter{}).Total)
 
 		require.NoError(t, d.InTx(ctx, func(ctx context.Context) error { return s.Record(ctx, entry) }))
-		page := list(t, s, "", audit.Period{})
+		page := list(t, s, "", audit.Filter{})
 		require.Equal(t, 1, page.Total)
 		row := page.Items[0]
 		require.NotZero(t, row.ID)
@@ -68,21 +68,21 @@ func TestTheLogIsFilteredByPersonActionAndTime(t *testing.T) {
 		}
 		require.NoError(t, s.Record(t.Context(), audit.Entry{Action: "user.delete", ObjectType: "user"}))
 
-		require.Equal(t, 2, list(t, s, "user=ann", audit.Period{}).Total)
-		require.Equal(t, 3, list(t, s, "q=%25", audit.Period{}).Total)
-		require.Equal(t, "system", list(t, s, "type=user", audit.Period{}).Items[0].UserName)
-		require.Equal(t, 2, list(t, s, "", audit.Period{From: at.Add(-2 * time.Hour), To: at}).Total)
-		require.Equal(t, "user.delete", list(t, s, "page=9", audit.Period{}).Items[0].Action, "newest first; a page that is gone shows the last one")
+		require.Equal(t, 2, list(t, s, "user=ann", audit.Filter{}).Total)
+		require.Equal(t, 3, list(t, s, "q=%25", audit.Filter{}).Total)
+		require.Equal(t, "system", list(t, s, "type=user", audit.Filter{}).Items[0].UserName)
+		require.Equal(t, 2, list(t, s, "", audit.Filter{From: at.Add(-2 * time.Hour), To: at}).Total)
+		require.Equal(t, "user.delete", list(t, s, "page=9", audit.Filter{}).Items[0].Action, "newest first; a page that is gone shows the last one")
 	})
 }
 
 func TestNobodyReadsTheLogUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	d := dbtest.SQLite(t)
-	_, err := audit.New(audit.Deps{DB: d, Now: time.Now}).List(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Period{})
+	_, err := audit.New(audit.Deps{DB: d, Now: time.Now}).List(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Filter{})
 	require.ErrorIs(t, err, audit.ErrForbidden)
 	boom := errors.New("no")
 	s := audit.New(audit.Deps{DB: d, Now: time.Now, MayList: func(context.Context) error { return boom }})
-	_, err = s.List(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Period{})
+	_, err = s.List(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Filter{})
 	require.ErrorIs(t, err, boom)
 }

@@ -145,7 +145,7 @@ func TestAdministratorsManageUsersAndOthersDoNot(t *testing.T) {
 
 		require.NoError(t, w.Delete(admin, bob.ID))
 		require.ErrorIs(t, w.Delete(admin, bob.ID), identity.ErrNotFound)
-		log, err := w.audit.List(t.Context(), listing.New(audit.Spec(), 1, 10, "user.delete"), audit.Period{})
+		log, err := w.audit.List(t.Context(), listing.New(audit.Spec(), 1, 10, "user.delete"), audit.Filter{})
 		require.NoError(t, err)
 		require.Equal(t, 1, log.Total)
 		require.Equal(t, "root", log.Items[0].UserName)

@@ -12,6 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"dorado/app/kit/db"
+	"dorado/app/kit/secret"
 	"dorado/migrations"
 	"dorado/modules/keep/archive"
 )
@@ -34,6 +35,12 @@ type RestoreDeps struct {
 	Resume           bool // go on with runs that were under way
 	CatchUp          bool // make up for fires that were missed since
 	SchedulesOffline bool // take all schedules offline, as for a trial
+
+	// Sealer opens the secrets of this installation, nil when it has no key yet; a backup with secrets that it does not
+	// open is refused with ErrOtherKey. WithoutSecrets empties Sealed instead: then they have to be entered again.
+	Sealer         *secret.Sealer
+	WithoutSecrets bool
+	Sealed         []secret.Column
 
 	Program  string
 	Now      func() time.Time

@@ -32,6 +32,7 @@ type Settled struct {
 	Backfills int64 `json:"backfills"` // that are paused now
 	Alerts    int64 `json:"alerts"`    // that are not sent
 	Schedules int64 `json:"schedules"` // that are offline now
+	Secrets   int64 `json:"secrets"`   // that were emptied, because there is no key for them
 	Files     int64 `json:"files"`
 }
 
@@ -49,7 +50,7 @@ type settler struct {
 }
 
 func (s *settler) all(ctx context.Context) (Settled, error) {
-	steps := []func(context.Context) error{s.alerts, s.schedules, s.identities, s.identity, s.record}
+	steps := []func(context.Context) error{s.settleSecrets, s.alerts, s.schedules, s.identities, s.identity, s.record}
 	if !s.d.Resume {
 		steps = append([]func(context.Context) error{s.runs, s.rest}, steps...)
 	}

@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -59,18 +60,92 @@ func TestSealedTextOpensOnlyForItsPurposeAndUndamaged(t *testing.T) {
 func TestRotatedKeysKeepOldTextsReadable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "seal.key")
-	old, err := secret.OpenSealer(path)
+	running, err := secret.OpenSealer(path)
 	require.NoError(t, err)
-	sealed := old.Seal("x", "p")
-	require.NoError(t, secret.AddKey(path))
+	first := running.Newest()
+	sealed := running.Seal("x", "p")
+	second, err := secret.AddKey(path)
+	require.NoError(t, err)
 	fresh, err := secret.OpenSealer(path)
 	require.NoError(t, err)
+	require.Equal(t, []string{first, second}, fresh.Keys())
 
 	plain, err := fresh.Open(sealed, "p")
 	require.NoError(t, err)
 	require.Equal(t, secret.String("x"), plain)
-	_, err = old.Open(fresh.Seal("y", "p"), "p")
-	require.ErrorIs(t, err, secret.ErrSealed, "new texts use the new key")
+	key, ok := secret.KeyOf(running.Seal("y", "p"))
+	require.True(t, ok)
+	require.Equal(t, second, key, "a program that runs takes up the new key by itself")
+	plain, err = running.Open(fresh.Seal("z", "p"), "p")
+	require.NoError(t, err)
+	require.Equal(t, "z", plain.Reveal())
+}
+
+func TestARetiredKeyLeavesTheFileButIsNotLost(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "seal.key")
+	running, err := secret.OpenSealer(path)
+	require.NoError(t, err)
+	first, sealed := running.Newest(), running.Seal("x", "p")
+	second, err := secret.AddKey(path)
+	require.NoError(t, err)
+	require.NoError(t, secret.RetireKeys(path, first))
+	require.Equal(t, []string{second}, running.Keys())
+	_, err = running.Open(sealed, "p")
+	require.ErrorIs(t, err, secret.ErrSealed)
+	retired, err := secret.OpenSealer(path + ".retired")
+	require.NoError(t, err)
+	plain, err := retired.Open(sealed, "p")
+	require.NoError(t, err)
+	require.Equal(t, "x", plain.Reveal())
+	for _, name := range []string{path, path + ".retired"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	require.ErrorContains(t, secret.RetireKeys(path, second), "without a key")
+	require.NoError(t, secret.RetireKeys(path, "unknown"))
+}
+
+func TestAKeyFileThatIsBrokenWhileInUseChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "seal.key")
+	running, err := secret.OpenSealer(path)
+	require.NoError(t, err)
+	sealed := running.Seal("x", "p")
+	require.NoError(t, os.WriteFile(path, []byte("half a li"), 0o600))
+	_, err = running.Open(sealed, "p")
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path))
+	_, err = running.Open(running.Seal("y", "p"), "p")
+	require.NoError(t, err)
+}
+
+func TestKeysGivenAsTextAreThoseOfAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "seal.key")
+	file, err := secret.OpenSealer(path)
+	require.NoError(t, err)
+	sealed := file.Seal("x", "p")
+	line, err := os.ReadFile(path)
+	require.NoError(t, err)
+	id, key, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
+	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+	for _, keys := range []string{key, other + "," + key, " " + id + " " + key + " ,", other + "\n" + key + "\n"} {
+		s, err := secret.NewSealer(secret.String(keys))
+		require.NoError(t, err)
+		require.Equal(t, id, s.Newest(), "the last one is for new texts")
+		plain, err := s.Open(sealed, "p")
+		require.NoError(t, err)
+		require.Equal(t, "x", plain.Reveal())
+	}
+	for _, bad := range []string{"", " , ", "c2hvcnQ=", "not base64 at all", key[:20]} {
+		_, err := secret.NewSealer(secret.String(bad))
+		require.Error(t, err)
+		if strings.TrimSpace(bad) != "" && len(bad) > 3 {
+			require.NotContains(t, err.Error(), bad, "an error does not repeat a key")
+		}
+	}
 }
 
 func TestKeyFileIsPrivate(t *testing.T) {

@@ -27,6 +27,14 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
+type arrivalKey struct{}
+
+// Arrived is when the request of ctx came in; the zero time outside requests.
+func Arrived(ctx context.Context) time.Time {
+	at, _ := ctx.Value(arrivalKey{}).(time.Time)
+	return at
+}
+
 // Middleware is what every request passes, outermost first: request id, client
 // address, language, access log, panics, security headers, compression.
 func (s *Site) Middleware() func(http.Handler) http.Handler {
@@ -48,7 +56,8 @@ func identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := randomHex(8)
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, id)))
+		ctx := context.WithValue(context.WithValue(r.Context(), requestKey{}, id), arrivalKey{}, time.Now())
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -60,7 +60,7 @@ func (m *Module) index(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	q := frame.Query(r, audit.Spec())
-	page, err := m.audit.List(ctx, q, audit.Period{})
+	page, err := m.audit.List(ctx, q, audit.Filter{})
 	if err != nil {
 		return nil, err
 	}

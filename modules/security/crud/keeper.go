@@ -136,7 +136,7 @@ func (k *Keeper[T, D]) Create(ctx context.Context, d D) (T, error) {
 		if t, err = k.Store.ByID(ctx, id); err != nil {
 			return err
 		}
-		return k.Record(ctx, "create", t, nil)
+		return k.record(ctx, "create", nil, &t, nil)
 	})
 	return t, err
 }
@@ -153,6 +153,7 @@ func (k *Keeper[T, D]) Update(ctx context.Context, id int64, d D, seen time.Time
 		if t, err = k.changeable(ctx, id); err != nil {
 			return err
 		}
+		was := t
 		if d, err = k.check(ctx, &t, d); err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func (k *Keeper[T, D]) Update(ctx context.Context, id int64, d D, seen time.Time
 		if t, err = k.Store.ByID(ctx, id); err != nil {
 			return err
 		}
-		return k.Record(ctx, "update", t, nil)
+		return k.record(ctx, "update", &was, &t, nil)
 	})
 	return t, err
 }
@@ -224,22 +225,38 @@ func (k *Keeper[T, D]) Delete(ctx context.Context, id int64) error {
 		if err := k.Store.Delete(ctx, id); err != nil {
 			return err
 		}
-		return k.Record(ctx, "delete", t, nil)
+		return k.record(ctx, "delete", &t, nil, nil)
 	})
 }
 
 // Record tells whoever must know that an object changed, and writes an audit entry about it; detail may be nil.
 func (k *Keeper[T, D]) Record(ctx context.Context, verb string, t T, detail any) error {
+	return k.record(ctx, verb, nil, &t, detail)
+}
+
+// record is Record with what an object was before and is now, as the log keeps it; nil = it was, or is, not there.
+func (k *Keeper[T, D]) record(ctx context.Context, verb string, was, is *T, detail any) error {
+	t := is
+	if t == nil {
+		t = was
+	}
 	if k.Changed != nil {
-		if err := k.Changed(ctx, t); err != nil {
+		if err := k.Changed(ctx, *t); err != nil {
 			return err
 		}
 	}
-	ref := t.Ref()
-	return k.Audit.Record(ctx, audit.Entry{
+	ref := (*t).Ref()
+	e := audit.Entry{
 		Action: k.Noun + "." + verb, ObjectType: k.Noun, ObjectID: strconv.FormatInt(ref.ID, 10), ObjectName: ref.Name,
 		ProjectCode: ref.Project, Detail: detail,
-	})
+	}
+	if was != nil {
+		e.Before = *was
+	}
+	if is != nil {
+		e.After = *is
+	}
+	return k.Audit.Record(ctx, e)
 }
 
 // Gather asks each referrer in turn until limit uses are known.
