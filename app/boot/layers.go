@@ -25,7 +25,7 @@ func Layers() []Layer {
 		{1, []string{"plugins/task", "plugins/storage", "views"}},
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/storage/local", "plugins/storage/s3"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign", "plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.
@@ -44,6 +44,7 @@ func Layers() []Layer {
 		{3, []string{"modules/instance"}},
 		{3, []string{"modules/backfill"}},
 		{3, []string{"modules/schedule"}},
+		{3, []string{"modules/transfer"}},
 		{3, []string{"modules/keep"}},
 		{3, []string{"modules/monitor"}},
 		{3, []string{"modules/home"}},
@@ -73,7 +74,7 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/keep",
+		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/keep",
 		"modules/monitor", "modules/home",
 	}
 	return []Prohibition{

@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
@@ -24,7 +25,7 @@ func Builtin() (*Catalog, error) {
 	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
-	}, logic.Plugins()))
+	}, logic.Plugins(), foreign.Plugins()))
 }
 
 // New returns a catalogue of tasks. It refuses a plugin that is incomplete or listed twice.

@@ -26,7 +26,7 @@ func TestEveryPluginFolderIsListedAndDocumented(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
 	for _, p := range builtin(t).Tasks() {
-		if !p.Logic { // those share a folder
+		if !p.Logic && !p.Foreign { // those share a folder
 			listed[strings.ToLower(p.Type)] = true
 		}
 	}
@@ -60,6 +60,21 @@ func TestParametersAreCheckedByTheirPlugin(t *testing.T) {
 	require.Empty(t, c.CheckParams("SHELL", json.RawMessage(`{"rawScript":"ls"}`)))
 	require.Equal(t, "form.required", c.CheckParams("PYTHON", json.RawMessage(`{}`))[0].Key)
 	require.Equal(t, "task.unknown_type", c.CheckParams("COBOL", json.RawMessage(`{}`))[0].Key)
+}
+
+func TestEveryTypeOfDolphinSchedulerMayBeInADefinition(t *testing.T) {
+	t.Parallel()
+	c := builtin(t)
+	for _, name := range []string{
+		"SHELL", "JAVA", "PYTHON", "PROCEDURE", "SQL", "SPARK", "FLINK", "HTTP", "MR", "DINKY", "FLINK_STREAM", "HIVECLI", "REMOTESHELL",
+		"EMR", "K8S", "DMS", "DATA_FACTORY", "ALIYUN_SERVERLESS_SPARK", "SUB_WORKFLOW", "SUB_PROCESS", "DEPENDENT", "CONDITIONS", "SWITCH",
+		"DYNAMIC", "SEATUNNEL", "DATAX", "SQOOP", "DATA_QUALITY", "JUPYTER", "MLFLOW", "OPENMLDB", "DVC", "SAGEMAKER", "PYTORCH", "KUBEFLOW",
+		"ZEPPELIN", "CHUNJUN", "DATASYNC", "LINKIS",
+	} {
+		_, ok := c.Task(name)
+		require.True(t, ok, name)
+	}
+	require.Empty(t, c.CheckParams("SPARK", json.RawMessage(`{"mainJar":{"id":3},"resourceList":[{"id":3}]}`)))
 }
 
 func TestAnIncompleteOrRepeatedPluginIsRefused(t *testing.T) {

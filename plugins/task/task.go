@@ -26,6 +26,7 @@ type Plugin struct {
 	Aliases   []string // more words under which the palette finds it
 	Retryable bool     // a failed attempt may be repeated
 	Logic     bool     // the master itself carries it out: it has neither Process nor Run, and no worker gets it
+	Foreign   bool     // definitions may hold it, but no worker of this version can run it: its settings are kept unread
 	Schema    form.Schema
 
 	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
@@ -95,7 +96,7 @@ func (p Plugin) Validate() error {
 		}
 	}
 	for name, kind := range map[string]form.Type{LocalParams: form.Params, ResourceList: form.Resources} {
-		if p.Logic && name == ResourceList {
+		if (p.Logic || p.Foreign) && name == ResourceList {
 			continue // there is no working directory to put files into
 		}
 		if f, ok := p.Schema.Field(name); !ok || f.Type != kind {
@@ -125,6 +126,7 @@ type Description struct {
 	Also      []string           `json:"also,omitempty"`
 	Retryable bool               `json:"retryable"`
 	Logic     bool               `json:"logic,omitempty"`
+	Foreign   bool               `json:"foreign,omitempty"`
 	Fields    []form.Description `json:"fields"`
 }
 
@@ -136,7 +138,7 @@ func (p Plugin) Describe(translate func(key string) string) Description {
 	}
 	return Description{
 		Type: p.Type, Category: p.Category, Label: translate(p.Label), Help: translate(p.Help), Icon: p.Icon,
-		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Logic: p.Logic, Fields: p.Schema.Describe(translate),
+		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Logic: p.Logic, Foreign: p.Foreign, Fields: p.Schema.Describe(translate),
 	}
 }
 

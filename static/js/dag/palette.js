@@ -52,7 +52,7 @@ export function grouped(types) {
 /** @param {TaskType} type @param {string} test */
 const typeButton = (type, test) =>
   h('button', { type: 'button', 'data-type': type.type, 'data-category': type.category, 'data-test': `${test}.${type.type}`, title: type.help ?? type.label },
-    h('span.ic', null, icon(type.icon)), h('span.grow', null, type.label));
+    h('span.ic', null, icon(type.icon)), h('span.grow', null, type.label), type.foreign ? h('span.mut', { role: 'img', 'aria-label': t('js.editor.group.foreign') }, icon('ban')) : null);
 
 export class Palette {
   /**
@@ -87,7 +87,7 @@ export class Palette {
     this.list.addEventListener('keydown', (/** @type {KeyboardEvent} */ e) => {
       const step = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
       if (!step) return;
-      const all = [...this.list.querySelectorAll('button')];
+      const all = [...this.list.querySelectorAll('button')].filter((b) => b.offsetParent !== null); // not those in a closed group
       all[all.indexOf(document.activeElement) + step]?.focus();
       e.preventDefault();
     });
@@ -100,12 +100,20 @@ export class Palette {
     if (!q) {
       const last = recent().map((x) => this.types.byName.get(x)).filter((x) => x !== undefined);
       if (last.length && this.types.all.length > 8) parts.push(h('h2', null, t('js.editor.group.recent')), ...last.map((x) => typeButton(x, 'editor.recent')));
-      for (const g of grouped(found)) parts.push(h('h2', null, g.label), ...g.types.map((x) => typeButton(x, 'editor.palette')));
+      for (const g of grouped(found.filter((x) => !x.foreign))) parts.push(h('h2', null, g.label), ...g.types.map((x) => typeButton(x, 'editor.palette')));
+      const foreign = grouped(found.filter((x) => x.foreign)).flatMap((g) => g.types);
+      if (foreign.length) {
+        const group = h('details.dag-foreign', { open: this.foreign, 'data-test': 'editor.palette.foreign' },
+          h('summary', null, t('js.editor.group.foreign')), h('p.hint', null, t('js.editor.group.foreign.help')), ...foreign.map((x) => typeButton(x, 'editor.palette')));
+        group.addEventListener('toggle', () => (this.foreign = group.open));
+        parts.push(group);
+      }
     } else parts.push(...found.map((x) => typeButton(x, 'editor.palette')));
     if (!found.length) parts.push(h('p.hint.dag-empty', null, t('js.editor.palette.none')));
     this.list.replaceChildren(...parts);
   }
   dragged = false;
+  foreign = false; // whether the types that cannot run are unfolded
   /** @param {PointerEvent} e */
   #grab(e) {
     const b = /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest('button[data-type]'));

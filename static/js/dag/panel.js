@@ -8,6 +8,7 @@ import { parameterNames } from './check.js';
 import { h, icon, iconButton, uid } from './dom.js';
 import { fieldRow, params as paramRows, setProblem } from './fields.js';
 import { runTab } from './panel-run.js';
+import { settings } from './panel-settings.js';
 import { previewBox } from './preview.js';
 import { problem as fieldProblem, visible } from './schema.js';
 import { look, ran } from './states.js';
@@ -36,6 +37,7 @@ const ORIGIN = 'panel';
 export class Panel {
   /** @type {number | null} */ code = null;
   /** @type {Tab} */ tab = 'task';
+  /** Settings that are no JSON object as they are typed. @type {{code: number, text: string} | null} */ unread = null;
 
   /** @param {import('./editor.js').DagEditor} editor */
   constructor(editor) {
@@ -168,11 +170,11 @@ export class Panel {
     return fieldRow(/** @type {Field} */ (field), {
       value,
       readOnly: this.editor.readOnly || off,
-      change: (v, typing) => this.#set(to(v), field.name, typing),
+      change: (v, typing) => this.put(to(v), field.name, typing),
     });
   }
-  /** @param {Partial<Task>} change @param {string} field @param {boolean} typing */
-  #set(change, field, typing) {
+  /** Changes the task that is shown. @param {Partial<Task>} change @param {string} field @param {boolean} typing */
+  put(change, field, typing) {
     if (this.code === null) return;
     this.editor.model.setTask(this.code, change, { origin: ORIGIN, merge: typing ? `${this.code}:${field}` : undefined });
     if (!typing) this.editor.model.seal();
@@ -181,7 +183,7 @@ export class Panel {
   #taskTab(task) {
     const { editor } = this;
     const type = editor.types.get(task.taskType);
-    const fields = type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
+    const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
     this.shown = fields.map((f) => f.name).join();
     const row = (/** @type {Field} */ f) => fieldRow(f, {
       value: task.taskParams[f.name] ?? (f.alias ? task.taskParams[f.alias] : undefined),
@@ -190,7 +192,7 @@ export class Panel {
       names: () => parameterNames(editor.model, task.code, editor.data.projectParams),
       editor,
       code: task.code,
-      change: (v, typing) => this.#set({ taskParams: { ...this.task?.taskParams, [f.name]: v } }, f.name, typing),
+      change: (v, typing) => this.put({ taskParams: { ...this.task?.taskParams, [f.name]: v } }, f.name, typing),
     });
     const plain = fields.filter((f) => !f.advanced);
     const more = fields.filter((f) => f.advanced);
@@ -198,6 +200,7 @@ export class Panel {
       this.#runNote(task),
       this.common({ name: 'name', type: 'text', label: t('js.editor.field.name'), required: true }, task.name, (v) => ({ name: v })),
       ...plain.map(row),
+      type.foreign ? settings(this, task) : null,
       more.length ? h('details.dag-more', null, h('summary', null, t('js.editor.advanced')), h('div.form.flat', null, ...more.map(row))) : null,
       this.common({ name: 'description', type: 'textarea', label: t('js.editor.field.description') }, task.description, (v) => ({ description: v })),
     ].filter(Boolean);
@@ -221,7 +224,7 @@ export class Panel {
     const list = paramRows({
       value: task.taskParams?.localParams ?? [],
       readOnly: this.editor.readOnly,
-      change: (v, typing) => this.#set({ taskParams: { ...this.task?.taskParams, localParams: v } }, 'localParams', typing),
+      change: (v, typing) => this.put({ taskParams: { ...this.task?.taskParams, localParams: v } }, 'localParams', typing),
     }, 'field.localParams');
     const known = parameterNames(this.editor.model, task.code, this.editor.data.projectParams).filter((p) => p.source !== 'local' && p.source !== 'builtin');
     return [
@@ -276,7 +279,7 @@ export class Panel {
     for (const row of this.body.querySelectorAll('[data-field]')) {
       const name = row.dataset.field ?? '';
       const mine = found.find((p) => p.field === name);
-      let text = mine?.message ?? '';
+      let text = mine?.message ?? (name === 'taskParams' && this.unread?.code === task.code ? t('js.editor.settings.bad') : '');
       if (!text) {
         const f = type.fields.find((x) => x.name === name);
         const p = f && f.required !== true ? fieldProblem(f, task.taskParams) : null;

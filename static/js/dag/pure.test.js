@@ -9,6 +9,7 @@ import { check, parameterNames } from './check.js';
 import { SpatialIndex, boundsOf, edgeDistance, rest } from './geometry.js';
 import { command } from './keys.js';
 import { duration, look, ran } from './states.js';
+import { readSettings, writeSettings } from './panel-settings.js';
 
 /** @type {import('./types.js').TaskType} */
 const SHELL = {
@@ -33,6 +34,13 @@ function workflow(...tasks) {
   m.load({ tasks, relations: [], locations: tasks.map((x, i) => ({ taskCode: x.code, x: 100 + i * 264, y: 50 })) });
   return m;
 }
+
+test('settings of a foreign task are read back as they were written, without its parameters', () => {
+  const params = { localParams: [{ prop: 'a' }], sql: 'select 1', deep: { list: [1, null, 'x'] } };
+  assert.deepEqual(readSettings(writeSettings(params)), { sql: 'select 1', deep: { list: [1, null, 'x'] } });
+  assert.deepEqual(readSettings(''), {});
+  for (const text of ['{', '[]', 'null', '"x"', '7']) assert.equal(readSettings(text), null, text);
+});
 
 test('pasted tasks get new codes, free names, inner edges and the old arrangement', () => {
   const m = workflow(newTask(SHELL, 1, 'a'), newTask(SHELL, 2, 'b'), newTask(SHELL, 3, 'c'));

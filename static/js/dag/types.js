@@ -22,7 +22,7 @@
  *   language?: string, options?: {value: string, label: string}[], visibleWhen?: {field: string, in: string[]},
  *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string}} Field
  * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
- *   retryable?: boolean, logic?: boolean, help?: string, fields: Field[]}} TaskType
+ *   retryable?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
  * @typedef {{types: TaskType[]}} Schema
  * @typedef {{environments?: boolean, taskGroups?: boolean, cache?: boolean, limits?: boolean,
  *   finally?: boolean}} Features
