@@ -6,31 +6,56 @@ import (
 	"github.com/casbin/casbin/v2/model"
 )
 
-// adapter feeds casbin: the modules' rules as policy, the grants as roles. It only loads; grants are written by Grant
-// and Revoke in the caller's transaction, which casbin knows nothing of.
+// adapter feeds casbin: the modules' rules and the administrators' as policy, the grants as roles. It only loads; what it
+// loads is written elsewhere in the caller's transaction, which casbin knows nothing of.
 type adapter struct {
-	rules  []Rule
-	grants []grant
+	rules    []Rule
+	grants   []grant
+	policies []Policy
 }
 
-var errReadOnly = errors.New("access: policies are changed by Grant and Revoke")
+var errReadOnly = errors.New("access: policies are changed by Grant, Revoke and the module of rules")
+
+// Words of the model.
+const (
+	anybody  = "*" // also: any workflow, any place
+	mine     = "mine"
+	member   = "member"
+	allowing = "allow"
+	denying  = "deny"
+)
 
 // LoadPolicy fills the model.
 func (a adapter) LoadPolicy(m model.Model) error {
 	for _, r := range a.rules {
-		roles := append([]Role{Admin}, r.Roles...)
-		for _, role := range roles {
-			if err := m.AddPolicy("p", "p", []string{string(role), string(r.Permission)}); err != nil {
+		for _, role := range append([]Role{Admin}, r.Roles...) {
+			if err := m.AddPolicy("p", "p", []string{roleWord(role), anybody, anybody, string(r.Permission), allowing}); err != nil {
 				return err
 			}
 		}
 	}
+	for _, p := range a.policies {
+		if err := m.AddPolicy("p", "p", p.words()); err != nil {
+			return err
+		}
+	}
 	for _, g := range a.grants {
-		if err := m.AddPolicy("g", "g", []string{subject(g.UserID), string(g.Role), g.Domain}); err != nil {
+		if err := m.AddPolicy("g", "g", []string{subject(g.UserID), roleWord(g.Role), g.Domain}); err != nil {
+			return err
+		}
+		if err := m.AddPolicy("g", "g", []string{subject(g.UserID), member, g.Domain}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// roleWord is a role as a subject. Everybody signed in has the role user.
+func roleWord(r Role) string {
+	if r == User {
+		return anybody
+	}
+	return rolePrefix + string(r)
 }
 
 // SavePolicy is refused.

@@ -40,8 +40,12 @@ func (p Principal) IsSystem() bool { return p.system }
 
 type principalKey struct{}
 
-// WithPrincipal returns a context in which p acts, for permissions and for the audit log.
+// WithPrincipal returns a context in which p acts, for permissions and for the audit log. A token with a scope makes nobody
+// an administrator: what asks for one, and not for a permission, treats its user as an ordinary one.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	if len(p.Scope) > 0 {
+		p.Admin = false
+	}
 	ctx = audit.WithActor(ctx, audit.Actor{UserID: p.UserID, Name: p.Name})
 	return context.WithValue(ctx, principalKey{}, p)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,16 @@ var (
 	ErrMustChangePassword = fault.New(fault.Forbidden, "access.must_change_password")
 )
 
-// AuditRead allows reading the audit log. It is declared here because package audit lies below permissions.
-const AuditRead Permission = "audit.read"
+// Permissions that are declared here.
+const (
+	// AuditRead allows reading the audit log; package audit lies below permissions.
+	AuditRead Permission = "audit.read"
+	// PolicyManage allows reading and changing policies and the grants of others.
+	PolicyManage Permission = "policy.manage"
+)
+
+// seeProject is what lists of projects ask for; the module of projects declares it.
+const seeProject Permission = "project.read"
 
 const (
 	// refreshEvery bounds how long a change by another process goes unnoticed without notifications.
@@ -52,7 +61,7 @@ type Service struct {
 
 // New loads the grants. It fails when a permission is declared twice.
 func New(ctx context.Context, d Deps) (*Service, error) {
-	d.Rules = append([]Rule{Allow(AuditRead)}, d.Rules...)
+	d.Rules = append([]Rule{Allow(AuditRead), Allow(PolicyManage)}, d.Rules...)
 	seen := map[Permission]bool{}
 	for _, r := range d.Rules {
 		if seen[r.Permission] {
@@ -94,18 +103,18 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh reads all grants. Decisions made so far stay remembered when nothing changed.
+// Refresh reads all grants and policies. Decisions made so far stay remembered when nothing changed.
 func (s *Service) Refresh(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	grants, err := db.Select[grant](db.Detach(ctx), s.DB, "SELECT user_id, domain, role FROM role_grant ORDER BY user_id, domain")
+	k, err := s.read(db.Detach(ctx))
 	if err != nil {
 		return fmt.Errorf("read grants: %w", err)
 	}
-	if now := s.current.Load(); now != nil && now.same(grants) {
+	if now := s.current.Load(); now != nil && now.known.same(k) {
 		return nil
 	}
-	next, err := newSnapshot(s.Rules, grants)
+	next, err := newSnapshot(s.Rules, k)
 	if err != nil {
 		return err
 	}
@@ -113,16 +122,36 @@ func (s *Service) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// read leaves out who changed what when: it decides nothing, and would make equal things different.
+func (s *Service) read(ctx context.Context) (k known, err error) {
+	if k.grants, err = db.Select[grant](ctx, s.DB, "SELECT user_id, domain, role FROM role_grant ORDER BY user_id, domain"); err != nil {
+		return k, err
+	}
+	k.objects, err = db.Select[ObjectGrant](ctx, s.DB, "SELECT user_id, kind, object_key, perm FROM object_grant ORDER BY user_id, kind, object_key")
+	if err != nil {
+		return k, err
+	}
+	k.policies, err = db.Select[Policy](ctx, s.DB, `SELECT id, subject, permission, project_code, workflow_code, effect, note
+		FROM policy_rule ORDER BY id`)
+	return k, err
+}
+
 // Require returns nil when the principal of ctx has the permission everywhere, else ErrUnauthenticated,
 // ErrMustChangePassword or ErrDenied.
 func (s *Service) Require(ctx context.Context, p Permission) error {
-	return s.require(ctx, Everywhere, p, 0)
+	return s.require(ctx, question{project: everywhere, act: p})
 }
 
 // RequireProject returns nil when the principal of ctx has the permission in the project, else ErrUnauthenticated,
 // ErrMustChangePassword or ErrDenied. It does not tell whether the project exists.
 func (s *Service) RequireProject(ctx context.Context, code int64, p Permission) error {
-	return s.require(ctx, Project(code), p, code)
+	return s.RequireWorkflow(ctx, code, 0, p)
+}
+
+// RequireWorkflow is RequireProject for one workflow of the project: policies about just that workflow count, too. The
+// caller vouches for the workflow being of the project; 0 is none.
+func (s *Service) RequireWorkflow(ctx context.Context, project, workflow int64, p Permission) error {
+	return s.require(ctx, question{project: max(project, 0), workflow: workflow, act: p})
 }
 
 // Can reports what Require would answer.
@@ -133,7 +162,12 @@ func (s *Service) CanProject(ctx context.Context, code int64, p Permission) bool
 	return s.RequireProject(ctx, code, p) == nil
 }
 
-func (s *Service) require(ctx context.Context, domain string, act Permission, code int64) error {
+// CanWorkflow reports what RequireWorkflow would answer.
+func (s *Service) CanWorkflow(ctx context.Context, project, workflow int64, p Permission) bool {
+	return s.RequireWorkflow(ctx, project, workflow, p) == nil
+}
+
+func (s *Service) require(ctx context.Context, q question) error {
 	p, ok := From(ctx)
 	if !ok {
 		return ErrUnauthenticated
@@ -144,17 +178,21 @@ func (s *Service) require(ctx context.Context, domain string, act Permission, co
 	if p.MustChangePassword {
 		return ErrMustChangePassword
 	}
-	allowed, err := s.current.Load().allows(p.UserID, domain, act)
-	if err != nil {
-		return err
+	q.user = p.UserID
+	allowed := len(p.Scope) == 0 || inScope(p.Scope, q)
+	if allowed {
+		var err error
+		if allowed, err = s.current.Load().allows(q); err != nil {
+			return err
+		}
 	}
 	if allowed {
 		return nil
 	}
-	if code != 0 {
-		return ErrDenied.With("permission", string(act), "project", code)
+	if q.project > 0 {
+		return ErrDenied.With("permission", string(q.act), "project", q.project)
 	}
-	return ErrDenied.With("permission", string(act))
+	return ErrDenied.With("permission", string(q.act))
 }
 
 // ProjectsOf returns the codes of the projects that the principal of ctx may see, in rising order, or all = true for
@@ -164,10 +202,64 @@ func (s *Service) ProjectsOf(ctx context.Context) (codes []int64, all bool) {
 	if !ok {
 		return nil, false
 	}
-	if p.Admin || p.system {
+	now := s.current.Load()
+	scoped := scopeProjects(p.Scope)
+	if s.everywhere(p) && scoped == nil {
+		if len(p.Scope) > 0 && !inScope(p.Scope, question{project: elsewhere, act: seeProject}) {
+			return nil, false
+		}
 		return nil, true
 	}
-	return slices.Sorted(maps.Keys(s.current.Load().projects[p.UserID])), false
+	if len(now.known.policies) == 0 && len(p.Scope) == 0 {
+		return slices.Sorted(maps.Keys(now.projects[p.UserID])), false
+	}
+	candidates := map[int64]bool{}
+	for code := range now.projects[p.UserID] {
+		candidates[code] = true
+	}
+	maps.Copy(candidates, now.ruledProjects)
+	for _, code := range scoped {
+		candidates[code] = true
+	}
+	maps.DeleteFunc(candidates, func(code int64, _ bool) bool { return !s.CanProject(ctx, code, seeProject) })
+	return slices.Sorted(maps.Keys(candidates)), false
+}
+
+// HiddenWorkflows returns the codes of workflows that a policy denies the principal of ctx this permission for, although
+// he may have it in their project, in rising order: what a list of a project leaves out.
+func (s *Service) HiddenWorkflows(ctx context.Context, p Permission) []int64 {
+	who, ok := From(ctx)
+	if !ok || who.system {
+		return nil
+	}
+	return s.current.Load().hidden(who.UserID, p)
+}
+
+// NotHidden is what to add to the WHERE of a list so that column, which holds codes of workflows, names none of the
+// HiddenWorkflows; it begins with AND, and is empty when none is hidden.
+func (s *Service) NotHidden(ctx context.Context, column string, p Permission) (where string, args []any) {
+	codes := s.HiddenWorkflows(ctx, p)
+	if len(codes) == 0 {
+		return "", nil
+	}
+	for _, code := range codes {
+		args = append(args, code)
+	}
+	return " AND " + column + " NOT IN (?" + strings.Repeat(", ?", len(codes)-1) + ")", args
+}
+
+// ProjectsWith is ProjectsOf, narrowed to those where the principal has another permission, too.
+func (s *Service) ProjectsWith(ctx context.Context, p Permission) (codes []int64, all bool) {
+	if codes, all = s.ProjectsOf(ctx); all {
+		return nil, s.CanProject(ctx, 0, p)
+	}
+	return slices.DeleteFunc(codes, func(code int64) bool { return !s.CanProject(ctx, code, p) }), false
+}
+
+// everywhere reports whether the principal is an administrator or the program itself. A token's scope takes nothing from
+// that; whoever asks must mind it.
+func (s *Service) everywhere(p Principal) bool {
+	return p.system || p.Admin || s.current.Load().admins[p.UserID]
 }
 
 // RoleIn returns the role of the principal of ctx in a project: Admin for an administrator, false without any.
@@ -176,7 +268,7 @@ func (s *Service) RoleIn(ctx context.Context, code int64) (Role, bool) {
 	if !ok {
 		return "", false
 	}
-	if p.Admin || p.system {
+	if s.everywhere(p) {
 		return Admin, true
 	}
 	role, ok := s.current.Load().projects[p.UserID][code]
@@ -227,15 +319,30 @@ func (s *Service) Revoke(ctx context.Context, userID int64, domain string) error
 	return s.remove(ctx, "DELETE FROM role_grant WHERE user_id = ? AND domain = ?", userID, domain)
 }
 
-// RevokeDomain takes all roles in a domain away, when its project goes.
+// RevokeDomain takes all roles in a domain away, and the policies about its project, when the project goes.
 func (s *Service) RevokeDomain(ctx context.Context, domain string) error {
+	if code, ok := projectOf(domain); ok {
+		if err := s.remove(ctx, "DELETE FROM policy_rule WHERE project_code = ?", code); err != nil {
+			return err
+		}
+	}
 	return s.remove(ctx, "DELETE FROM role_grant WHERE domain = ?", domain)
 }
 
-// RevokeUser takes all roles of a user away, when the user goes.
+// RevokeUser takes all roles and objects of a user away, and the policies about him, when the user goes.
 func (s *Service) RevokeUser(ctx context.Context, userID int64) error {
+	if err := s.remove(ctx, "DELETE FROM policy_rule WHERE subject = ?", subject(userID)); err != nil {
+		return err
+	}
+	if err := s.remove(ctx, "DELETE FROM object_grant WHERE user_id = ?", userID); err != nil {
+		return err
+	}
 	return s.remove(ctx, "DELETE FROM role_grant WHERE user_id = ?", userID)
 }
+
+// Changed renews the snapshots of all processes once the transaction of ctx is committed; the module that keeps policies
+// calls it.
+func (s *Service) Changed(ctx context.Context) error { return s.changed(ctx) }
 
 func (s *Service) remove(ctx context.Context, query string, args ...any) error {
 	if _, err := s.DB.Exec(ctx, query, args...); err != nil {
