@@ -36,7 +36,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, password secret.String) (crea
 		link, err = s.renewFirstLink(ctx)
 		return false, link, errors.Join(err, s.ensureQueue(ctx))
 	}
-	if err := ValidatePassword(password, AdminName); err != nil {
+	if err := s.policy.Check(password, AdminName); err != nil {
 		return false, "", err
 	}
 	hash, err := s.hasher.hash(ctx, password)
@@ -47,7 +47,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, password secret.String) (crea
 		if err := s.ensureQueue(ctx); err != nil {
 			return err
 		}
-		u, err := s.insert(ctx, Draft{Name: AdminName, Admin: true, Enabled: true, MustChangePassword: random}, hash)
+		u, err := s.insert(ctx, Draft{Name: AdminName, Admin: true, Enabled: true, Source: Local, MustChangePassword: random}, hash)
 		if err != nil {
 			return err
 		}

@@ -175,7 +175,7 @@ func TestDraftsAreChecked(t *testing.T) {
 		"short password":   {func(d *identity.Draft) { d.Password = "a1b2c3" }, "password"},
 		"long password":    {func(d *identity.Draft) { d.Password = secret.String(longText(73)) }, "password"},
 		"one class":        {func(d *identity.Draft) { d.Password = "correcthorse" }, "password"},
-		"common":           {func(d *identity.Draft) { d.Password = "Dolphinscheduler123" }, "password"},
+		"common":           {func(d *identity.Draft) { d.Password = "Password123" }, "password"},
 		"own name":         {func(d *identity.Draft) { d.Name, d.Password = "bob-smith-7", "Bob-Smith-7" }, "password"},
 	} {
 		d := identity.Draft{Name: "bob", Password: good, Email: "bob@example.org", Phone: "+4930123456", Enabled: true}
@@ -185,8 +185,8 @@ func TestDraftsAreChecked(t *testing.T) {
 		require.Contains(t, fields(err), c.field, name)
 		require.Len(t, fields(err), 1, name)
 	}
-	for _, password := range []secret.String{"pässwörter 1", "13572468!", secret.String(longText(72)), "密码密码密码密码1"} {
-		require.NoError(t, identity.ValidatePassword(password, "bob"))
+	for _, password := range []secret.String{"pässwörter 1", "13572468!", secret.String(longText(72)), "密码密码密码密码1", "dolphinscheduler123"} {
+		require.NoError(t, w.Policy().Check(password, "bob"))
 	}
 }
 

@@ -4,80 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	_ "embed" // the list of common passwords
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync/atomic"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
-	"dorado/app/kit/fault"
 	"dorado/app/kit/secret"
 )
-
-// The rule for passwords.
-const (
-	MinPassword = 8  // characters
-	MaxPassword = 72 // characters
-)
-
-//go:embed common_passwords.txt
-var commonPasswords string
-
-// ValidatePassword returns an Invalid fault on the field password when a user of this name may not have the password.
-func ValidatePassword(password secret.String, userName string) error {
-	var c fault.Collector
-	checkPassword(&c, "password", password, userName)
-	return c.Err()
-}
-
-func checkPassword(c *fault.Collector, field string, password secret.String, userName string) {
-	text := password.Reveal()
-	length := utf8.RuneCountInString(text)
-	switch {
-	case text == "":
-		c.Add(field, "identity.password.required")
-	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		c.Add(field, "identity.password.characters")
-	case length < MinPassword || length > MaxPassword:
-		c.Add(field, "identity.password.length", "min", MinPassword, "max", MaxPassword)
-	case classes(text) < 2:
-		c.Add(field, "identity.password.classes")
-	case isCommon(text) || strings.EqualFold(text, userName):
-		c.Add(field, "identity.password.common")
-	}
-}
-
-// classes counts which of letters, digits and symbols a password has.
-func classes(text string) int {
-	var letter, digit, symbol int
-	for _, r := range text {
-		switch {
-		case unicode.IsLetter(r):
-			letter = 1
-		case unicode.IsDigit(r):
-			digit = 1
-		default:
-			symbol = 1
-		}
-	}
-	return letter + digit + symbol
-}
-
-func isCommon(text string) bool {
-	text = strings.ToLower(text)
-	for line := range strings.Lines(commonPasswords) {
-		if strings.TrimSpace(line) == text {
-			return true
-		}
-	}
-	return false
-}
 
 // Cost is how hard a password is to hash. The zero value means 19 MiB and 2 passes.
 type Cost struct {

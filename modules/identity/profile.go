@@ -20,13 +20,14 @@ func (s *Service) Me(ctx context.Context) (User, error) {
 
 // UpdateProfile changes the own e-mail address and phone number. It returns Invalid faults on email and phone.
 func (s *Service) UpdateProfile(ctx context.Context, profile Profile) (User, error) {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return User{}, err
 	}
 	profile.Email, profile.Phone = strings.TrimSpace(profile.Email), strings.TrimSpace(profile.Phone)
 	var c fault.Collector
-	profile.validate(&c)
+	checkEmail(&c, profile.Email)
+	checkPhone(&c, profile.Phone)
 	if err := c.Err(); err != nil {
 		return User{}, err
 	}
@@ -47,7 +48,7 @@ func (s *Service) UpdateProfile(ctx context.Context, profile Profile) (User, err
 
 // UpdatePreferences changes how pages look for oneself. It returns Invalid faults on zone, locale, theme, page_size.
 func (s *Service) UpdatePreferences(ctx context.Context, pref Preferences) error {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,9 +66,10 @@ func (s *Service) UpdatePreferences(ctx context.Context, pref Preferences) error
 }
 
 // ChangePassword replaces the own password and ends all other sessions. The current password is asked for, except of
-// who was made to choose one at this sign-in. It returns ErrCurrent, an Invalid fault on password, ErrThrottled.
+// who was made to choose one at this sign-in. It returns ErrCurrent, an Invalid fault on password, ErrThrottled and
+// ErrNoPassword.
 func (s *Service) ChangePassword(ctx context.Context, current, next secret.String) error {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,9 +77,10 @@ func (s *Service) ChangePassword(ctx context.Context, current, next secret.Strin
 	if err != nil {
 		return err
 	}
-	var c fault.Collector
-	checkPassword(&c, "password", next, u.Name)
-	if err := c.Err(); err != nil {
+	if !u.HasPassword() {
+		return ErrNoPassword
+	}
+	if err := s.policy.Check(next, u.Name); err != nil {
 		return err
 	}
 	hash, err := s.store.hashOf(ctx, u.ID)
@@ -86,7 +89,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next secret.Strin
 	}
 	if !u.MustChangePassword {
 		// A stolen session must not become a way to guess: attempts count like those of signing in.
-		subjects := []subject{userSubject("change:" + u.Name)}
+		subjects := []subject{s.policy.changeSubject(u.Name)}
 		if err := s.attempt(ctx, subjects); err != nil {
 			return err
 		}
@@ -101,15 +104,31 @@ func (s *Service) ChangePassword(ctx context.Context, current, next secret.Strin
 			return err
 		}
 	}
-	same, _, err := s.hasher.matches(ctx, hash, next)
+	if err := s.checkReuse(ctx, u.ID, hash, next); err != nil {
+		return err
+	}
+	return s.replacePassword(ctx, u, next, false, p.SessionID)
+}
+
+// checkReuse refuses the present password and the last ones before it.
+func (s *Service) checkReuse(ctx context.Context, userID int64, present string, next secret.String) error {
+	former, err := s.store.formerHashes(ctx, userID, s.policy.History)
 	if err != nil {
 		return err
 	}
-	if same {
-		c.Add("password", "identity.password.same")
-		return c.Err()
+	for i, hash := range append([]string{present}, former...) {
+		same, _, err := s.hasher.matches(ctx, hash, next)
+		if err != nil {
+			return err
+		}
+		if same && i == 0 {
+			return fault.New(fault.Invalid, fault.KeyInvalid).OnField("password", "identity.password.same")
+		}
+		if same {
+			return fault.New(fault.Invalid, fault.KeyInvalid).OnField("password", "identity.password.used", "number", s.policy.History)
+		}
 	}
-	return s.replacePassword(ctx, u, next, false, p.SessionID)
+	return nil
 }
 
 // replacePassword stores a checked password and ends the user's sessions but one.
@@ -119,13 +138,10 @@ func (s *Service) replacePassword(ctx context.Context, u User, password secret.S
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.store.setPassword(ctx, u.ID, hash, mustChange, s.after(u.UpdatedAt)); err != nil {
+		if err := s.store.setPassword(ctx, u.ID, hash, mustChange, s.policy.History, s.after(u.UpdatedAt)); err != nil {
 			return err
 		}
-		if err := s.store.deleteSessions(ctx, u.ID, keepSession); err != nil {
-			return err
-		}
-		if err := s.store.deleteLinks(ctx, u.ID); err != nil {
+		if err := s.endAll(ctx, u.ID, keepSession); err != nil {
 			return err
 		}
 		s.forget(ctx)

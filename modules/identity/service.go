@@ -8,9 +8,10 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/listing"
-	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/audit"
+	"dorado/modules/identity/directory"
+	"dorado/modules/identity/openid"
 )
 
 // Deps is what the service needs.
@@ -22,6 +23,11 @@ type Deps struct {
 	Audit   *audit.Service
 	Tenants Tenants // nil: no user can have a tenant
 	Cost    Cost    // of hashing passwords; zero for the default
+
+	Policy       Policy            // zero for the default
+	Registration bool              // whether Register makes users
+	Directory    *directory.Client // nil: there is none
+	Provider     *openid.Client    // nil: there is none
 }
 
 // Service keeps users and finds out who somebody is.
@@ -36,15 +42,27 @@ type Service struct {
 	store     store
 	hasher    *hasher
 	cache     *cache
+
+	policy       Policy
+	registration bool
+	directory    *directory.Client
+	provider     *openid.Client
 }
 
 // New returns the service.
 func New(d Deps) *Service {
+	if d.Policy == (Policy{}) {
+		d.Policy = DefaultPolicy()
+	}
 	return &Service{
+		policy: d.Policy, registration: d.Registration, directory: d.Directory, provider: d.Provider,
 		db: d.DB, log: d.Log, now: func() time.Time { return db.Now(d.Now) }, access: d.Access, audit: d.Audit, tenants: d.Tenants,
 		store: store{d.DB}, hasher: newHasher(d.Cost), cache: newCache(),
 	}
 }
+
+// Policy is the rule for passwords.
+func (s *Service) Policy() Policy { return s.policy }
 
 // AddReferrer names somebody who is asked before a user is deleted. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
@@ -90,20 +108,47 @@ func (s *Service) UsersOfTenant(ctx context.Context, tenantID int64) (int, error
 	return s.store.countOfTenant(ctx, tenantID)
 }
 
-// Create makes a user. It returns Invalid faults on the fields of Draft, ErrNameTaken, ErrTenant and access errors.
+// NameTaken reports whether a user has this name, in whatever case, for who is about to choose one. It returns access
+// errors when nobody is signed in.
+func (s *Service) NameTaken(ctx context.Context, name string) (bool, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return false, err
+	}
+	return s.store.nameTaken(ctx, name, 0)
+}
+
+// Create makes a user. It returns Invalid faults on the fields of Draft, ErrNameTaken, ErrExternal, ErrTenant and access
+// errors.
 func (s *Service) Create(ctx context.Context, d Draft) (User, error) {
 	if err := s.access.Require(ctx, UserCreate); err != nil {
 		return User{}, err
 	}
-	d = d.Clean()
-	if err := d.validate(true); err != nil {
+	d = s.external(d.Clean())
+	if d.Source == "" {
+		d.Source = Local
+	}
+	if err := d.validate(s.policy, true); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hasher.hash(ctx, d.Password) // before the transaction: it takes long
-	if err != nil {
-		return User{}, err
+	hash := ""
+	if d.Password != "" {
+		var err error
+		if hash, err = s.hasher.hash(ctx, d.Password); err != nil { // before the transaction: it takes long
+			return User{}, err
+		}
 	}
 	return s.insert(ctx, d, hash)
+}
+
+// external completes what somebody typed to identify a user of the provider.
+func (s *Service) external(d Draft) Draft {
+	switch {
+	case d.Source == Local:
+		d.ExternalID = ""
+	case d.Source == OIDC && d.ExternalID != "" && s.provider != nil:
+		d.ExternalID = s.provider.Subject(d.ExternalID)
+	}
+	return d
 }
 
 func (s *Service) insert(ctx context.Context, d Draft, hash string) (User, error) {
@@ -119,10 +164,17 @@ func (s *Service) insert(ctx context.Context, d Draft, hash string) (User, error
 		if taken {
 			return ErrNameTaken
 		}
+		if err := s.checkExternal(ctx, d, 0); err != nil {
+			return err
+		}
 		now := s.now()
 		u = User{
 			Name: d.Name, Type: typeOf(d.Admin), Email: d.Email, Phone: d.Phone, TenantID: d.TenantID, Queue: d.Queue, Enabled: d.Enabled,
-			PageSize: listing.DefaultSize, MustChangePassword: d.MustChangePassword, CreatedAt: now, UpdatedAt: now,
+			Source: d.Source, ExternalID: d.ExternalID, Service: d.Service,
+			PageSize: listing.DefaultSize, MustChangePassword: d.MustChangePassword && hash != "", CreatedAt: now, UpdatedAt: now,
+		}
+		if hash != "" {
+			u.PasswordChangedAt = &now
 		}
 		if u.ID, err = s.store.insert(ctx, u, hash); err != nil {
 			return err
@@ -132,74 +184,9 @@ func (s *Service) insert(ctx context.Context, d Draft, hash string) (User, error
 				return err
 			}
 		}
-		return s.record(ctx, "user.create", u, map[string]any{"admin": d.Admin, "email": d.Email, "enabled": d.Enabled})
-	})
-	return u, err
-}
-
-// Update changes a user; a new password ends the user's sessions. It returns Invalid faults on the fields of Draft,
-// ErrNotFound, ErrNameTaken, ErrTenant, ErrStale, ErrSelf, ErrLastAdmin and access errors.
-func (s *Service) Update(ctx context.Context, id int64, d Draft) (User, error) {
-	if err := s.access.Require(ctx, UserEdit); err != nil {
-		return User{}, err
-	}
-	d = d.Clean()
-	if err := d.validate(false); err != nil {
-		return User{}, err
-	}
-	hash := ""
-	if d.Password != "" {
-		var err error
-		if hash, err = s.hasher.hash(ctx, d.Password); err != nil {
-			return User{}, err
-		}
-	}
-	var u User
-	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		before, err := s.lock(ctx, id)
-		if err != nil {
-			return err
-		}
-		if !d.Seen.IsZero() && !db.Cut(d.Seen).Equal(before.UpdatedAt) {
-			return ErrStale
-		}
-		if err := s.mayLose(ctx, before, d.Admin && d.Enabled); err != nil {
-			return err
-		}
-		taken, err := s.store.nameTaken(ctx, d.Name, id)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return ErrNameTaken
-		}
-		if d.TenantID != before.TenantID {
-			if err := s.checkTenant(ctx, d.TenantID); err != nil {
-				return err
-			}
-		}
-		u = before
-		u.Name, u.Type, u.Email, u.Phone, u.TenantID, u.Queue, u.Enabled = d.Name, typeOf(d.Admin), d.Email, d.Phone, d.TenantID, d.Queue, d.Enabled
-		u.UpdatedAt = s.after(before.UpdatedAt)
-		if err := s.store.update(ctx, u); err != nil {
-			return err
-		}
-		if err := s.regrant(ctx, before, u); err != nil {
-			return err
-		}
-		if hash != "" {
-			u.MustChangePassword = d.MustChangePassword
-			if err := s.store.setPassword(ctx, id, hash, d.MustChangePassword, u.UpdatedAt); err != nil {
-				return err
-			}
-		}
-		if hash != "" || !u.Enabled {
-			if err := s.store.deleteSessions(ctx, id, ""); err != nil {
-				return err
-			}
-		}
-		s.forget(ctx)
-		return s.record(ctx, "user.update", u, map[string]any{"before": summary(before), "after": summary(u), "password": hash != ""})
+		return s.record(ctx, "user.create", u, map[string]any{
+			"admin": d.Admin, "email": d.Email, "enabled": d.Enabled, "source": d.Source, "service": d.Service,
+		})
 	})
 	return u, err
 }
@@ -233,22 +220,6 @@ func (s *Service) SetEnabled(ctx context.Context, id int64, enabled bool) error 
 		s.forget(ctx)
 		return s.record(ctx, "user.update", u, map[string]any{"enabled": enabled})
 	})
-}
-
-// SetPassword gives a user another password and ends the user's sessions. mustChange makes the user choose one at the
-// next sign-in. It returns an Invalid fault on password, ErrNotFound and access errors.
-func (s *Service) SetPassword(ctx context.Context, id int64, password secret.String, mustChange bool) error {
-	if err := s.access.Require(ctx, UserEdit); err != nil {
-		return err
-	}
-	u, err := s.store.byID(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := ValidatePassword(password, u.Name); err != nil {
-		return err
-	}
-	return s.replacePassword(ctx, u, password, mustChange, "")
 }
 
 // Delete removes a user with sessions, tokens and grants. It returns ErrNotFound, ErrSelf, ErrLastAdmin, ErrInUse and
@@ -291,58 +262,6 @@ func (s *Service) Delete(ctx context.Context, id int64) error {
 	})
 }
 
-// lock reads a user that the transaction is about to change. Locking all administrators as well keeps two of them from
-// removing each other at the same time.
-func (s *Service) lock(ctx context.Context, id int64) (User, error) {
-	if err := s.store.lock(ctx, id); err != nil {
-		return User{}, err
-	}
-	return s.store.byID(ctx, id)
-}
-
-// mayLose refuses that somebody disables, demotes or deletes himself, or the last administrator. stays tells whether
-// the user remains an enabled administrator.
-func (s *Service) mayLose(ctx context.Context, u User, stays bool) error {
-	if stays || !u.Admin() || !u.Enabled {
-		return nil
-	}
-	if p, _ := access.From(ctx); p.UserID == u.ID && !p.IsSystem() {
-		return ErrSelf
-	}
-	others, err := s.store.otherAdmins(ctx, u.ID)
-	if err != nil {
-		return err
-	}
-	if others == 0 {
-		return ErrLastAdmin
-	}
-	return nil
-}
-
-func (s *Service) regrant(ctx context.Context, before, after User) error {
-	switch {
-	case before.Admin() == after.Admin():
-		return nil
-	case after.Admin():
-		return s.access.Grant(ctx, after.ID, access.Everywhere, access.Admin)
-	}
-	return s.access.Revoke(ctx, after.ID, access.Everywhere)
-}
-
-func (s *Service) checkTenant(ctx context.Context, id int64) error {
-	if id == 0 {
-		return nil
-	}
-	if s.tenants == nil {
-		return ErrTenant
-	}
-	ok, err := s.tenants.TenantExists(ctx, id)
-	if err == nil && !ok {
-		return ErrTenant
-	}
-	return err
-}
-
 // forget makes what Authenticate remembers be read again once the transaction is committed.
 func (s *Service) forget(ctx context.Context) {
 	s.cache.clear() // what was being read before the commit must not be kept either
@@ -363,13 +282,6 @@ func (s *Service) after(before time.Time) time.Time {
 	}
 	return before.Add(time.Millisecond)
 }
-
-func summary(u User) map[string]any {
-	return map[string]any{
-		"name": u.Name, "type": u.Type, "email": u.Email, "phone": u.Phone, "tenant_id": u.TenantID, "queue": u.Queue, "enabled": u.Enabled,
-	}
-}
-
 func typeOf(admin bool) Type {
 	if admin {
 		return AdminUser

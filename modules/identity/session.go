@@ -16,6 +16,7 @@ type Session struct {
 	UserID     int64     `db:"user_id"`
 	Client     string    `db:"client"`
 	UserAgent  string    `db:"user_agent"`
+	Method     Method    `db:"method"`
 	CreatedAt  time.Time `db:"created_at"`
 	LastSeenAt time.Time `db:"last_seen_at"` // up to a minute old
 	ExpiresAt  time.Time `db:"expires_at"`
@@ -49,7 +50,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, token string) (access.P
 			s.touched(ctx, s.store.touchToken(ctx, t.ID, now))
 		}
 		p := principal(u)
-		p.TokenID = t.ID
+		p.TokenID, p.Scope = t.ID, t.Scope
 		p.MustChangePassword = false // a program can't choose a password, and the token is not the password
 		return p, nil
 	})
@@ -84,7 +85,7 @@ func (s *Service) touched(ctx context.Context, err error) {
 
 func principal(u User) access.Principal {
 	return access.Principal{
-		UserID: u.ID, Name: u.Name, Admin: u.Admin(), MustChangePassword: u.MustChangePassword,
+		UserID: u.ID, Name: u.Name, Admin: u.Admin(), Service: u.Service, MustChangePassword: u.MustChangePassword,
 		Zone: u.Zone, Locale: u.Locale, Theme: u.Theme, PageSize: u.PageSize,
 	}
 }
@@ -110,28 +111,53 @@ func (s *Service) Sessions(ctx context.Context) ([]Session, error) {
 	return s.store.sessions(ctx, p.UserID, now, now.Add(-idleLife))
 }
 
-// EndSession ends one of the own sessions by its ID. It returns ErrSession.
+// SessionsOf returns the sessions of a user, the last used first. It returns access errors.
+func (s *Service) SessionsOf(ctx context.Context, userID int64) ([]Session, error) {
+	if err := s.access.Require(ctx, UserRead); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	return s.store.sessions(ctx, userID, now, now.Add(-idleLife))
+}
+
+// EndSession ends one of the own sessions by its ID. It returns ErrSession and access errors.
 func (s *Service) EndSession(ctx context.Context, id string) error {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return err
 	}
+	return s.endSession(ctx, User{ID: p.UserID, Name: p.Name}, id)
+}
+
+// EndSessionOf ends a session of a user by its ID. It returns ErrNotFound, ErrSession and access errors.
+func (s *Service) EndSessionOf(ctx context.Context, userID int64, id string) error {
+	u, err := s.edited(ctx, userID)
+	if err != nil {
+		return err
+	}
+	return s.endSession(ctx, u, id)
+}
+
+func (s *Service) endSession(ctx context.Context, u User, id string) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		owner, err := s.store.sessionOwner(ctx, id)
-		if errors.Is(err, db.ErrNoRows) || err == nil && owner != p.UserID {
+		if errors.Is(err, db.ErrNoRows) || err == nil && owner != u.ID {
 			return ErrSession
 		}
 		if err != nil {
 			return err
 		}
 		s.forget(ctx)
-		return s.store.deleteSession(ctx, id)
+		if err := s.store.deleteSession(ctx, id); err != nil {
+			return err
+		}
+		return s.record(ctx, "user.session_end", u, nil)
 	})
 }
 
 // EndSessions ends the own sessions; exceptThis keeps the one that asks.
 func (s *Service) EndSessions(ctx context.Context, exceptThis bool) error {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,13 +165,44 @@ func (s *Service) EndSessions(ctx context.Context, exceptThis bool) error {
 	if exceptThis {
 		keep = p.SessionID
 	}
+	return s.endSessions(ctx, User{ID: p.UserID, Name: p.Name}, keep)
+}
+
+// EndSessionsOf ends the sessions of a user, and his one-time links. It returns ErrNotFound and access errors.
+func (s *Service) EndSessionsOf(ctx context.Context, userID int64) error {
+	u, err := s.edited(ctx, userID)
+	if err != nil {
+		return err
+	}
+	return s.endSessions(ctx, u, "")
+}
+
+func (s *Service) endSessions(ctx context.Context, u User, keep string) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		s.forget(ctx)
-		if err := s.store.deleteSessions(ctx, p.UserID, keep); err != nil {
+		if err := s.endAll(ctx, u.ID, keep); err != nil {
 			return err
 		}
-		return s.record(ctx, "user.sign_out", User{ID: p.UserID, Name: p.Name}, nil)
+		return s.record(ctx, "user.sign_out", u, nil)
 	})
+}
+
+// edited returns a user whom the principal may edit.
+func (s *Service) edited(ctx context.Context, userID int64) (User, error) {
+	if err := s.access.Require(ctx, UserEdit); err != nil {
+		return User{}, err
+	}
+	return s.store.byID(ctx, userID)
+}
+
+// own returns who acts, for what everybody may do with his own account. A token that is limited to a scope may not: with
+// the account it could get rid of the limit.
+func own(ctx context.Context) (access.Principal, error) {
+	p, err := access.Must(ctx)
+	if err == nil && len(p.Scope) > 0 {
+		err = access.ErrDenied.With("permission", "account")
+	}
+	return p, err
 }
 
 // Run removes expired sessions, links and counts of failures every hour until ctx ends.

@@ -14,8 +14,8 @@ func (s store) sessionUser(ctx context.Context, id string, now, idleSince time.T
 	row, err := db.Get[struct {
 		User
 		Seen time.Time `db:"last_seen_at"`
-	}](ctx, s.db, `SELECT u.id, u.name, u.user_type, u.time_zone, u.locale, u.theme, u.page_size, u.must_change_password, s.last_seen_at
-		FROM session s JOIN users u ON u.id = s.user_id
+	}](ctx, s.db, `SELECT u.id, u.name, u.user_type, u.time_zone, u.locale, u.theme, u.page_size, u.must_change_password, u.source, u.is_service,
+		s.last_seen_at FROM session s JOIN users u ON u.id = s.user_id
 		WHERE s.id = ? AND s.expires_at > ? AND s.last_seen_at > ? AND u.state = 1`, id, now, idleSince)
 	return row.User, row.Seen, reading("session", err)
 }
@@ -24,11 +24,12 @@ func (s store) tokenUser(ctx context.Context, hash string, now time.Time) (User,
 	row, err := db.Get[struct {
 		User
 		TokenID    int64      `db:"token_id"`
+		Scope      Scope      `db:"scope"`
 		LastUsedAt *time.Time `db:"last_used_at"`
 	}](ctx, s.db, `SELECT u.id, u.name, u.user_type, u.time_zone, u.locale, u.theme, u.page_size, u.must_change_password,
-		t.id AS token_id, t.last_used_at
+		u.source, u.is_service, t.id AS token_id, t.scope, t.last_used_at
 		FROM access_token t JOIN users u ON u.id = t.user_id WHERE t.token_hash = ? AND t.expires_at > ? AND u.state = 1`, hash, now)
-	return row.User, Token{ID: row.TokenID, LastUsedAt: row.LastUsedAt}, reading("access token", err)
+	return row.User, Token{ID: row.TokenID, Scope: row.Scope, LastUsedAt: row.LastUsedAt}, reading("access token", err)
 }
 
 // reading keeps ErrNoRows recognisable and says what failed otherwise.
@@ -50,8 +51,8 @@ func (s store) touchToken(ctx context.Context, id int64, now time.Time) error {
 }
 
 func (s store) insertSession(ctx context.Context, v Session) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO session (id, user_id, client, user_agent, created_at, last_seen_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, v.ID, v.UserID, v.Client, v.UserAgent, v.CreatedAt, v.LastSeenAt, v.ExpiresAt)
+	_, err := s.db.Exec(ctx, `INSERT INTO session (id, user_id, client, user_agent, method, created_at, last_seen_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, v.ID, v.UserID, v.Client, v.UserAgent, string(v.Method), v.CreatedAt, v.LastSeenAt, v.ExpiresAt)
 	if err != nil {
 		return fmt.Errorf("save session: %w", err)
 	}
@@ -59,7 +60,7 @@ func (s store) insertSession(ctx context.Context, v Session) error {
 }
 
 func (s store) sessions(ctx context.Context, userID int64, now, idleSince time.Time) ([]Session, error) {
-	rows, err := db.Select[Session](ctx, s.db, `SELECT id, user_id, client, user_agent, created_at, last_seen_at, expires_at FROM session
+	rows, err := db.Select[Session](ctx, s.db, `SELECT id, user_id, client, user_agent, method, created_at, last_seen_at, expires_at FROM session
 		WHERE user_id = ? AND expires_at > ? AND last_seen_at > ? ORDER BY last_seen_at DESC, id`, userID, now, idleSince)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
@@ -133,6 +134,29 @@ func (s store) deleteLinks(ctx context.Context, userID int64) error {
 	return nil
 }
 
+// oidcAttempt is a row of oidc_attempt.
+type oidcAttempt struct {
+	Nonce     string    `db:"nonce"`
+	Verifier  string    `db:"verifier"`
+	Next      string    `db:"next"`
+	ExpiresAt time.Time `db:"expires_at"`
+}
+
+func (s store) insertAttempt(ctx context.Context, hash string, a oidcAttempt) error {
+	_, err := s.db.Exec(ctx, "INSERT INTO oidc_attempt (state_hash, nonce, verifier, next, expires_at) VALUES (?, ?, ?, ?, ?)",
+		hash, a.Nonce, a.Verifier, a.Next, a.ExpiresAt)
+	if err != nil {
+		return fmt.Errorf("save the attempt to sign in: %w", err)
+	}
+	return nil
+}
+
+// takeAttempt deletes an attempt: of two who use it at once, one gets it.
+func (s store) takeAttempt(ctx context.Context, hash string) (oidcAttempt, error) {
+	a, err := db.Get[oidcAttempt](ctx, s.db, "DELETE FROM oidc_attempt WHERE state_hash = ? RETURNING nonce, verifier, next, expires_at", hash)
+	return a, reading("the attempt to sign in", err)
+}
+
 // lockThrottle returns the count of a subject, making its row when needed, and holds it until the end of the transaction.
 func (s store) lockThrottle(ctx context.Context, key string, now time.Time) (throttle, error) {
 	row, err := db.Get[throttle](ctx, s.db, `INSERT INTO login_throttle (subject, failures, updated_at) VALUES (?, 0, ?)
@@ -142,6 +166,15 @@ func (s store) lockThrottle(ctx context.Context, key string, now time.Time) (thr
 		return throttle{}, fmt.Errorf("read the count of failures: %w", err)
 	}
 	return row, nil
+}
+
+// throttled returns the count of a subject without holding it; a zero one when there is none.
+func (s store) throttled(ctx context.Context, key string) (throttle, error) {
+	row, err := db.Get[throttle](ctx, s.db, "SELECT failures, blocked_until, updated_at FROM login_throttle WHERE subject = ?", key)
+	if errors.Is(err, db.ErrNoRows) {
+		return throttle{}, nil
+	}
+	return row, reading("the count of failures", err)
 }
 
 func (s store) saveThrottle(ctx context.Context, key string, failures int, until *time.Time, now time.Time) error {
@@ -186,6 +219,7 @@ func (s store) purge(ctx context.Context, now, idleSince, countedSince time.Time
 	}{
 		{"DELETE FROM session WHERE expires_at <= ? OR last_seen_at <= ?", []any{now, idleSince}},
 		{"DELETE FROM sign_in_link WHERE expires_at <= ?", []any{now}},
+		{"DELETE FROM oidc_attempt WHERE expires_at <= ?", []any{now}},
 		{"DELETE FROM login_throttle WHERE updated_at <= ?", []any{countedSince}},
 	} {
 		if _, err := s.db.Exec(ctx, q.query, q.args...); err != nil {

@@ -21,6 +21,17 @@ const (
 	firstLinkLife = 24 * time.Hour
 )
 
+// Method is how somebody signed in.
+type Method string
+
+// The methods.
+const (
+	ByPassword  Method = "PASSWORD"
+	ByDirectory Method = "LDAP"
+	ByProvider  Method = "OIDC"
+	ByLink      Method = "LINK"
+)
+
 // Credentials is an attempt to sign in.
 type Credentials struct {
 	Name      string
@@ -35,10 +46,13 @@ type SignedIn struct {
 	Secret    secret.String // for cookie or header
 	ExpiresAt time.Time
 	User      User
+	Method    Method
 }
 
-// SignIn checks name and password and opens a session. It returns ErrCredentials for a wrong name or password without
-// telling which, ErrDisabled only to who knows the password, ErrThrottled and ErrBusy.
+// SignIn checks name and password and opens a session. The directory is asked about its users and, when it may make
+// users, about names that nobody has here; a user of our own is never asked for elsewhere. It returns ErrCredentials for
+// a wrong name or password without telling which, ErrDisabled, ErrUnknown and ErrElsewhere only to who knows the password,
+// ErrThrottled, ErrBusy and ErrAway.
 func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 	user, hash, err := s.lookUp(ctx, c.Name)
 	if err != nil {
@@ -55,34 +69,78 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 		}
 	}
 	if ValidName(c.Name) && !known {
-		subjects = append(subjects, userSubject(c.Name))
+		subjects = append(subjects, s.policy.userSubject(c.Name))
 	}
 	if err := s.attempt(ctx, subjects); err != nil {
 		return SignedIn{}, err
 	}
-	ok, weak, err := s.hasher.matches(ctx, hash, c.Password)
-	if err != nil { // nobody looked at the password, so it was no guess
+	in := SignedIn{User: user, Method: ByPassword}
+	if s.asksDirectory(c.Name, user) {
+		in.Method = ByDirectory
+		in.User, err = s.byDirectory(ctx, c)
+	} else {
+		err = s.byPassword(ctx, user, hash, c.Password)
+	}
+	switch {
+	case errors.Is(err, ErrCredentials):
+		s.log.InfoContext(ctx, "refused to sign in", "user", cut(c.Name, 64), "client", c.Client)
+		return SignedIn{}, ErrCredentials
+	case err != nil && !knewPassword(err): // nobody looked at the password, so it was no guess
 		for _, sub := range subjects {
 			err = errors.Join(err, s.store.uncount(context.WithoutCancel(ctx), sub))
 		}
 		return SignedIn{}, err
 	}
-	if !ok {
-		s.log.InfoContext(ctx, "refused to sign in", "user", cut(c.Name, 64), "client", c.Client)
-		return SignedIn{}, ErrCredentials
+	if absolved := s.store.absolve(ctx, subjects); absolved != nil {
+		return SignedIn{}, absolved
 	}
-	if err := s.store.absolve(ctx, subjects); err != nil {
+	if err != nil {
 		return SignedIn{}, err
 	}
-	if !user.Enabled {
+	if !in.User.Enabled {
 		return SignedIn{}, ErrDisabled
 	}
-	if weak {
-		s.renewHash(ctx, user.ID, hash, c.Password)
-	}
-	in := SignedIn{User: user}
-	err = s.db.InTx(ctx, func(ctx context.Context) error { return s.open(ctx, &in, c, "user.sign_in") })
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.demandFresh(ctx, &in.User); err != nil {
+			return err
+		}
+		return s.open(ctx, &in, c, "user.sign_in")
+	})
 	return in, err
+}
+
+// knewPassword tells refusals after the right password from failures before it was looked at.
+func knewPassword(err error) bool { return errors.Is(err, ErrUnknown) || errors.Is(err, ErrElsewhere) }
+
+// byPassword compares with the hash of ours. An empty hash, of an unknown user or one without a password, takes as long.
+func (s *Service) byPassword(ctx context.Context, user User, hash string, password secret.String) error {
+	ok, weak, err := s.hasher.matches(ctx, hash, password)
+	if err != nil {
+		return err
+	}
+	if !ok || !user.HasPassword() {
+		return ErrCredentials
+	}
+	if weak && user.Enabled {
+		s.renewHash(ctx, user.ID, hash, password)
+	}
+	return nil
+}
+
+// demandFresh makes somebody whose password is too old choose another one.
+func (s *Service) demandFresh(ctx context.Context, u *User) error {
+	if s.policy.MaxAge == 0 || u.MustChangePassword || !u.HasPassword() {
+		return nil
+	}
+	since := u.CreatedAt
+	if u.PasswordChangedAt != nil {
+		since = *u.PasswordChangedAt
+	}
+	if since.Add(s.policy.MaxAge).After(s.now()) {
+		return nil
+	}
+	u.MustChangePassword = true
+	return s.store.setMustChange(ctx, u.ID)
 }
 
 // lookUp returns a zero user and no hash for an unknown name.
@@ -127,7 +185,7 @@ func (s *Service) open(ctx context.Context, in *SignedIn, c Credentials, action 
 		}
 	}
 	if err := s.store.insertSession(ctx, Session{
-		ID: ids.Hash(token), UserID: in.User.ID, Client: cut(c.Client, 64), UserAgent: cut(c.UserAgent, 200),
+		ID: ids.Hash(token), UserID: in.User.ID, Client: cut(c.Client, 64), UserAgent: cut(c.UserAgent, 200), Method: in.Method,
 		CreatedAt: now, LastSeenAt: now, ExpiresAt: in.ExpiresAt,
 	}); err != nil {
 		return err
@@ -135,12 +193,16 @@ func (s *Service) open(ctx context.Context, in *SignedIn, c Credentials, action 
 	if err := s.store.trimSessions(ctx, in.User.ID, maxSessions); err != nil {
 		return err
 	}
+	if err := s.store.signedIn(ctx, in.User.ID, now); err != nil {
+		return err
+	}
+	in.User.LastSignInAt = &now
 	ctx = access.WithPrincipal(ctx, access.Principal{UserID: in.User.ID, Name: in.User.Name})
-	return s.record(ctx, action, in.User, nil)
+	return s.record(ctx, action, in.User, map[string]any{"method": in.Method})
 }
 
 // NewLink makes a one-time link with which a user can sign in within 15 minutes, and then has to choose a password. It
-// returns the secret part of the link, ErrNotFound and access errors.
+// returns the secret part of the link, ErrNotFound, ErrNoPassword and access errors.
 func (s *Service) NewLink(ctx context.Context, userID int64) (secret.String, error) {
 	if err := s.access.Require(ctx, UserEdit); err != nil {
 		return "", err
@@ -150,6 +212,9 @@ func (s *Service) NewLink(ctx context.Context, userID int64) (secret.String, err
 		u, err := s.store.byID(ctx, userID)
 		if err != nil {
 			return err
+		}
+		if !u.HasPassword() {
+			return ErrNoPassword
 		}
 		if token, err = s.newLink(ctx, userID, linkLife); err != nil {
 			return err
@@ -195,7 +260,7 @@ func (s *Service) SignInByLink(ctx context.Context, token string, c Credentials)
 		if err := s.store.setMustChange(ctx, userID); err != nil {
 			return err
 		}
-		in.User.MustChangePassword = true
+		in.User.MustChangePassword, in.Method = true, ByLink
 		return s.open(ctx, &in, c, "user.sign_in_by_link")
 	})
 	if err == nil {

@@ -14,7 +14,8 @@ import (
 type store struct{ db *db.DB }
 
 const userColumns = `id, name, user_type, email, phone, COALESCE(tenant_id, 0) AS tenant_id, queue, state = 1 AS enabled,
-	time_zone, locale, theme, page_size, must_change_password, created_at, updated_at`
+	source, external_id, is_service, time_zone, locale, theme, page_size, must_change_password, created_at, updated_at,
+	password_changed_at, last_sign_in_at`
 
 func (s store) list(ctx context.Context, q listing.Query) (listing.Page[User], error) {
 	where, args := q.Where(s.db.Dialect().Like, db.Contains)
@@ -37,6 +38,10 @@ func (s store) byID(ctx context.Context, id int64) (User, error) {
 
 func (s store) byName(ctx context.Context, name string) (User, error) {
 	return found(db.Get[User](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE name = ?", name))
+}
+
+func (s store) byExternal(ctx context.Context, source Source, id string) (User, error) {
+	return found(db.Get[User](ctx, s.db, "SELECT "+userColumns+" FROM users WHERE source = ? AND external_id = ? ORDER BY id LIMIT 1", string(source), id))
 }
 
 func found(u User, err error) (User, error) {
@@ -83,9 +88,10 @@ func (s store) nameTaken(ctx context.Context, name string, except int64) (bool, 
 
 func (s store) insert(ctx context.Context, u User, hash string) (int64, error) {
 	id, err := db.Get[int64](ctx, s.db, `INSERT INTO users (name, password_hash, user_type, email, phone, tenant_id, queue, state,
-		page_size, must_change_password, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		source, external_id, is_service, page_size, must_change_password, created_at, updated_at, password_changed_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		u.Name, hash, string(u.Type), u.Email, u.Phone, nullable(u.TenantID), u.Queue, state(u.Enabled),
-		u.PageSize, u.MustChangePassword, u.CreatedAt, u.UpdatedAt)
+		string(u.Source), u.ExternalID, u.Service, u.PageSize, u.MustChangePassword, u.CreatedAt, u.UpdatedAt, u.PasswordChangedAt)
 	if err != nil {
 		return 0, named("insert user", err)
 	}
@@ -94,8 +100,8 @@ func (s store) insert(ctx context.Context, u User, hash string) (int64, error) {
 
 func (s store) update(ctx context.Context, u User) error {
 	_, err := s.db.Exec(ctx, `UPDATE users SET name = ?, user_type = ?, email = ?, phone = ?, tenant_id = ?, queue = ?, state = ?,
-		updated_at = ? WHERE id = ?`,
-		u.Name, string(u.Type), u.Email, u.Phone, nullable(u.TenantID), u.Queue, state(u.Enabled), u.UpdatedAt, u.ID)
+		source = ?, external_id = ?, updated_at = ? WHERE id = ?`,
+		u.Name, string(u.Type), u.Email, u.Phone, nullable(u.TenantID), u.Queue, state(u.Enabled), string(u.Source), u.ExternalID, u.UpdatedAt, u.ID)
 	if err != nil {
 		return named("update user", err)
 	}
@@ -122,11 +128,46 @@ func (s store) setPreferences(ctx context.Context, id int64, p Preferences, now 
 	return nil
 }
 
-func (s store) setPassword(ctx context.Context, id int64, hash string, mustChange bool, now time.Time) error {
-	_, err := s.db.Exec(ctx, "UPDATE users SET password_hash = ?, must_change_password = ?, updated_at = ? WHERE id = ?",
-		hash, mustChange, now, id)
-	if err != nil {
+// setPassword stores a hash, keeps the one before among the last keep ones, and notes when.
+func (s store) setPassword(ctx context.Context, id int64, hash string, mustChange bool, keep int, now time.Time) error {
+	if _, err := s.db.Exec(ctx, `INSERT INTO password_history (user_id, password_hash, created_at)
+		SELECT id, password_hash, ? FROM users WHERE id = ? AND password_hash <> ''`, now, id); err != nil {
+		return fmt.Errorf("keep the password before: %w", err)
+	}
+	if _, err := s.db.Exec(ctx, `DELETE FROM password_history WHERE user_id = ? AND id NOT IN
+		(SELECT id FROM password_history WHERE user_id = ? ORDER BY id DESC LIMIT ?)`, id, id, keep); err != nil {
+		return fmt.Errorf("forget old passwords: %w", err)
+	}
+	if _, err := s.db.Exec(ctx, `UPDATE users SET password_hash = ?, must_change_password = ?, password_changed_at = ?, updated_at = ?
+		WHERE id = ?`, hash, mustChange, now, now, id); err != nil {
 		return fmt.Errorf("save password: %w", err)
+	}
+	return nil
+}
+
+// dropPassword takes the password away from a user whom somebody else checks from now on.
+func (s store) dropPassword(ctx context.Context, id int64) error {
+	if _, err := s.db.Exec(ctx, "UPDATE users SET password_hash = '', must_change_password = ?, password_changed_at = NULL WHERE id = ?", false, id); err != nil {
+		return fmt.Errorf("drop password: %w", err)
+	}
+	if _, err := s.db.Exec(ctx, "DELETE FROM password_history WHERE user_id = ?", id); err != nil {
+		return fmt.Errorf("forget old passwords: %w", err)
+	}
+	return nil
+}
+
+// formerHashes are those of the last passwords before the present one, the latest first.
+func (s store) formerHashes(ctx context.Context, id int64, most int) ([]string, error) {
+	rows, err := db.Select[string](ctx, s.db, "SELECT password_hash FROM password_history WHERE user_id = ? ORDER BY id DESC LIMIT ?", id, most)
+	if err != nil {
+		return nil, fmt.Errorf("read old passwords: %w", err)
+	}
+	return rows, nil
+}
+
+func (s store) signedIn(ctx context.Context, id int64, now time.Time) error {
+	if _, err := s.db.Exec(ctx, "UPDATE users SET last_sign_in_at = ? WHERE id = ?", now, id); err != nil {
+		return fmt.Errorf("note the sign-in: %w", err)
 	}
 	return nil
 }

@@ -26,7 +26,10 @@ type Token struct {
 	UserID     int64      `db:"user_id"`
 	UserName   string     `db:"user_name"`
 	Name       string     `db:"name"`
-	Hint       string     `db:"hint"` // the last four characters
+	Hint       string     `db:"hint"`       // the last four characters
+	Scope      Scope      `db:"scope"`      // empty: everything its user may
+	CreatedBy  int64      `db:"created_by"` // user; 0 = not known
+	Creator    string     `db:"creator"`    // his name, empty when he is gone
 	ExpiresAt  time.Time  `db:"expires_at"`
 	LastUsedAt *time.Time `db:"last_used_at"` // up to a minute old; nil when never used
 	CreatedAt  time.Time  `db:"created_at"`
@@ -38,6 +41,7 @@ type TokenDraft struct {
 	UserID    int64
 	Name      string
 	ExpiresAt time.Time
+	Scope     Scope // of a new token; it does not change
 	// Value is a token the client made, at least 20 characters; empty makes one, or keeps that of an existing one.
 	Value secret.String
 }
@@ -50,6 +54,7 @@ func (d TokenDraft) validate(now time.Time) error {
 	if !d.ExpiresAt.After(now) {
 		c.Add("expires_at", "identity.token.expiry_past")
 	}
+	d.Scope.validate(&c)
 	v := d.Value.Reveal()
 	if v != "" && (len(v) < minTokenValue || len(v) > 256 || !printable(v) || strings.ContainsAny(v, " \t")) {
 		c.Add("token", "identity.token.value_rule", "min", minTokenValue)
@@ -77,7 +82,11 @@ func (s *Service) CreateToken(ctx context.Context, d TokenDraft) (Token, secret.
 		if err != nil {
 			return err
 		}
-		t = Token{UserID: u.ID, UserName: u.Name, Name: d.Name, Hint: hint(d.Value), ExpiresAt: db.Cut(d.ExpiresAt), CreatedAt: now, UpdatedAt: now}
+		by, _ := access.From(ctx)
+		t = Token{
+			UserID: u.ID, UserName: u.Name, Name: d.Name, Hint: hint(d.Value), Scope: d.Scope, CreatedBy: by.UserID, Creator: by.Name,
+			ExpiresAt: db.Cut(d.ExpiresAt), CreatedAt: now, UpdatedAt: now,
+		}
 		if t.ID, err = s.store.insertToken(ctx, t, ids.Hash(d.Value.Reveal())); err != nil {
 			return err
 		}
@@ -159,8 +168,34 @@ func (s *Service) ListTokens(ctx context.Context, q listing.Query, everybody boo
 	return s.store.listTokens(ctx, q, p.UserID)
 }
 
+// TokensOf returns the tokens of a user, the last used first. It returns access errors.
+func (s *Service) TokensOf(ctx context.Context, userID int64) ([]Token, error) {
+	if err := s.access.Require(ctx, TokenManage); err != nil {
+		return nil, err
+	}
+	return s.store.tokensOf(ctx, userID)
+}
+
+// EndTokensOf ends all tokens of a user at once. It returns ErrNotFound and access errors.
+func (s *Service) EndTokensOf(ctx context.Context, userID int64) error {
+	if err := s.mayManageTokens(ctx, userID); err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		u, err := s.store.byID(ctx, userID)
+		if err != nil {
+			return err
+		}
+		if err := s.store.deleteTokens(ctx, userID); err != nil {
+			return err
+		}
+		s.forget(ctx)
+		return s.record(ctx, "user.tokens_end", u, nil)
+	})
+}
+
 func (s *Service) mayManageTokens(ctx context.Context, userID int64) error {
-	p, err := access.Must(ctx)
+	p, err := own(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,7 +229,7 @@ func (s *Service) ownToken(ctx context.Context, id int64) (Token, error) {
 func (s *Service) recordToken(ctx context.Context, action string, t Token) error {
 	return s.audit.Record(ctx, audit.Entry{
 		Action: action, ObjectType: "token", ObjectID: strconv.FormatInt(t.ID, 10), ObjectName: t.Name,
-		Detail: map[string]any{"user": t.UserName, "expires_at": t.ExpiresAt, "ends_with": t.Hint},
+		Detail: map[string]any{"user": t.UserName, "expires_at": t.ExpiresAt, "ends_with": t.Hint, "scope": t.Scope.String()},
 	})
 }
 

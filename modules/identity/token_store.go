@@ -8,7 +8,8 @@ import (
 	"dorado/app/kit/listing"
 )
 
-const tokenColumns = `t.id, t.user_id, u.name AS user_name, t.name, t.hint, t.expires_at, t.last_used_at, t.created_at, t.updated_at`
+const tokenColumns = `t.id, t.user_id, u.name AS user_name, t.name, t.hint, t.scope, t.created_by,
+	COALESCE((SELECT c.name FROM users c WHERE c.id = t.created_by), '') AS creator, t.expires_at, t.last_used_at, t.created_at, t.updated_at`
 
 func (s store) listTokens(ctx context.Context, q listing.Query, userID int64) (listing.Page[Token], error) {
 	where, args := q.Where(s.db.Dialect().Like, db.Contains)
@@ -35,9 +36,25 @@ func (s store) tokenByID(ctx context.Context, id int64) (Token, error) {
 	return t, reading("access token", err)
 }
 
+func (s store) tokensOf(ctx context.Context, userID int64) ([]Token, error) {
+	rows, err := db.Select[Token](ctx, s.db, "SELECT "+tokenColumns+` FROM access_token t JOIN users u ON u.id = t.user_id
+		WHERE t.user_id = ? ORDER BY COALESCE(t.last_used_at, t.created_at) DESC, t.id DESC`, userID)
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	return rows, nil
+}
+
+func (s store) deleteTokens(ctx context.Context, userID int64) error {
+	if _, err := s.db.Exec(ctx, "DELETE FROM access_token WHERE user_id = ?", userID); err != nil {
+		return fmt.Errorf("delete tokens: %w", err)
+	}
+	return nil
+}
+
 func (s store) insertToken(ctx context.Context, t Token, hash string) (int64, error) {
-	id, err := db.Get[int64](ctx, s.db, `INSERT INTO access_token (user_id, name, token_hash, hint, expires_at, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, t.UserID, t.Name, hash, t.Hint, t.ExpiresAt, t.CreatedAt, t.UpdatedAt)
+	id, err := db.Get[int64](ctx, s.db, `INSERT INTO access_token (user_id, name, token_hash, hint, scope, created_by, expires_at, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`, t.UserID, t.Name, hash, t.Hint, t.Scope.String(), t.CreatedBy, t.ExpiresAt, t.CreatedAt, t.UpdatedAt)
 	return id, tokenTaken("save token", err)
 }
 

@@ -24,7 +24,17 @@ const (
 	GeneralUser Type = "GENERAL_USER"
 )
 
-// User is somebody who can sign in.
+// Source is who checks that somebody is a user.
+type Source string
+
+// The sources of users.
+const (
+	Local Source = "LOCAL" // this program, by a password
+	LDAP  Source = "LDAP"  // the directory
+	OIDC  Source = "OIDC"  // the OpenID Connect provider
+)
+
+// User is somebody who can sign in, or a program with access tokens.
 type User struct {
 	ID                 int64     `db:"id"`
 	Name               string    `db:"name"`
@@ -34,28 +44,41 @@ type User struct {
 	TenantID           int64     `db:"tenant_id"` // 0: none, the default tenant
 	Queue              string    `db:"queue"`     // empty: that of the tenant
 	Enabled            bool      `db:"enabled"`
-	Zone               string    `db:"time_zone"` // IANA name, empty when never chosen
-	Locale             string    `db:"locale"`    // empty when never chosen
-	Theme              string    `db:"theme"`     // light, dark, or empty for the system's
+	Source             Source    `db:"source"`
+	ExternalID         string    `db:"external_id"` // what its source calls it, empty when not known yet
+	Service            bool      `db:"is_service"`  // a program: it has no password and opens no session
+	Zone               string    `db:"time_zone"`   // IANA name, empty when never chosen
+	Locale             string    `db:"locale"`      // empty when never chosen
+	Theme              string    `db:"theme"`       // light, dark, or empty for the system's
 	PageSize           int       `db:"page_size"`
 	MustChangePassword bool      `db:"must_change_password"`
 	CreatedAt          time.Time `db:"created_at"`
 	UpdatedAt          time.Time `db:"updated_at"`
+
+	PasswordChangedAt *time.Time `db:"password_changed_at"` // nil: not since this is noted
+	LastSignInAt      *time.Time `db:"last_sign_in_at"`     // nil: never
 }
 
 // Admin reports whether the user is an administrator.
 func (u User) Admin() bool { return u.Type == AdminUser }
 
+// HasPassword reports whether this program checks a password of the user.
+func (u User) HasPassword() bool { return u.Source == Local && !u.Service }
+
 // Draft is what an administrator sets of a user.
 type Draft struct {
 	Name     string
-	Password secret.String // required for a new user; empty keeps the password of an existing one
+	Password secret.String // required for a new user who has one; empty keeps the password of an existing one
 	Admin    bool
 	Email    string
 	Phone    string // E.164 ("+4930123456") or empty
 	TenantID int64  // 0: none
 	Queue    string
 	Enabled  bool
+
+	Source     Source // empty: Local for a new user, the present one for others
+	ExternalID string // with an empty Source the present one stays
+	Service    bool   // for a new user only; it cannot change
 
 	// MustChangePassword makes the user choose a password at the next sign-in. It counts only with a Password.
 	MustChangePassword bool
@@ -94,6 +117,17 @@ var (
 	ErrCurrent     = fault.New(fault.Invalid, "identity.password.current").OnField("current", "identity.password.current")
 	ErrSession     = fault.New(fault.NotFound, "identity.session.not_found")
 	ErrToken       = fault.New(fault.NotFound, "identity.token.not_found")
+	ErrAway        = fault.New(fault.Unavailable, "identity.signin.away")      // of the directory or the provider
+	ErrUnknown     = fault.New(fault.Forbidden, "identity.signin.unknown")     // known to the source, and no user here
+	ErrElsewhere   = fault.New(fault.Forbidden, "identity.signin.elsewhere")   // the name belongs to another user here
+	ErrNotAllowed  = fault.New(fault.Forbidden, "identity.signin.not_allowed") // the provider's groups or domains say no
+	ErrAttempt     = fault.New(fault.Forbidden, "identity.signin.attempt")     // unknown, used or too old
+	ErrProvider    = fault.New(fault.Forbidden, "identity.signin.provider")    // the provider refused, or its answer does not hold
+	ErrNoProvider  = fault.New(fault.NotFound, "identity.signin.no_provider")
+	ErrNoPassword  = fault.New(fault.Conflict, "identity.password.none") // of a user of another source, or a program
+	ErrExternal    = fault.New(fault.Conflict, "identity.user.external_taken").OnField("external_id", "identity.user.external_taken")
+	ErrRegister    = fault.New(fault.Forbidden, "identity.register.off")
+	ErrActive      = fault.New(fault.Invalid, "identity.user.active")
 	ErrTokenTaken  = fault.New(fault.Conflict, "identity.token.taken").OnField("token", "identity.token.taken")
 )
 
@@ -118,24 +152,33 @@ func ValidName(name string) bool { return namePattern.MatchString(name) }
 // Clean trims what people copy along.
 func (d Draft) Clean() Draft {
 	d.Name, d.Email, d.Phone, d.Queue = strings.TrimSpace(d.Name), strings.TrimSpace(d.Email), strings.TrimSpace(d.Phone), strings.TrimSpace(d.Queue)
+	d.ExternalID = strings.TrimSpace(d.ExternalID)
 	return d
 }
 
-// validate collects everything wrong with the draft; isNew demands a password.
-func (d Draft) validate(isNew bool) error {
+// validate collects everything wrong with the draft, in which Source is set; isNew demands a password of who has one.
+func (d Draft) validate(policy Policy, isNew bool) error {
 	var c fault.Collector
+	checkName(&c, d.Name)
+	switch has := d.Source == Local && !d.Service; {
+	case has && (isNew || d.Password != ""):
+		policy.check(&c, "password", d.Password, d.Name)
+	case !has && d.Password != "":
+		c.Add("password", "identity.password.none")
+	}
 	switch {
-	case d.Name == "":
-		c.Add("name", "identity.user.name_required")
-	case !ValidName(d.Name):
-		c.Add("name", "identity.user.name_rule", "min", 3, "max", 39)
-	case strings.EqualFold(d.Name, "system"):
-		c.Add("name", "identity.user.name_reserved")
+	case d.Source != Local && d.Source != LDAP && d.Source != OIDC, d.Service && d.Source != Local:
+		c.Add("source", "identity.user.source")
+	case d.Source == OIDC && d.ExternalID == "":
+		c.Add("external_id", "identity.user.external_required")
+	case len(d.ExternalID) > 600 || !printable(d.ExternalID):
+		c.Add("external_id", "identity.user.external_rule")
 	}
-	if isNew || d.Password != "" {
-		checkPassword(&c, "password", d.Password, d.Name)
+	// An address comes with the first sign-in of somebody from elsewhere, and a program has none.
+	if d.Email != "" || d.Source == Local && !d.Service {
+		checkEmail(&c, d.Email)
 	}
-	Profile{d.Email, d.Phone}.validate(&c)
+	checkPhone(&c, d.Phone)
 	if d.TenantID < 0 {
 		c.Add("tenant_id", "identity.user.tenant_unknown")
 	}
@@ -145,14 +188,28 @@ func (d Draft) validate(isNew bool) error {
 	return c.Err()
 }
 
-func (p Profile) validate(c *fault.Collector) {
+func checkName(c *fault.Collector, name string) {
 	switch {
-	case p.Email == "":
+	case name == "":
+		c.Add("name", "identity.user.name_required")
+	case !ValidName(name):
+		c.Add("name", "identity.user.name_rule", "min", 3, "max", 39)
+	case strings.EqualFold(name, "system"):
+		c.Add("name", "identity.user.name_reserved")
+	}
+}
+
+func checkEmail(c *fault.Collector, email string) {
+	switch {
+	case email == "":
 		c.Add("email", "identity.user.email_required")
-	case !validEmail(p.Email):
+	case !validEmail(email):
 		c.Add("email", "identity.user.email_rule")
 	}
-	if p.Phone != "" && !phonePattern.MatchString(p.Phone) {
+}
+
+func checkPhone(c *fault.Collector, phone string) {
+	if phone != "" && !phonePattern.MatchString(phone) {
 		c.Add("phone", "identity.user.phone_rule")
 	}
 }
@@ -197,10 +254,10 @@ func Spec() listing.Spec {
 	return listing.Spec{
 		Columns: map[string]string{
 			"name": "name", "type": "user_type", "email": "email", "phone": "phone", "queue": "queue", "state": "state",
-			"created": "created_at", "updated": "updated_at",
+			"created": "created_at", "updated": "updated_at", "seen": "last_sign_in_at",
 		},
 		Search:  []string{"name", "email", "phone"},
-		Filters: map[string]string{"type": "user_type", "state": "CAST(state AS TEXT)"},
+		Filters: map[string]string{"type": "user_type", "state": "CAST(state AS TEXT)", "source": "CASE WHEN is_service THEN 'SERVICE' ELSE source END"},
 		Default: "-updated",
 		ID:      "id",
 	}

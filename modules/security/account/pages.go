@@ -171,7 +171,7 @@ func (m *Module) changePassword(r *http.Request) (web.Response, error) {
 	next := secret.String(f.Raw("password"))
 	if f.Raw("repeat") != next.Reveal() {
 		f.Reject("repeat", "account.password.differ")
-		f.Rejects(identity.ValidatePassword(next, p.Name))
+		f.Rejects(m.identity.Policy().Check(next, p.Name))
 		return m.passwordForm(r, p, f), nil
 	}
 	err = m.identity.ChangePassword(r.Context(), secret.String(f.Raw("current")), next)

@@ -101,7 +101,7 @@ func (m *Module) signInByLink(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
 	f := web.ReadForm(r)
 	token, password := f.Text("token"), secret.String(f.Raw("password"))
-	err := identity.ValidatePassword(password, "")
+	err := m.identity.Policy().Check(password, "")
 	if f.Raw("repeat") != password.Reveal() {
 		f.Reject("repeat", "account.password.differ")
 	}
