@@ -24,7 +24,7 @@ func (e *Executor) admit(a *attempt) (reason string) {
 	switch {
 	case e.active < e.cfg.Slots && len(e.waiting) == 0:
 		e.active++
-		e.queue <- a
+		e.enqueue(a)
 	case e.cfg.FullPolicy != FullContinue:
 		return "no free slot"
 	case len(e.waiting) >= e.cfg.QueueLength:
@@ -71,7 +71,7 @@ func (e *Executor) grant(a *attempt) {
 	e.waiting = slices.Delete(e.waiting, i, i+1)
 	a.waits = false
 	e.active++
-	e.queue <- a
+	e.enqueue(a)
 }
 
 // pulse watches the machine: load that comes and goes, masters that are silent, and stops of this very process.

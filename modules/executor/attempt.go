@@ -72,6 +72,8 @@ type attempt struct {
 	work     workdir // claimed; dir is its path
 	hasDir   bool
 	outs     []flow.Property
+	fetched  []*content // files of the resource center that wait to be placed
+	fetchErr error
 }
 
 func (a *attempt) startReport() *doradov1.Report {
@@ -145,6 +147,10 @@ func (e *Executor) guard(ctx context.Context, a *attempt, fn func()) {
 
 // begin takes an attempt from accepted to running, or to its end when that fails.
 func (e *Executor) begin(ctx context.Context, a *attempt) {
+	defer func() {
+		e.files.drop(a.fetched) // of an attempt that never came to place them
+		a.fetched = nil
+	}()
 	e.mu.Lock()
 	ending := a.ending
 	e.mu.Unlock()

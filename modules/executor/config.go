@@ -61,6 +61,9 @@ type Config struct {
 	LogDir     string `koanf:"log-dir"`     // holds the task logs
 	JournalDir string `koanf:"journal-dir"` // holds what must survive a crash of the worker
 
+	CacheDir  string `koanf:"cache-dir"`  // holds copies of files of the resource center
+	CacheSize int64  `koanf:"cache-size"` // bytes of them that are kept when no task needs them
+
 	LogKeep time.Duration `koanf:"log-keep"` // how long a log stays here after its end when the storage has it; 0 = for good
 
 	KillInterruptWait time.Duration `koanf:"kill-interrupt-wait"` // from SIGINT to SIGTERM
@@ -96,6 +99,8 @@ func DefaultConfig(dataDir string) Config {
 		ExecDir:           filepath.Join(dataDir, "exec"),
 		LogDir:            filepath.Join(dataDir, "logs"),
 		JournalDir:        filepath.Join(dataDir, "journal"),
+		CacheDir:          filepath.Join(dataDir, "cache"),
+		CacheSize:         2 << 30,
 		KillInterruptWait: 5 * time.Second,
 		KillTerminateWait: 5 * time.Second,
 		Sudo:              SudoAuto,
@@ -140,7 +145,7 @@ func (c Config) Validate() error {
 			bad(key, "%v is not between 0 and 1", share)
 		}
 	}
-	for key, dir := range map[string]string{"exec-dir": c.ExecDir, "log-dir": c.LogDir, "journal-dir": c.JournalDir} {
+	for key, dir := range map[string]string{"exec-dir": c.ExecDir, "log-dir": c.LogDir, "journal-dir": c.JournalDir, "cache-dir": c.CacheDir} {
 		if dir == "" {
 			bad(key, "must not be empty")
 		}
@@ -152,6 +157,9 @@ func (c Config) Validate() error {
 		if d < 0 {
 			bad(key, "must not be negative")
 		}
+	}
+	if c.CacheSize < 0 {
+		bad("cache-size", "must not be negative")
 	}
 	if c.LogKeep < 0 {
 		bad("log-keep", "must not be negative")

@@ -17,6 +17,7 @@ import (
 
 	"dorado/modules/rpc"
 	"dorado/modules/tasklog"
+	"dorado/plugins/storage"
 	"dorado/plugins/task"
 )
 
@@ -40,6 +41,7 @@ type Deps struct {
 	Version string
 	Logger  *slog.Logger
 	Archive *tasklog.Archive      // where logs go after their end; nil = they stay here
+	Storage storage.Storage       // where files of the resource center are; nil = tasks that need some fail
 	Metrics prometheus.Registerer // may be nil
 
 	// Handover is what the program before left in this process, nil after an ordinary start; see Inherited.
@@ -67,6 +69,7 @@ type Executor struct {
 	killer   *killer
 	logs     *logServer
 	uploads  *uploader // nil without a storage
+	files    *files
 	health   *health
 
 	queue   chan *attempt // attempts with a slot; as long as all that are accepted, so sending never blocks
@@ -133,6 +136,9 @@ func New(d Deps) (*Executor, error) {
 	var err error
 	if e.logs, err = newLogServer(e.cfg.LogDir, e.holdsLog); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)
+	}
+	if e.files, err = newFiles(d.Storage, e.cfg.CacheDir, e.cfg.CacheSize); err != nil {
+		return nil, errors.Join(fmt.Errorf("cache directory: %w", err), e.logs.close())
 	}
 	e.uploads = newUploader(d.Archive, e.logs, e.cfg.LogKeep, e.log)
 	if e.dirs, err = newWorkdirs(e.cfg.ExecDir, e.users); err != nil {

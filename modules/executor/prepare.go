@@ -74,6 +74,9 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 	if err := errors.Join(planErr, tenantErr); err != nil || t.GetDryRun() {
 		return err
 	}
+	if a.fetchErr != nil {
+		return a.fetchErr
+	}
 	if a.viaSudo {
 		a.hasDir = true // the tenant makes it
 		return nil
@@ -82,7 +85,7 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 		return err
 	}
 	a.hasDir = true
-	return nil
+	return e.files.place(a)
 }
 
 // plan turns settings into a command, with parameters put in.
@@ -116,9 +119,6 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	}
 	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
 		return err
-	}
-	if names := values.List(task.ResourceList); len(names) > 0 {
-		return fmt.Errorf("resource %q cannot be fetched: this worker has no resource storage", names[0])
 	}
 	if plugin.Process != nil {
 		p.command, err = plugin.Process(values, task.Env{

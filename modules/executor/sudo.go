@@ -12,15 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sudoBoot runs as the tenant. Its input is a sealed memory file: first the environment ($2 bytes of export lines), then
-// the script. It makes the working directory $1, puts both into it, and becomes the command with a clean environment.
-// Nothing private is in an argument. sudo closes descriptors, therefore the input is the only way in.
+// sudoBoot runs as the tenant. Its input is a file without a name: first the environment ($2 bytes of export lines), then
+// lines for the shell ($3 bytes), the script ($4 bytes), and an archive of files if $6 says so. It makes the working
+// directory $1, puts all of it there, the script as $5, and becomes the command with a clean environment. Nothing private is
+// in an argument. sudo closes descriptors, therefore the input is the only way in.
 const sudoBoot = `umask 077
 { mkdir -- "$1" || { rm -rf -- "$1" && mkdir -- "$1"; }; } && chmod 750 "$1" && cd -- "$1" || exit 126
 dd bs="$2" count=1 of=.dorado-env 2>/dev/null && dd bs="$3" count=1 of=.dorado-shell 2>/dev/null &&
-	cat >"$4" && chmod 700 "$4" || exit 126
+	dd bs="$4" count=1 of="$5" 2>/dev/null && chmod 700 "$5" && { test -z "$6" || tar -xf -; } || exit 126
 umask 022
-shift 4
+shift 6
 exec env -i /bin/sh -c '. ./.dorado-env && rm -f .dorado-env && exec "$@" </dev/null' sh "$@"
 `
 
@@ -45,22 +46,40 @@ func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell 
 	} else {
 		run = ".dorado-shell"
 	}
-	fd, err := sealedFile(exports.String() + shell + script)
-	if err != nil {
-		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
+	if script == "" {
+		script = "\n"
 	}
-	if _, err := unix.Seek(fd, 0, 0); err != nil {
-		_ = unix.Close(fd)
+	fd, files, err := e.sudoInput(a, exports.String()+shell+script)
+	if err != nil {
 		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
 	}
 	argv := append([]string{
 		sudo, "-n", "-u", a.account.name, "--", "/bin/sh", "-c", sudoBoot, "dorado",
-		a.dir, strconv.Itoa(exports.Len()), strconv.Itoa(len(shell)), file,
+		a.dir, strconv.Itoa(exports.Len()), strconv.Itoa(len(shell)), strconv.Itoa(len(script)), file, files,
 	}, program...)
 	return command{
 		path: sudo, argv: append(argv, run), env: []string{"PATH=" + e.cfg.Path, e.mark(a.id)}, dir: e.dirs.base,
 		stdin: fd, output: -1, script: -1,
 	}, func() { _ = unix.Close(fd) }, nil
+}
+
+// sudoInput is a descriptor from which text is read, and behind it an archive of the files of the attempt; files is not
+// empty when there are some.
+func (e *Executor) sudoInput(a *attempt, text string) (fd int, files string, err error) {
+	if len(a.fetched) == 0 {
+		fd, err = sealedFile(text)
+	} else {
+		files = "files"
+		fd, err = e.files.archive(a, text)
+	}
+	if err != nil {
+		return -1, "", err
+	}
+	if _, err := unix.Seek(fd, 0, 0); err != nil {
+		_ = unix.Close(fd)
+		return -1, "", err
+	}
+	return fd, files, nil
 }
 
 // sudoKill sends a signal to processes of a tenant that the worker may not signal itself.

@@ -227,7 +227,7 @@ func (e *Executor) takeOver(ctx context.Context, h *Handover) {
 		switch a.state {
 		case accepted:
 			if !a.waits {
-				e.queue <- a
+				e.enqueue(a)
 			}
 		case running:
 			e.dirs.adopt(a.work.name)
