@@ -525,6 +525,8 @@ type Task struct {
 	Epoch              uint64                 `protobuf:"varint,25,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the run: rises with each change of its master
 	AppLink            string                 `protobuf:"bytes,26,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	TraceParent        string                 `protobuf:"bytes,27,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"` // W3C trace context for the process; "" = none
+	Secrets            []string               `protobuf:"bytes,28,rep,name=secrets,proto3" json:"secrets,omitempty"`                            // values among the above that must not be seen: the worker masks them in log and report
+	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what of the resource center lies in the working directory when the process starts
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -748,6 +750,89 @@ func (x *Task) GetTraceParent() string {
 	return ""
 }
 
+func (x *Task) GetSecrets() []string {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *Task) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+// File is one file of the resource center. Its content never changes: another content has another blob.
+type File struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`     // in the working directory, relative
+	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`     // key in the storage
+	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
+	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_dorado_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *File) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *File) GetBlob() string {
+	if x != nil {
+		return x.Blob
+	}
+	return ""
+}
+
+func (x *File) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *File) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 type Dispatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Task                `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -757,7 +842,7 @@ type Dispatch struct {
 
 func (x *Dispatch) Reset() {
 	*x = Dispatch{}
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +854,7 @@ func (x *Dispatch) String() string {
 func (*Dispatch) ProtoMessage() {}
 
 func (x *Dispatch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +867,7 @@ func (x *Dispatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dispatch.ProtoReflect.Descriptor instead.
 func (*Dispatch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{5}
+	return file_dorado_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Dispatch) GetTasks() []*Task {
@@ -802,7 +887,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +899,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +912,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{6}
+	return file_dorado_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Kill) GetIds() []int64 {
@@ -857,7 +942,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +954,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +967,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{7}
+	return file_dorado_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Claim) GetItems() []*ClaimItem {
@@ -903,7 +988,7 @@ type ClaimItem struct {
 
 func (x *ClaimItem) Reset() {
 	*x = ClaimItem{}
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1000,7 @@ func (x *ClaimItem) String() string {
 func (*ClaimItem) ProtoMessage() {}
 
 func (x *ClaimItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1013,7 @@ func (x *ClaimItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimItem.ProtoReflect.Descriptor instead.
 func (*ClaimItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{8}
+	return file_dorado_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ClaimItem) GetId() int64 {
@@ -961,7 +1046,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1058,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1071,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{9}
+	return file_dorado_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Ack) GetItems() []*AckItem {
@@ -1006,7 +1091,7 @@ type AckItem struct {
 
 func (x *AckItem) Reset() {
 	*x = AckItem{}
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1103,7 @@ func (x *AckItem) String() string {
 func (*AckItem) ProtoMessage() {}
 
 func (x *AckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1116,7 @@ func (x *AckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckItem.ProtoReflect.Descriptor instead.
 func (*AckItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{10}
+	return file_dorado_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AckItem) GetId() int64 {
@@ -1070,7 +1155,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1167,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1180,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{11}
+	return file_dorado_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Report) GetId() int64 {
@@ -1205,7 +1290,7 @@ type Reports struct {
 
 func (x *Reports) Reset() {
 	*x = Reports{}
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1302,7 @@ func (x *Reports) String() string {
 func (*Reports) ProtoMessage() {}
 
 func (x *Reports) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1315,7 @@ func (x *Reports) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reports.ProtoReflect.Descriptor instead.
 func (*Reports) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{12}
+	return file_dorado_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Reports) GetReports() []*Report {
@@ -1249,7 +1334,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1346,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1359,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{13}
+	return file_dorado_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Held) GetAttempts() []*HeldAttempt {
@@ -1296,7 +1381,7 @@ type HeldAttempt struct {
 
 func (x *HeldAttempt) Reset() {
 	*x = HeldAttempt{}
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1393,7 @@ func (x *HeldAttempt) String() string {
 func (*HeldAttempt) ProtoMessage() {}
 
 func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1406,7 @@ func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldAttempt.ProtoReflect.Descriptor instead.
 func (*HeldAttempt) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{14}
+	return file_dorado_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HeldAttempt) GetId() int64 {
@@ -1372,7 +1457,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1469,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1482,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{15}
+	return file_dorado_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Heartbeat) GetRunning() uint32 {
@@ -1486,7 +1571,7 @@ type Alive struct {
 
 func (x *Alive) Reset() {
 	*x = Alive{}
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1583,7 @@ func (x *Alive) String() string {
 func (*Alive) ProtoMessage() {}
 
 func (x *Alive) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1596,7 @@ func (x *Alive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alive.ProtoReflect.Descriptor instead.
 func (*Alive) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{16}
+	return file_dorado_proto_rawDescGZIP(), []int{17}
 }
 
 // LogRequest asks for part of one attempt's log. Lines are counted from 0.
@@ -1534,7 +1619,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1631,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1644,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{17}
+	return file_dorado_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LogRequest) GetCall() uint64 {
@@ -1687,7 +1772,7 @@ type LogLines struct {
 
 func (x *LogLines) Reset() {
 	*x = LogLines{}
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1784,7 @@ func (x *LogLines) String() string {
 func (*LogLines) ProtoMessage() {}
 
 func (x *LogLines) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1797,7 @@ func (x *LogLines) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLines.ProtoReflect.Descriptor instead.
 func (*LogLines) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{18}
+	return file_dorado_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LogLines) GetFrom() int64 {
@@ -1742,7 +1827,7 @@ type LogSearch struct {
 
 func (x *LogSearch) Reset() {
 	*x = LogSearch{}
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1839,7 @@ func (x *LogSearch) String() string {
 func (*LogSearch) ProtoMessage() {}
 
 func (x *LogSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1852,7 @@ func (x *LogSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogSearch.ProtoReflect.Descriptor instead.
 func (*LogSearch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{19}
+	return file_dorado_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LogSearch) GetQuery() string {
@@ -1814,7 +1899,7 @@ type LogBytes struct {
 
 func (x *LogBytes) Reset() {
 	*x = LogBytes{}
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +1911,7 @@ func (x *LogBytes) String() string {
 func (*LogBytes) ProtoMessage() {}
 
 func (x *LogBytes) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +1924,7 @@ func (x *LogBytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogBytes.ProtoReflect.Descriptor instead.
 func (*LogBytes) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{20}
+	return file_dorado_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LogBytes) GetOffset() int64 {
@@ -1858,7 +1943,7 @@ type LogFollow struct {
 
 func (x *LogFollow) Reset() {
 	*x = LogFollow{}
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +1955,7 @@ func (x *LogFollow) String() string {
 func (*LogFollow) ProtoMessage() {}
 
 func (x *LogFollow) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +1968,7 @@ func (x *LogFollow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFollow.ProtoReflect.Descriptor instead.
 func (*LogFollow) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{21}
+	return file_dorado_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LogFollow) GetFrom() int64 {
@@ -1901,7 +1986,7 @@ type LogCancel struct {
 
 func (x *LogCancel) Reset() {
 	*x = LogCancel{}
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +1998,7 @@ func (x *LogCancel) String() string {
 func (*LogCancel) ProtoMessage() {}
 
 func (x *LogCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2011,7 @@ func (x *LogCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCancel.ProtoReflect.Descriptor instead.
 func (*LogCancel) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{22}
+	return file_dorado_proto_rawDescGZIP(), []int{23}
 }
 
 type LogRemove struct {
@@ -1937,7 +2022,7 @@ type LogRemove struct {
 
 func (x *LogRemove) Reset() {
 	*x = LogRemove{}
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2034,7 @@ func (x *LogRemove) String() string {
 func (*LogRemove) ProtoMessage() {}
 
 func (x *LogRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2047,7 @@ func (x *LogRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRemove.ProtoReflect.Descriptor instead.
 func (*LogRemove) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{23}
+	return file_dorado_proto_rawDescGZIP(), []int{24}
 }
 
 // LogReply is one piece of an answer; done marks the last.
@@ -1986,7 +2071,7 @@ type LogReply struct {
 
 func (x *LogReply) Reset() {
 	*x = LogReply{}
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2083,7 @@ func (x *LogReply) String() string {
 func (*LogReply) ProtoMessage() {}
 
 func (x *LogReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2096,7 @@ func (x *LogReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogReply.ProtoReflect.Descriptor instead.
 func (*LogReply) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{24}
+	return file_dorado_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LogReply) GetCall() uint64 {
@@ -2117,7 +2202,7 @@ type MasterFrame struct {
 
 func (x *MasterFrame) Reset() {
 	*x = MasterFrame{}
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2214,7 @@ func (x *MasterFrame) String() string {
 func (*MasterFrame) ProtoMessage() {}
 
 func (x *MasterFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2227,7 @@ func (x *MasterFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterFrame.ProtoReflect.Descriptor instead.
 func (*MasterFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{25}
+	return file_dorado_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MasterFrame) GetBody() isMasterFrame_Body {
@@ -2292,7 +2377,7 @@ type WorkerFrame struct {
 
 func (x *WorkerFrame) Reset() {
 	*x = WorkerFrame{}
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2389,7 @@ func (x *WorkerFrame) String() string {
 func (*WorkerFrame) ProtoMessage() {}
 
 func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2402,7 @@ func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFrame.ProtoReflect.Descriptor instead.
 func (*WorkerFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{26}
+	return file_dorado_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WorkerFrame) GetBody() isWorkerFrame_Body {
@@ -2434,7 +2519,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
-	"\x06direct\x18\x04 \x01(\tR\x06direct\"\xc1\x06\n" +
+	"\x06direct\x18\x04 \x01(\tR\x06direct\"\x82\a\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12!\n" +
@@ -2465,7 +2550,14 @@ const file_dorado_proto_rawDesc = "" +
 	"\ttime_zone\x18\x18 \x01(\tR\btimeZone\x12\x14\n" +
 	"\x05epoch\x18\x19 \x01(\x04R\x05epoch\x12\x19\n" +
 	"\bapp_link\x18\x1a \x01(\tR\aappLink\x12!\n" +
-	"\ftrace_parent\x18\x1b \x01(\tR\vtraceParent\"1\n" +
+	"\ftrace_parent\x18\x1b \x01(\tR\vtraceParent\x12\x18\n" +
+	"\asecrets\x18\x1c \x03(\tR\asecrets\x12%\n" +
+	"\x05files\x18\x1d \x03(\v2\x0f.dorado.v1.FileR\x05files\"Z\n" +
+	"\x04File\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04blob\x18\x02 \x01(\tR\x04blob\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x04 \x01(\tR\x06sha256\"1\n" +
 	"\bDispatch\x12%\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +
@@ -2612,7 +2704,7 @@ func file_dorado_proto_rawDescGZIP() []byte {
 }
 
 var file_dorado_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_dorado_proto_goTypes = []any{
 	(StreamKind)(0),     // 0: dorado.v1.StreamKind
 	(ReportKind)(0),     // 1: dorado.v1.ReportKind
@@ -2622,64 +2714,66 @@ var file_dorado_proto_goTypes = []any{
 	(*Refused)(nil),     // 5: dorado.v1.Refused
 	(*Param)(nil),       // 6: dorado.v1.Param
 	(*Task)(nil),        // 7: dorado.v1.Task
-	(*Dispatch)(nil),    // 8: dorado.v1.Dispatch
-	(*Kill)(nil),        // 9: dorado.v1.Kill
-	(*Claim)(nil),       // 10: dorado.v1.Claim
-	(*ClaimItem)(nil),   // 11: dorado.v1.ClaimItem
-	(*Ack)(nil),         // 12: dorado.v1.Ack
-	(*AckItem)(nil),     // 13: dorado.v1.AckItem
-	(*Report)(nil),      // 14: dorado.v1.Report
-	(*Reports)(nil),     // 15: dorado.v1.Reports
-	(*Held)(nil),        // 16: dorado.v1.Held
-	(*HeldAttempt)(nil), // 17: dorado.v1.HeldAttempt
-	(*Heartbeat)(nil),   // 18: dorado.v1.Heartbeat
-	(*Alive)(nil),       // 19: dorado.v1.Alive
-	(*LogRequest)(nil),  // 20: dorado.v1.LogRequest
-	(*LogLines)(nil),    // 21: dorado.v1.LogLines
-	(*LogSearch)(nil),   // 22: dorado.v1.LogSearch
-	(*LogBytes)(nil),    // 23: dorado.v1.LogBytes
-	(*LogFollow)(nil),   // 24: dorado.v1.LogFollow
-	(*LogCancel)(nil),   // 25: dorado.v1.LogCancel
-	(*LogRemove)(nil),   // 26: dorado.v1.LogRemove
-	(*LogReply)(nil),    // 27: dorado.v1.LogReply
-	(*MasterFrame)(nil), // 28: dorado.v1.MasterFrame
-	(*WorkerFrame)(nil), // 29: dorado.v1.WorkerFrame
+	(*File)(nil),        // 8: dorado.v1.File
+	(*Dispatch)(nil),    // 9: dorado.v1.Dispatch
+	(*Kill)(nil),        // 10: dorado.v1.Kill
+	(*Claim)(nil),       // 11: dorado.v1.Claim
+	(*ClaimItem)(nil),   // 12: dorado.v1.ClaimItem
+	(*Ack)(nil),         // 13: dorado.v1.Ack
+	(*AckItem)(nil),     // 14: dorado.v1.AckItem
+	(*Report)(nil),      // 15: dorado.v1.Report
+	(*Reports)(nil),     // 16: dorado.v1.Reports
+	(*Held)(nil),        // 17: dorado.v1.Held
+	(*HeldAttempt)(nil), // 18: dorado.v1.HeldAttempt
+	(*Heartbeat)(nil),   // 19: dorado.v1.Heartbeat
+	(*Alive)(nil),       // 20: dorado.v1.Alive
+	(*LogRequest)(nil),  // 21: dorado.v1.LogRequest
+	(*LogLines)(nil),    // 22: dorado.v1.LogLines
+	(*LogSearch)(nil),   // 23: dorado.v1.LogSearch
+	(*LogBytes)(nil),    // 24: dorado.v1.LogBytes
+	(*LogFollow)(nil),   // 25: dorado.v1.LogFollow
+	(*LogCancel)(nil),   // 26: dorado.v1.LogCancel
+	(*LogRemove)(nil),   // 27: dorado.v1.LogRemove
+	(*LogReply)(nil),    // 28: dorado.v1.LogReply
+	(*MasterFrame)(nil), // 29: dorado.v1.MasterFrame
+	(*WorkerFrame)(nil), // 30: dorado.v1.WorkerFrame
 }
 var file_dorado_proto_depIdxs = []int32{
 	0,  // 0: dorado.v1.Hello.kind:type_name -> dorado.v1.StreamKind
 	6,  // 1: dorado.v1.Task.prepared:type_name -> dorado.v1.Param
-	7,  // 2: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
-	11, // 3: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
-	13, // 4: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
-	1,  // 5: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
-	2,  // 6: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
-	6,  // 7: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
-	14, // 8: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
-	17, // 9: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
-	21, // 10: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
-	22, // 11: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
-	23, // 12: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
-	24, // 13: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
-	25, // 14: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
-	26, // 15: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
-	4,  // 16: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
-	5,  // 17: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
-	8,  // 18: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
-	9,  // 19: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
-	12, // 20: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
-	20, // 21: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
-	10, // 22: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
-	19, // 23: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
-	3,  // 24: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
-	16, // 25: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
-	15, // 26: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
-	18, // 27: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
-	27, // 28: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	8,  // 2: dorado.v1.Task.files:type_name -> dorado.v1.File
+	7,  // 3: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
+	12, // 4: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
+	14, // 5: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
+	1,  // 6: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
+	2,  // 7: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
+	6,  // 8: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
+	15, // 9: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
+	18, // 10: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
+	22, // 11: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
+	23, // 12: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
+	24, // 13: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
+	25, // 14: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
+	26, // 15: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
+	27, // 16: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
+	4,  // 17: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
+	5,  // 18: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
+	9,  // 19: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
+	10, // 20: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
+	13, // 21: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
+	21, // 22: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
+	11, // 23: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
+	20, // 24: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
+	3,  // 25: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
+	17, // 26: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
+	16, // 27: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
+	19, // 28: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
+	28, // 29: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_dorado_proto_init() }
@@ -2687,7 +2781,7 @@ func file_dorado_proto_init() {
 	if File_dorado_proto != nil {
 		return
 	}
-	file_dorado_proto_msgTypes[17].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[18].OneofWrappers = []any{
 		(*LogRequest_Lines)(nil),
 		(*LogRequest_Search)(nil),
 		(*LogRequest_Bytes)(nil),
@@ -2695,7 +2789,7 @@ func file_dorado_proto_init() {
 		(*LogRequest_Cancel)(nil),
 		(*LogRequest_Remove)(nil),
 	}
-	file_dorado_proto_msgTypes[25].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[26].OneofWrappers = []any{
 		(*MasterFrame_Welcome)(nil),
 		(*MasterFrame_Refused)(nil),
 		(*MasterFrame_Dispatch)(nil),
@@ -2705,7 +2799,7 @@ func file_dorado_proto_init() {
 		(*MasterFrame_Claim)(nil),
 		(*MasterFrame_Alive)(nil),
 	}
-	file_dorado_proto_msgTypes[26].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[27].OneofWrappers = []any{
 		(*WorkerFrame_Hello)(nil),
 		(*WorkerFrame_Held)(nil),
 		(*WorkerFrame_Reports)(nil),
@@ -2718,7 +2812,7 @@ func file_dorado_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dorado_proto_rawDesc), len(file_dorado_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
