@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"dorado/app/kit/secret"
 	"dorado/modules/flow"
 	"dorado/modules/rpc/doradov1"
 )
@@ -72,7 +73,10 @@ type attempt struct {
 	work     workdir // claimed; dir is its path
 	hasDir   bool
 	outs     []flow.Property
-	fetched  []*content // files of the resource center that wait to be placed
+	secrets  []string       // what it was given that must not be seen
+	hide     *secret.Masker // of these; nil = none
+	masked   *maskedLog     // copies its output; nil = it writes to its log itself
+	fetched  []*content     // files of the resource center that wait to be placed
 	fetchErr error
 }
 
@@ -159,6 +163,9 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 		e.finish(a, endedBy(ending, 0, "before it was started"))
 		return
 	}
+	if a.secrets = a.task.GetSecrets(); len(a.secrets) > 0 {
+		a.hide = secret.NewMasker(a.secrets...)
+	}
 	p, err := e.prepare(ctx, a)
 	if err != nil {
 		e.fail(ctx, a, err)
@@ -174,6 +181,9 @@ func (e *Executor) begin(ctx context.Context, a *attempt) {
 		e.runInside(ctx, a, p)
 	default:
 		if err := e.startProcess(ctx, a, p); err != nil {
+			if a.masked != nil {
+				a.masked.settle()
+			}
 			e.fail(ctx, a, err)
 			return
 		}
@@ -266,6 +276,9 @@ func (e *Executor) after(ctx context.Context, a *attempt) {
 		r = a.status.result()
 	}
 	r.end = end
+	if a.masked != nil {
+		a.masked.settle()
+	}
 	e.settleLog(a, &r)
 	e.conclude(ctx, a, r)
 }
@@ -331,6 +344,7 @@ func (e *Executor) finish(a *attempt, r result) {
 	if !a.start.IsZero() {
 		report.StartMs = a.start.UnixMilli()
 	}
+	a.hidden(report)
 	e.mu.Lock()
 	if a.state == finished { // a panic after the report
 		e.mu.Unlock()

@@ -84,6 +84,8 @@ type carried struct {
 	DirName  string          `json:"dirName,omitempty"`
 	HasDir   bool            `json:"hasDir,omitempty"`
 	Outs     []flow.Property `json:"outs,omitempty"`
+	Secrets  []string        `json:"secrets,omitempty"` // masked in its output, which comes through a pipe
+	Pending  []byte          `json:"pending,omitempty"` // read from that, and not yet in the log
 
 	Exited bool         `json:"exited,omitempty"` // its end was read, and Status is it
 	Status uint32       `json:"status,omitempty"`
@@ -137,6 +139,9 @@ func (e *Executor) carry(a *attempt) (carried, error) {
 	c.Home, c.Shell, c.Self, c.Sudo = a.account.home, a.account.shell, a.account.self, a.viaSudo
 	c.LogPath, c.LogStart, c.Dir, c.DirName, c.HasDir, c.Outs = a.logPath, a.logStart, a.dir, a.work.name, a.hasDir, a.outs
 	c.Exited, c.Status, c.Over = a.exited, uint32(a.status), a.over
+	if m := a.masked; m != nil {
+		c.Secrets, c.Pending = m.values, m.masker.Pending()
+	}
 	if t := a.target; t != nil {
 		c.Kill = &carriedKill{Known: t.known, Signal: int(t.signal), Next: t.next, Since: t.since, Warned: t.warned}
 	}

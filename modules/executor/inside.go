@@ -22,9 +22,11 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 	e.started(a, timeout)
 	go e.guard(ctx, a, func() {
 		defer cancel()
+		into, end := a.maskInto(log)
 		out, err := p.plugin.Run(work, p.values, task.Env{
-			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params, Log: log,
+			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params, Log: into,
 		})
+		end()
 		_ = log.Close()
 		e.mu.Lock()
 		a.exited = true

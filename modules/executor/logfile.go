@@ -105,6 +105,7 @@ func (e *Executor) closeLog(a *attempt, r *result, text string) {
 	} else if a.task != nil && !a.task.GetDryRun() {
 		level = "ERROR"
 	}
+	text = a.hide.Text(text)
 	line := make([]byte, 0, len(text)+64)
 	var last [1]byte
 	var st unix.Stat_t

@@ -167,6 +167,12 @@ func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) er
 		return err
 	}
 	defer release()
+	if a.hide != nil {
+		if err := e.maskOutput(a, p, &c); err != nil {
+			return err
+		}
+		defer a.masked.given(c.output)
+	}
 	a.bootNS, a.start = bootNS(), time.Now()
 	e.mu.Lock()
 	a.begun = true

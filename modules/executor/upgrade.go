@@ -124,6 +124,8 @@ func (e *Executor) replace(ctx context.Context, u Upgrade) error {
 	for name, f := range u.Keep {
 		files[name] = int(f.Fd())
 	}
+	resume := e.pauseMasks(files)
+	defer resume() // the other program could not be started
 	h, err := e.handover(files)
 	if err != nil {
 		return err
@@ -213,6 +215,9 @@ func (e *Executor) takeOver(ctx context.Context, h *Handover) {
 		if err != nil {
 			e.log.ErrorContext(ctx, "an attempt could not be taken over", "task_instance_id", c.ID, "error", err)
 			continue
+		}
+		if err := a.takeMask(h, &c); err != nil {
+			e.log.ErrorContext(ctx, "the output of a task can no longer be read", "task_instance_id", c.ID, "error", err)
 		}
 		e.mu.Lock()
 		e.current(a.workflow, a.epoch)
