@@ -12,7 +12,7 @@ type Layer struct {
 func Layers() []Layer {
 	return []Layer{
 		// 0: the technical floor.
-		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret"}},
+		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret", "app/kit/dial"}},
 		{0, []string{"app/kit/logs", "app/kit/i18n", "app/kit/metrics"}},
 		{0, []string{"app/kit/trace"}},
 		{0, []string{"app/kit/lifecycle", "app/kit/listing", "app/kit/trace"}},
@@ -22,10 +22,11 @@ func Layers() []Layer {
 
 		// 1: the language of workflows, plugins, pages, the schema.
 		{1, []string{"modules/flow", "plugins/form", "static", "migrations"}},
-		{1, []string{"plugins/task", "plugins/storage", "views"}},
+		{1, []string{"plugins/task", "plugins/storage", "plugins/alert", "plugins/datasource", "views"}},
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign", "plugins/storage/local", "plugins/storage/s3"}},
+		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.
@@ -39,15 +40,19 @@ func Layers() []Layer {
 		{3, []string{"modules/identity"}},
 		{3, []string{"modules/security"}},
 		{3, []string{"modules/project"}},
+		{3, []string{"modules/datasource"}},
 		{3, []string{"modules/taskgroup"}},
 		{3, []string{"modules/workflow"}},
 		{3, []string{"modules/instance"}},
 		{3, []string{"modules/backfill"}},
 		{3, []string{"modules/schedule"}},
 		{3, []string{"modules/transfer"}},
+		{3, []string{"modules/alert"}},
 		{3, []string{"modules/keep"}},
 		{3, []string{"modules/monitor"}},
+		{3, []string{"modules/gateway"}},
 		{3, []string{"modules/home"}},
+		{3, []string{"modules/apidocs"}},
 
 		// 4: the two halves that run workflows; they meet in modules/rpc and modules/flow.
 		{4, []string{"modules/engine", "modules/executor"}},
@@ -74,8 +79,8 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/project", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/keep",
-		"modules/monitor", "modules/home",
+		"modules/project", "modules/datasource", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
+		"modules/monitor", "modules/gateway", "modules/home", "modules/apidocs",
 	}
 	return []Prohibition{
 		{
