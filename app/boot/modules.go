@@ -15,10 +15,12 @@ import (
 	"dorado/app/kit/web"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/access"
+	"dorado/modules/apidocs"
 	"dorado/modules/audit"
 	"dorado/modules/backfill"
 	"dorado/modules/engine"
 	"dorado/modules/frame"
+	"dorado/modules/gateway"
 	"dorado/modules/home"
 	"dorado/modules/identity"
 	"dorado/modules/instance"
@@ -68,6 +70,9 @@ type modules struct {
 	keep     *keep.Module
 	sample   func(context.Context) error // notes how the nodes are
 	home     *home.Module
+	docs     *apidocs.Module
+	limits   *limits
+	gateway  *gateway.Gateway   // nil when it is off
 	closing  context.CancelFunc // ends event streams
 }
 
@@ -101,12 +106,12 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		DB: c.db, Access: m.access, Audit: log, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
 	})
 	m.arrangements(c, eng, log, codes)
-	m.identity = identity.New(identity.Deps{
-		DB: c.db, Log: c.logger, Now: time.Now, Access: m.access, Audit: log, Tenants: m.tenant.Service,
-	})
+	if m.identity, err = newIdentity(c, m.access, log, m.tenant.Service); err != nil {
+		return nil, err
+	}
 	m.account = account.New(account.Deps{
 		Identity: m.identity, Access: m.access, Tenants: m.tenant.Service, Site: m.site, API: m.api, Frame: m.frame, Log: c.logger,
-		Build: account.Build{Version: Version, Commit: Commit(), Go: runtime.Version()},
+		Build: account.Build{Version: Version, Commit: Commit(), Go: runtime.Version()}, URL: c.cfg.URL(),
 	})
 
 	m.user = user.New(user.Deps{
@@ -162,10 +167,15 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
+	m.limits = newLimits(c.cfg.Web.Limit, time.Now, m.site.Fail)
+	if m.docs, err = newDocs(m); err != nil {
+		return nil, err
+	}
+	m.gateway = newGateway(c, m, projects, workflows, codes)
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(),
+		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(),
 	)...)
 	return m, nil
 }
@@ -174,7 +184,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
-		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
 	}
 }
 

@@ -103,9 +103,12 @@ func (m *modules) handler(c *core) http.Handler {
 		r.Get(base+healthPath, c.health)
 		r.Get(base+metricsPath, c.metrics.Handler().ServeHTTP)
 	}
-	r.Mount(apiPath, c.restMeter(m.api.Router(m.account.AuthenticateREST, m.calls()...)))
+	rest := m.api.Router(m.account.AuthenticateREST, m.calls()...)
+	m.docs.SetServed(served(rest))
+	m.docs.Documents(r)
+	r.Mount(apiPath, c.restMeter(m.limits.rest(restHeaders(rest))))
 	r.Group(func(r chi.Router) {
-		r.Use(m.site.Pages, m.account.Authenticate, m.onlySignedIn)
+		r.Use(m.site.Pages, m.limits.pages, m.account.Authenticate, m.onlySignedIn)
 		r.NotFound(m.site.NotFound)
 		r.MethodNotAllowed(m.site.MethodNotAllowed)
 		r.Get("/", m.site.Handle(func(*http.Request) (web.Response, error) { return web.Redirect(frame.HomePath), nil }))
@@ -133,7 +136,8 @@ func (m *modules) onlySignedIn(next http.Handler) http.Handler {
 // publicPage lists the addresses for those who are not signed in.
 func publicPage(path string) bool {
 	switch path {
-	case frame.LoginPath, frame.LoginPath + "/link", frame.LogoutPath, frame.ThemePath, frame.LanguagePath:
+	case frame.LoginPath, frame.LoginPath + "/link", frame.LogoutPath, frame.ThemePath, frame.LanguagePath,
+		account.ProviderPath, account.ProviderReturnPath:
 		return true
 	default:
 		return false

@@ -17,6 +17,8 @@ import (
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
+	"dorado/modules/gateway"
+	"dorado/modules/identity"
 	"dorado/modules/keep"
 	"dorado/modules/schedule"
 	"dorado/plugins/catalog"
@@ -39,6 +41,7 @@ type Config struct {
 	Log       Log                   `koanf:"log"`
 	Web       web.Config            `koanf:"web"`
 	TLS       TLS                   `koanf:"tls"`
+	Identity  identity.Config       `koanf:"identity"`
 	Secret    Secret                `koanf:"secret"`
 	Cluster   Cluster               `koanf:"cluster"`
 	Master    engine.Config         `koanf:"master"`
@@ -47,6 +50,7 @@ type Config struct {
 	Retention keep.Config           `koanf:"retention"`
 	Storage   catalog.StorageConfig `koanf:"storage"`
 	Trace     trace.Config          `koanf:"trace"`
+	Gateway   gateway.Config        `koanf:"python-gateway"`
 }
 
 // Log says how the service log is written.
@@ -79,12 +83,15 @@ func Default(data string) Config {
 	c := Config{
 		Listen: "127.0.0.1:12345", Data: data, Roles: roles(),
 		Log:      Log{Level: "info", Format: "text"},
+		Web:      web.Config{Limit: web.DefaultLimits()},
 		Secret:   Secret{KeyFile: filepath.Join(data, "keys", "seal.key")},
+		Identity: identity.DefaultConfig(),
 		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(),
 		Storage: catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
+		Gateway: gateway.DefaultConfig(),
 	}
 	c.Worker.Name = name
 	return c
@@ -156,5 +163,5 @@ func (c Config) Validate() error {
 			bad("secret.key: %w", err)
 		}
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
 }

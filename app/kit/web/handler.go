@@ -28,6 +28,8 @@ type Config struct {
 	TrustedProxies []string `koanf:"trusted_proxies"`
 	// FrameAncestors are the sites that may show pages in a frame, besides ourselves.
 	FrameAncestors []string `koanf:"frame_ancestors"`
+	// Limit says how many requests are answered.
+	Limit LimitConfig `koanf:"limit"`
 }
 
 // Validate names what is wrong with the configuration.
@@ -40,7 +42,7 @@ func (c Config) Validate() error {
 			return fmt.Errorf("web.frame_ancestors: %q is not a site", a)
 		}
 	}
-	return nil
+	return c.Limit.Validate()
 }
 
 func (c Config) proxies() ([]netip.Prefix, error) {

@@ -85,6 +85,42 @@ func Today(path string) string {
 	return now
 }
 
+// Older is the address that DolphinScheduler 3.2 had for an address of today: itself when it was never renamed.
+func Older(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		for old, now := range legacySegments {
+			if now == segment {
+				segments[i] = old
+			}
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// OlderParam is the name that a parameter had in 3.2: itself when it was never renamed.
+func OlderParam(now string) string {
+	old := now
+	for was, is := range legacyParams {
+		if is == now && was != "processDefineCode" && was != "workFlowName" {
+			old = was
+		}
+	}
+	return old
+}
+
+// OlderField is the key that a member of an answer had in 3.2: itself when it was never renamed. task tells that it is the
+// member of a task instance.
+func OlderField(now string, task bool) string {
+	if now == "workflowDefinition" && task {
+		return "processDefine"
+	}
+	if old, renamed := legacyFields[now]; renamed {
+		return old
+	}
+	return now
+}
+
 // modernPath is Today, and which words whoever comes that way knows.
 func modernPath(path string) (string, words) {
 	said := today
