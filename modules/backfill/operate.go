@@ -11,10 +11,14 @@ import (
 
 // operate changes a backfill for somebody who may, under its lock, and lets the runner look at it.
 func (s *Service) operate(ctx context.Context, project, id int64, action string, detail map[string]any, change func(context.Context, *Backfill) error) error {
-	if _, err := s.Projects.Require(ctx, project, instance.Operate); err != nil {
+	of, err := s.Get(ctx, project, id)
+	if err != nil {
 		return err
 	}
-	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+	if _, err := s.Projects.RequireWorkflow(ctx, project, of.WorkflowCode, instance.Operate); err != nil {
+		return err
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		b, err := s.store.lock(ctx, id)
 		if err != nil {
 			return err

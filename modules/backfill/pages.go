@@ -177,7 +177,7 @@ func (p pages) page(ctx context.Context, owner project.Project, b *Backfill, q l
 	if b.State == Paused {
 		v.Note = i18n.T(ctx, "backfill.note_paused")
 	}
-	if p.Projects.Can(ctx, owner.Code, instance.Operate) {
+	if p.Projects.CanWorkflow(ctx, owner.Code, b.WorkflowCode, instance.Operate) {
 		v.Actions = actions(ctx, b, c)
 	}
 	v.Tabs = tabs(ctx, b, c, state)
@@ -373,7 +373,7 @@ func (p pages) cancelForm(r *http.Request) (web.Response, error) {
 func (p pages) operable(r *http.Request) (project.Project, *Backfill, error) {
 	owner, b, err := p.target(r)
 	if err == nil {
-		_, err = p.Projects.Require(r.Context(), owner.Code, instance.Operate)
+		_, err = p.Projects.RequireWorkflow(r.Context(), owner.Code, b.WorkflowCode, instance.Operate)
 	}
 	return owner, b, err
 }

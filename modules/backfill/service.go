@@ -214,7 +214,7 @@ func (s *Service) Get(ctx context.Context, project, id int64) (*Backfill, error)
 		return nil, err
 	}
 	b, err := s.store.get(ctx, id)
-	if err == nil && b.ProjectCode != project {
+	if err == nil && (b.ProjectCode != project || !s.Projects.CanWorkflow(ctx, project, b.WorkflowCode, instance.Read)) {
 		return nil, ErrNotFound.With("id", id)
 	}
 	return b, err
@@ -237,7 +237,7 @@ func (s *Service) Along(ctx context.Context, b *Backfill) ([]Backfill, error) {
 	list, err := s.store.children(ctx, b.ID)
 	out := list[:0]
 	for _, c := range list {
-		if s.Access.CanProject(ctx, c.ProjectCode, instance.Read) {
+		if s.Access.CanWorkflow(ctx, c.ProjectCode, c.WorkflowCode, instance.Read) {
 			out = append(out, c)
 		}
 	}
@@ -258,6 +258,7 @@ func (s *Service) List(ctx context.Context, project int64, q listing.Query) (lis
 	if _, err := s.Projects.Require(ctx, project, instance.Read); err != nil {
 		return listing.Page[Backfill]{}, err
 	}
-	rows, total, err := s.store.list(ctx, project, q)
+	hidden, args := s.Access.NotHidden(ctx, "b.workflow_code", instance.Read)
+	rows, total, err := s.store.list(ctx, project, q, hidden, args)
 	return listing.NewPage(q.Clamp(total), rows, total), err
 }

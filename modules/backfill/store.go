@@ -41,10 +41,11 @@ func (s *store) lock(ctx context.Context, id int64) (*Backfill, error) {
 	return s.get(ctx, id)
 }
 
-func (s *store) list(ctx context.Context, project int64, q listing.Query) ([]Backfill, int, error) {
+// list lists the backfills of a project; more is a condition that begins with AND, with its arguments.
+func (s *store) list(ctx context.Context, project int64, q listing.Query, more string, moreArgs []any) ([]Backfill, int, error) {
 	narrow, args := q.Where(s.db.Dialect().Like, db.Contains)
-	where := ` WHERE b.project_code = ? AND ` + narrow
-	args = append([]any{project}, args...)
+	where := ` WHERE b.project_code = ?` + more + ` AND ` + narrow
+	args = slices.Concat([]any{project}, moreArgs, args)
 	total, err := db.Get[int](ctx, s.db, `SELECT count(*) FROM `+from+where, args...)
 	if err != nil {
 		return nil, 0, err

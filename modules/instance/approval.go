@@ -73,7 +73,7 @@ func (s *Service) Approvals(ctx context.Context, project int64) ([]Approval, err
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(a Approval) bool { return !s.Access.CanProject(ctx, a.ProjectCode, Read) }), nil
+	return slices.DeleteFunc(list, func(a Approval) bool { return !s.Access.CanWorkflow(ctx, a.ProjectCode, a.WorkflowCode, Read) }), nil
 }
 
 // ApprovalsOf lists all decisions of one instance, oldest first. Errors as of Get.
@@ -88,7 +88,7 @@ func (s *Service) ApprovalsOf(ctx context.Context, instance int64) ([]Approval, 
 // caller may not see.
 func (s *Service) Approval(ctx context.Context, task int64) (*Approval, error) {
 	a, err := db.Get[Approval](ctx, s.DB, selectApproval+` WHERE a.task_instance_id = ?`, task)
-	if errors.Is(err, db.ErrNoRows) || err == nil && !s.Access.CanProject(ctx, a.ProjectCode, Read) {
+	if errors.Is(err, db.ErrNoRows) || err == nil && !s.Access.CanWorkflow(ctx, a.ProjectCode, a.WorkflowCode, Read) {
 		return nil, ErrTaskNotFound.With("id", task)
 	}
 	return &a, err

@@ -303,7 +303,7 @@ func (s *Service) named(ctx context.Context, text string) (string, error) {
 		Project int64  `db:"project_code"`
 	}
 	rows, err := db.Select[row](ctx, s.DB, `SELECT name, project_code FROM workflow_definition WHERE code = ?`, code)
-	if err != nil || len(rows) == 0 || !s.Access.CanProject(ctx, rows[0].Project, Read) {
+	if err != nil || len(rows) == 0 || !s.Access.CanWorkflow(ctx, rows[0].Project, code, Read) {
 		return text, err
 	}
 	name := rows[0].Name

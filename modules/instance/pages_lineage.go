@@ -114,7 +114,7 @@ func (s *Service) lineageHeads(ctx context.Context, codes []int64) (map[int64]li
 			return nil, err
 		}
 		for _, h := range rows {
-			h.visible = s.Access.CanProject(ctx, h.Project, Read)
+			h.visible = s.Access.CanWorkflow(ctx, h.Project, h.Code, Read)
 			out[h.Code] = h
 		}
 	}

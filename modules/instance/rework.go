@@ -169,7 +169,7 @@ func (s *Service) taskToOperate(ctx context.Context, id int64) (*ListedTask, err
 	if err != nil {
 		return nil, err
 	}
-	return t, s.may(ctx, t.ProjectCode, Operate)
+	return t, s.mayRun(ctx, t.ProjectCode, t.WorkflowCode, Operate)
 }
 
 // KillTask ends one attempt of a run that goes on. It returns ErrTaskNotFound, ErrTaskOver, or a Forbidden fault.

@@ -77,7 +77,7 @@ func (s *Service) Presets(ctx context.Context, code int64) ([]Preset, error) {
 
 // SavePreset remembers what a run starts with under a name; one of the same name is replaced. It returns a Forbidden fault.
 func (s *Service) SavePreset(ctx context.Context, w workflow.Workflow, name string, r StartRequest) error {
-	if err := s.may(ctx, w.ProjectCode, Operate); err != nil {
+	if err := s.mayRun(ctx, w.ProjectCode, w.Code, Operate); err != nil {
 		return err
 	}
 	who, err := access.Must(ctx)
@@ -97,7 +97,7 @@ func (s *Service) SavePreset(ctx context.Context, w workflow.Workflow, name stri
 
 // DeletePreset forgets a preset. It returns ErrPresetNotFound or a Forbidden fault.
 func (s *Service) DeletePreset(ctx context.Context, w workflow.Workflow, id int64) error {
-	if err := s.may(ctx, w.ProjectCode, Operate); err != nil {
+	if err := s.mayRun(ctx, w.ProjectCode, w.Code, Operate); err != nil {
 		return err
 	}
 	res, err := s.DB.Exec(ctx, `DELETE FROM run_preset WHERE id = ? AND workflow_code = ?`, id, w.Code)

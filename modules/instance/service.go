@@ -78,25 +78,30 @@ func (s *Service) now() time.Time { return db.Cut(s.Now()) }
 // asks the database only to explain a refusal, and so does not notice that the project is missing: the row that is
 // looked for in it then is.
 func (s *Service) may(ctx context.Context, code int64, perm access.Permission) error {
-	err := s.Access.RequireProject(ctx, code, perm)
+	return s.mayRun(ctx, code, 0, perm)
+}
+
+// mayRun is may for one workflow of the project, 0 for none.
+func (s *Service) mayRun(ctx context.Context, code, workflow int64, perm access.Permission) error {
+	err := s.Access.RequireWorkflow(ctx, code, workflow, perm)
 	if !errors.Is(err, access.ErrDenied) {
 		return err
 	}
-	_, err = s.Projects.Require(ctx, code, perm)
+	_, err = s.Projects.RequireWorkflow(ctx, code, workflow, perm)
 	return err
 }
 
 // mayOn returns nil when whoever acts has the permission for an instance. What one may not even see looks as if it were
 // not there, so that ids tell nothing about other people's projects.
 func (s *Service) mayOn(ctx context.Context, i *Instance, perm access.Permission) error {
-	err := s.Access.RequireProject(ctx, i.ProjectCode, perm)
+	err := s.Access.RequireWorkflow(ctx, i.ProjectCode, i.WorkflowCode, perm)
 	if !errors.Is(err, access.ErrDenied) {
 		return err
 	}
-	if perm == Read || !s.Access.CanProject(ctx, i.ProjectCode, Read) {
+	if perm == Read || !s.Access.CanWorkflow(ctx, i.ProjectCode, i.WorkflowCode, Read) {
 		return ErrNotFound.With("id", i.ID)
 	}
-	_, err = s.Projects.Require(ctx, i.ProjectCode, perm)
+	_, err = s.Projects.RequireWorkflow(ctx, i.ProjectCode, i.WorkflowCode, perm)
 	return err
 }
 
@@ -135,7 +140,7 @@ func (s *Service) Task(ctx context.Context, id int64) (*ListedTask, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Access.RequireProject(ctx, t.ProjectCode, Read); err != nil {
+	if err := s.Access.RequireWorkflow(ctx, t.ProjectCode, t.WorkflowCode, Read); err != nil {
 		if errors.Is(err, access.ErrDenied) {
 			return nil, ErrTaskNotFound.With("id", id)
 		}
@@ -213,6 +218,8 @@ func (s *Service) List(ctx context.Context, project int64, q listing.Query, f Fi
 		return listing.Page[Instance]{}, err
 	}
 	where, args := f.instances(&s.store, project)
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	where, args = where+hidden, append(args, more...)
 	return s.store.list(ctx, where, args, q)
 }
 
@@ -226,6 +233,8 @@ func (s *Service) ListTasks(ctx context.Context, project int64, q listing.Query,
 		column = "t.start_time"
 	}
 	where, args := f.narrow(column, `t.project_code = ?`, []any{project})
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	where, args = where+hidden, append(args, more...)
 	where, args = f.like(&s.store, where, args, map[string]string{"host": "t.host", "instance": "w.name", "workflow": "w.workflow_name"})
 	return s.store.listTasks(ctx, where, args, q)
 }

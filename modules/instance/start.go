@@ -19,7 +19,7 @@ import (
 // Start triggers a workflow and returns the id of the new instance, which exists when Start returns. It returns
 // workflow.ErrNotFound, ErrOffline, ErrStartNode, ErrTenantUnknown, ErrStartParam, ErrParamEvaluate, or a Forbidden fault.
 func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int64, error) {
-	if err := s.may(ctx, project, Operate); err != nil {
+	if err := s.mayRun(ctx, project, r.WorkflowCode, Operate); err != nil {
 		return 0, err
 	}
 	if err := r.own(ctx); err != nil {
@@ -62,7 +62,7 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 
 // CheckStart returns the workflow and the version that a request would start now, or the error that Start would return.
 func (s *Service) CheckStart(ctx context.Context, project int64, r *StartRequest) (workflow.Workflow, int, error) {
-	if err := s.may(ctx, project, Operate); err != nil {
+	if err := s.mayRun(ctx, project, r.WorkflowCode, Operate); err != nil {
 		return workflow.Workflow{}, 0, err
 	}
 	w, version, what, err := s.check(ctx, project, r)

@@ -113,12 +113,13 @@ func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, err
 		if _, err := access.Must(ctx); err != nil {
 			return out, err
 		}
-		codes, all = s.Access.ProjectsOf(ctx)
+		codes, all = s.Access.ProjectsWith(ctx, Read)
 	}
 	within, args, err := inProjects(codes, all)
 	if err != nil {
 		return out, err
 	}
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
 	where, narrowed := r.narrow("w.start_time", `w.`+within+` AND w.is_sub_workflow = ?`, append(slices.Clip(args), false))
 	if out.Workflows, err = s.store.countStates(ctx, `workflow_instance w`, `w.state`, where, narrowed); err != nil {
 		return out, err
@@ -127,10 +128,10 @@ func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, err
 	if out.Tasks, err = s.store.countStates(ctx, `task_instance t`, `t.state`, taskWhere, taskArgs); err != nil {
 		return out, err
 	}
-	if out.Running, err = s.store.some(ctx, `w.`+within+` AND `+active, args, statRows); err != nil {
+	if out.Running, err = s.store.some(ctx, `w.`+within+` AND `+active+hidden, slices.Concat(args, more), statRows); err != nil {
 		return out, err
 	}
-	if out.Failed, err = s.store.some(ctx, where+` AND w.state = 'FAILURE'`, narrowed, statRows); err != nil {
+	if out.Failed, err = s.store.some(ctx, where+` AND w.state = 'FAILURE'`+hidden, slices.Concat(narrowed, more), statRows); err != nil {
 		return out, err
 	}
 	counts, err := s.store.projectCounts(ctx, within, args, r)

@@ -51,6 +51,12 @@ func (s *Service) OnDelete(fn func(ctx context.Context, project int64) error) {
 // Require returns the project when whoever acts has the permission in it. Else it returns ErrNotFound, ErrNoAccess when
 // he may not even see it, ErrNoGrant when he may, or access.ErrUnauthenticated.
 func (s *Service) Require(ctx context.Context, code int64, perm access.Permission) (Project, error) {
+	return s.RequireWorkflow(ctx, code, 0, perm)
+}
+
+// RequireWorkflow is Require for one workflow of the project: policies about just that workflow count, too. 0 is none. The
+// caller vouches for the workflow being of the project.
+func (s *Service) RequireWorkflow(ctx context.Context, code, workflow int64, perm access.Permission) (Project, error) {
 	if _, err := access.Must(ctx); err != nil {
 		return Project{}, err
 	}
@@ -58,7 +64,7 @@ func (s *Service) Require(ctx context.Context, code int64, perm access.Permissio
 	if err != nil {
 		return p, err
 	}
-	err = s.Access.RequireProject(ctx, code, perm)
+	err = s.Access.RequireWorkflow(ctx, code, workflow, perm)
 	if !errors.Is(err, access.ErrDenied) {
 		return p, err
 	}
@@ -79,6 +85,11 @@ func (s *Service) ByCode(ctx context.Context, code int64) (Project, error) {
 // checked by Require.
 func (s *Service) Can(ctx context.Context, code int64, perm access.Permission) bool {
 	return s.Access.CanProject(ctx, code, perm)
+}
+
+// CanWorkflow reports whether whoever acts has the permission for one workflow of the project, like Can.
+func (s *Service) CanWorkflow(ctx context.Context, code, workflow int64, perm access.Permission) bool {
+	return s.Access.CanWorkflow(ctx, code, workflow, perm)
 }
 
 // Role is what whoever acts is in the project: Admin for an administrator, "" without a role.

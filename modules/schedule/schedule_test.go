@@ -271,7 +271,7 @@ func (w *world) stranger(t testing.TB, name string) access.Principal {
 // as is what somebody does; nobody does it when p is nobody.
 func as(t testing.TB, p access.Principal) context.Context {
 	t.Helper()
-	if p == (access.Principal{}) {
+	if p.UserID == 0 {
 		return t.Context()
 	}
 	return access.WithPrincipal(t.Context(), p)

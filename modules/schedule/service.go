@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,10 +43,27 @@ func (s *Service) now() time.Time { return db.Cut(s.Now()) }
 
 // Get returns a schedule of a project. It returns ErrNotFound.
 func (s *Service) Get(ctx context.Context, project, id int64) (Schedule, error) {
+	return s.found(ctx, project, id, Read)
+}
+
+// found reads a schedule of a project for somebody who has the permission for its workflow. One of a workflow that a policy
+// hides from him looks as if it were not there.
+func (s *Service) found(ctx context.Context, project, id int64, p access.Permission) (Schedule, error) {
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return Schedule{}, err
 	}
-	return within(project)(s.store.byID(ctx, id))
+	r, err := within(project)(s.store.byID(ctx, id))
+	if errors.Is(err, ErrNotFound) || err == nil && !s.Projects.CanWorkflow(ctx, project, r.WorkflowCode, Read) {
+		if _, err := s.Projects.Require(ctx, project, p); err != nil {
+			return Schedule{}, err
+		}
+		return Schedule{}, ErrNotFound.With("id", id)
+	}
+	if err != nil {
+		return r, err
+	}
+	_, err = s.Projects.RequireWorkflow(ctx, project, r.WorkflowCode, p)
+	return r, err
 }
 
 // within makes a schedule of another project look as if it were not there.
@@ -62,7 +81,8 @@ func (s *Service) List(ctx context.Context, project int64, q listing.Query) (lis
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return listing.Page[Schedule]{}, err
 	}
-	return s.store.page(ctx, project, q)
+	hidden, args := s.Projects.Access.NotHidden(ctx, "s.workflow_code", Read)
+	return s.store.page(ctx, project, q, hidden, args)
 }
 
 // All returns the schedules of a project, the one changed last first.
@@ -70,12 +90,14 @@ func (s *Service) All(ctx context.Context, project int64) ([]Schedule, error) {
 	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
 		return nil, err
 	}
-	return s.store.ofProject(ctx, project)
+	all, err := s.store.ofProject(ctx, project)
+	hidden := s.Projects.Access.HiddenWorkflows(ctx, Read)
+	return slices.DeleteFunc(all, func(r Schedule) bool { return slices.Contains(hidden, r.WorkflowCode) }), err
 }
 
 // OfWorkflow returns the schedules of a workflow, oldest first. It returns workflow.ErrNotFound.
 func (s *Service) OfWorkflow(ctx context.Context, project, code int64) ([]Schedule, error) {
-	if _, err := s.Projects.Require(ctx, project, Read); err != nil {
+	if _, err := s.Projects.RequireWorkflow(ctx, project, code, Read); err != nil {
 		return nil, err
 	}
 	if _, err := s.Workflows.In(ctx, project, code); err != nil {
@@ -87,7 +109,7 @@ func (s *Service) OfWorkflow(ctx context.Context, project, code int64) ([]Schedu
 // Create adds a schedule, offline, to a workflow that is online. It returns field faults, workflow.ErrNotFound,
 // ErrWorkflowOffline, ErrTooMany.
 func (s *Service) Create(ctx context.Context, project, code int64, d Draft) (Schedule, error) {
-	if _, err := s.Projects.Require(ctx, project, Edit); err != nil {
+	if _, err := s.Projects.RequireWorkflow(ctx, project, code, Edit); err != nil {
 		return Schedule{}, err
 	}
 	who, err := access.Must(ctx)
@@ -188,10 +210,7 @@ func (s *Service) Update(ctx context.Context, project, id int64, d Draft, revisi
 
 // editable reads a schedule for somebody who wants to change it: that it is online is said before the rest is looked at.
 func (s *Service) editable(ctx context.Context, project, id int64) (Schedule, error) {
-	if _, err := s.Projects.Require(ctx, project, Edit); err != nil {
-		return Schedule{}, err
-	}
-	r, err := within(project)(s.store.byID(ctx, id))
+	r, err := s.found(ctx, project, id, Edit)
 	if err == nil && r.Online() {
 		err = ErrOnline.With("name", r.Label())
 	}
@@ -211,10 +230,7 @@ func (s *Service) Offline(ctx context.Context, project, id int64) (Schedule, err
 }
 
 func (s *Service) switched(ctx context.Context, project, id int64, state flow.ReleaseState) (Schedule, error) {
-	if _, err := s.Projects.Require(ctx, project, Release); err != nil {
-		return Schedule{}, err
-	}
-	r, err := within(project)(s.store.byID(ctx, id))
+	r, err := s.found(ctx, project, id, Release)
 	if err != nil {
 		return r, err
 	}
@@ -259,7 +275,7 @@ func (s *Service) release(ctx context.Context, r *Schedule, state flow.ReleaseSt
 // Delete removes a schedule that is offline; what it started stays. Only who made it, an owner of the project or an
 // administrator may. It returns ErrNotFound, ErrDeleteOnline, ErrNotOwner.
 func (s *Service) Delete(ctx context.Context, project, id int64) error {
-	if _, err := s.Projects.Require(ctx, project, Delete); err != nil {
+	if _, err := s.found(ctx, project, id, Delete); err != nil {
 		return err
 	}
 	who, err := access.Must(ctx)

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,9 +46,10 @@ func (s store) lock(ctx context.Context, id int64) (Schedule, error) {
 	return s.byID(ctx, id)
 }
 
-func (s store) page(ctx context.Context, project int64, q listing.Query) (listing.Page[Schedule], error) {
+// page lists the schedules of a project; more is a condition that begins with AND, with its arguments.
+func (s store) page(ctx context.Context, project int64, q listing.Query, more string, moreArgs []any) (listing.Page[Schedule], error) {
 	where, args := q.Where(s.db.Dialect().Like, db.Contains)
-	where, args = `s.project_code = ? AND `+where, append([]any{project}, args...)
+	where, args = `s.project_code = ?`+more+` AND `+where, slices.Concat([]any{project}, moreArgs, args)
 	total, err := db.Get[int](ctx, s.db, `SELECT count(*)`+tables+` WHERE `+where, args...)
 	if err != nil {
 		return listing.Page[Schedule]{}, err

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -62,12 +63,21 @@ func (s *Service) need(ctx context.Context, code int64, p access.Permission) (Wo
 	if err != nil {
 		return w, err
 	}
-	_, err = s.Projects.Require(ctx, w.ProjectCode, p)
-	return w, err
+	return w, s.permitted(ctx, w.ProjectCode, code, p)
+}
+
+// permitted checks the permission for one workflow of a project. One that a policy hides from whoever acts looks as if it
+// were not there.
+func (s *Service) permitted(ctx context.Context, projectCode, code int64, p access.Permission) error {
+	_, err := s.Projects.RequireWorkflow(ctx, projectCode, code, p)
+	if errors.Is(err, project.ErrNoGrant) && s.Projects.Can(ctx, projectCode, Read) && !s.Projects.CanWorkflow(ctx, projectCode, code, Read) {
+		return ErrNotFound.With("code", code)
+	}
+	return err
 }
 
 func (s *Service) in(ctx context.Context, projectCode, code int64, p access.Permission) (Workflow, error) {
-	if _, err := s.Projects.Require(ctx, projectCode, p); err != nil {
+	if err := s.permitted(ctx, projectCode, code, p); err != nil {
 		return Workflow{}, err
 	}
 	w, err := s.store.byCode(ctx, code)
@@ -82,7 +92,11 @@ func (s *Service) ByName(ctx context.Context, projectCode int64, name string) (W
 	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
 		return Workflow{}, err
 	}
-	return s.store.byName(ctx, projectCode, strings.TrimSpace(name))
+	w, err := s.store.byName(ctx, projectCode, strings.TrimSpace(name))
+	if err == nil && !s.Projects.CanWorkflow(ctx, projectCode, w.Code, Read) {
+		return Workflow{}, ErrNotFound.With("name", name)
+	}
+	return w, err
 }
 
 // Definition returns what one version of a workflow says; version 0 is the current one. The result is the caller's. It
@@ -103,7 +117,8 @@ func (s *Service) List(ctx context.Context, projectCode int64, q listing.Query) 
 	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
 		return listing.Page[Workflow]{}, err
 	}
-	rows, total, err := s.store.page(ctx, projectCode, q)
+	hidden, args := s.Projects.Access.NotHidden(ctx, "w.code", Read)
+	rows, total, err := s.store.page(ctx, projectCode, q, hidden, args)
 	return listing.NewPage(q.Clamp(total), rows, total), err
 }
 
@@ -112,7 +127,9 @@ func (s *Service) All(ctx context.Context, projectCode int64) ([]Workflow, error
 	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
 		return nil, err
 	}
-	return s.store.all(ctx, projectCode)
+	all, err := s.store.all(ctx, projectCode)
+	hidden := s.Projects.Access.HiddenWorkflows(ctx, Read)
+	return slices.DeleteFunc(all, func(w Workflow) bool { return slices.Contains(hidden, w.Code) }), err
 }
 
 // Definitions calls each with every workflow of a project and what its current version says, newest first. It holds
@@ -144,12 +161,15 @@ func (s *Service) TaskHome(ctx context.Context, projectCode, task int64) (Workfl
 	if err != nil {
 		return Workflow{}, err
 	}
-	return s.store.byCode(ctx, code)
+	return s.in(ctx, projectCode, code, Read)
 }
 
 // NameTaken reports whether another workflow of the project than code has the name.
 func (s *Service) NameTaken(ctx context.Context, projectCode int64, name string, code int64) (bool, error) {
-	w, err := s.ByName(ctx, projectCode, name)
+	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+		return false, err
+	}
+	w, err := s.store.byName(ctx, projectCode, strings.TrimSpace(name)) // one that is hidden takes its name, too
 	switch {
 	case err == nil:
 		return w.Code != code, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,15 +48,16 @@ func (s store) lock(ctx context.Context, code int64) (Workflow, error) {
 	return s.byCode(ctx, code)
 }
 
-func (s store) page(ctx context.Context, project int64, q listing.Query) ([]Workflow, int, error) {
+// page lists a project's workflows; more is a condition that begins with AND, with its arguments.
+func (s store) page(ctx context.Context, project int64, q listing.Query, more string, moreArgs []any) ([]Workflow, int, error) {
 	where, args := q.Where(s.db.Dialect().Like, db.Contains)
-	where, args = ` WHERE w.project_code = ? AND `+where, append([]any{project}, args...)
+	where, args = ` WHERE w.project_code = ?`+more+` AND `+where, slices.Concat([]any{project}, moreArgs, args)
 	total, err := db.Get[int](ctx, s.db, `SELECT count(*)`+workflowTables+where, args...)
 	if err != nil {
 		return nil, 0, wrap(err, "count workflows")
 	}
-	order, more := q.Clamp(total).OrderLimit()
-	rows, err := db.Select[Workflow](ctx, s.db, `SELECT `+workflowColumns+workflowTables+where+` `+order, append(args, more...)...)
+	order, limits := q.Clamp(total).OrderLimit()
+	rows, err := db.Select[Workflow](ctx, s.db, `SELECT `+workflowColumns+workflowTables+where+` `+order, append(args, limits...)...)
 	return rows, total, wrap(err, "list workflows")
 }
 
