@@ -90,6 +90,7 @@ func asSystem(ctx context.Context, cfg config.Config, name string, fn func(conte
 		}
 		users := identity.New(identity.Deps{
 			DB: d, Log: logger, Now: time.Now, Access: rights, Audit: audit.New(audit.Deps{DB: d, Now: time.Now}),
+			Policy: cfg.Identity.Password,
 		})
 		ctx := access.WithPrincipal(ctx, access.System())
 		u, err := users.Find(ctx, name)

@@ -168,10 +168,13 @@ func (s *Service) ListTokens(ctx context.Context, q listing.Query, everybody boo
 	return s.store.listTokens(ctx, q, p.UserID)
 }
 
-// TokensOf returns the tokens of a user, the last used first. It returns access errors.
+// TokensOf returns the tokens of oneself, or of anybody for an administrator, the last used first. It returns access
+// errors.
 func (s *Service) TokensOf(ctx context.Context, userID int64) ([]Token, error) {
-	if err := s.access.Require(ctx, TokenManage); err != nil {
-		return nil, err
+	if p, err := access.Must(ctx); err != nil || p.UserID != userID || p.IsSystem() {
+		if err := s.access.Require(ctx, TokenManage); err != nil {
+			return nil, err
+		}
 	}
 	return s.store.tokensOf(ctx, userID)
 }

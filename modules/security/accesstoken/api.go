@@ -46,7 +46,10 @@ func toDS(t identity.Token) dsToken {
 }
 
 func draft(p *dsapi.Params) (identity.TokenDraft, error) {
-	d := identity.TokenDraft{UserID: p.RequiredInt64("userId"), ExpiresAt: p.RequiredTime("expireTime"), Value: secret.String(p.Text("token"))}
+	d := identity.TokenDraft{
+		UserID: p.RequiredInt64("userId"), ExpiresAt: p.RequiredTime("expireTime"), Value: secret.String(p.Text("token")),
+		Name: p.Text("name"), Scope: identity.ParseScope(p.Text("scope")), // ours; DolphinScheduler's clients send neither
+	}
 	return d, p.Err()
 }
 
@@ -63,6 +66,8 @@ func (m *Module) createV2(r *http.Request, p *dsapi.Params) (any, error) {
 		UserID     int64  `json:"userId"`
 		ExpireTime string `json:"expireTime"`
 		Token      string `json:"token"`
+		Name       string `json:"name"`
+		Scope      string `json:"scope"`
 	}
 	if err := p.JSON(&b); err != nil {
 		return nil, err
@@ -71,7 +76,9 @@ func (m *Module) createV2(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, &dsapi.ParamError{Name: "expireTime"}
 	}
-	return m.make(r, identity.TokenDraft{UserID: b.UserID, ExpiresAt: at, Value: secret.String(b.Token)})
+	return m.make(r, identity.TokenDraft{
+		UserID: b.UserID, ExpiresAt: at, Value: secret.String(b.Token), Name: b.Name, Scope: identity.ParseScope(b.Scope),
+	})
 }
 
 func (m *Module) make(r *http.Request, d identity.TokenDraft) (any, error) {
@@ -142,7 +149,9 @@ func (m *Module) updateREST(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Name = before.Name // clients know no names
+	if d.Name == "" {
+		d.Name = before.Name // clients know no names
+	}
 	t, err := m.identity.UpdateToken(r.Context(), id, d)
 	if err != nil {
 		return nil, err

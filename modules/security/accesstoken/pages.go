@@ -1,6 +1,7 @@
 package accesstoken
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -33,11 +34,14 @@ func (m *Module) index(r *http.Request) (web.Response, error) {
 	now := time.Now()
 	for _, t := range page.Items {
 		row := security.TokenRow{
-			Name: name(t), User: t.UserName, Hint: t.Hint, ExpiresAt: t.ExpiresAt, Expired: !t.ExpiresAt.After(now), UpdatedAt: t.UpdatedAt,
+			Name: name(t), User: t.UserName, Hint: t.Hint, Scope: t.Scope.String(), ExpiresAt: t.ExpiresAt, Expired: !t.ExpiresAt.After(now), UpdatedAt: t.UpdatedAt,
 			EditURL: address(t.ID, "/edit"), DeleteURL: address(t.ID, "/delete"),
 		}
 		if t.LastUsedAt != nil {
 			row.LastUsedAt = *t.LastUsedAt
+		}
+		if t.CreatedBy != t.UserID {
+			row.Creator = t.Creator
 		}
 		view.Rows = append(view.Rows, row)
 	}
@@ -73,6 +77,7 @@ func (m *Module) create(r *http.Request) (web.Response, error) {
 		d.UserID = p.UserID
 	}
 	var value secret.String
+	d.Scope = readScope(f)
 	t, err := web.Submit(f, func() (t identity.Token, err error) {
 		t, value, err = m.identity.CreateToken(ctx, d)
 		return t, err
@@ -109,6 +114,39 @@ func read(r *http.Request, f *web.Form) identity.TokenDraft {
 	return d
 }
 
+// The choices of what a token may.
+const (
+	accessAll     = "all"
+	accessRead    = "read"
+	accessOperate = "operate"
+	accessCustom  = "custom"
+)
+
+// readScope puts the scope together from what was chosen.
+func readScope(f *web.Form) identity.Scope {
+	var words identity.Scope
+	switch typed := identity.ParseScope(f.Text("scope")); f.Text("access") {
+	case accessRead:
+		words = identity.ReadOnly()
+	case accessOperate:
+		words = identity.Operating()
+	case accessCustom:
+		if words = typed; len(typed.Permissions()) == 0 {
+			f.Reject("scope", "security.required")
+		}
+	case accessAll, "":
+		if len(typed) > 0 { // a limit that somebody typed must not be lost because another choice was left as it was
+			f.Reject("scope", "token.error.scope")
+		}
+	default:
+		f.Reject("scope", "token.error.scope")
+	}
+	for _, code := range f.List("projects") {
+		words = append(words, "project:"+code)
+	}
+	return identity.ParseScope(words.String())
+}
+
 func (m *Module) edit(r *http.Request) (web.Response, error) {
 	id, err := web.ID(r)
 	if err != nil {
@@ -118,7 +156,7 @@ func (m *Module) edit(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.form(r, id, identity.TokenDraft{UserID: t.UserID, Name: t.Name}, t.ExpiresAt.In(i18n.Zone(r.Context())).Format(day), web.Stamp(t.UpdatedAt), nil)
+	return m.form(r, id, identity.TokenDraft{UserID: t.UserID, Name: t.Name, Scope: t.Scope}, t.ExpiresAt.In(i18n.Zone(r.Context())).Format(day), web.Stamp(t.UpdatedAt), nil)
 }
 
 func (m *Module) save(r *http.Request) (web.Response, error) {
@@ -127,11 +165,13 @@ func (m *Module) save(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := m.identity.GetToken(ctx, id); err != nil { // before the form is looked at: others' tokens do not exist
+	present, err := m.identity.GetToken(ctx, id)
+	if err != nil { // before the form is looked at: others' tokens do not exist
 		return nil, err
 	}
 	f := web.ReadForm(r)
 	d := read(r, f)
+	d.Scope = present.Scope
 	t, err := web.Submit(f, func() (identity.Token, error) { return m.update(ctx, id, d, f.Stamp()) })
 	if f.Rejects(err) {
 		return m.rejected(r, id, d, f)
@@ -153,24 +193,45 @@ func (m *Module) form(r *http.Request, id int64, d identity.TokenDraft, expires,
 	view := security.TokenForm{
 		Title: i18n.T(ctx, "token.create"), Action: Path, CancelURL: Path, New: id == 0, Name: d.Name,
 		UserID: strconv.FormatInt(d.UserID, 10), Expires: expires, Today: time.Now().In(zone).Format(day), Zone: zone.String(),
-		Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),
+		Access: accessAll, Scope: d.Scope.String(), Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),
+	}
+	if f != nil {
+		view.Words, view.Limited = f.Text("scope"), f.List("projects")
+		if chosen := f.Text("access"); chosen != "" {
+			view.Access = chosen
+		}
 	}
 	if message := f.Error("expires_at"); message != "" { // identity's name for it
 		view.Errors["expires"] = message
 	}
 	if id != 0 {
 		view.Title, view.Action = i18n.T(ctx, "token.edit"), address(id, "")
-	} else if m.access.Can(ctx, identity.TokenManage) {
+	} else if err := m.choices(ctx, &view); err != nil {
+		return nil, err
+	}
+	view.Shell = m.frame.Page(r, view.Title, crumb(r))
+	return f.Again(security.TokenEdit(view)), nil
+}
+
+// choices fills in the users and projects a new token can be for.
+func (m *Module) choices(ctx context.Context, view *security.TokenForm) error {
+	if m.access.Can(ctx, identity.TokenManage) {
 		users, err := m.identity.List(ctx, listing.New(listing.Spec{Columns: map[string]string{"name": "name"}, Default: "name", ID: "id"}, 1, listing.MaxSize, ""))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, u := range users.Items {
 			view.Users = append(view.Users, components.Option{Value: strconv.FormatInt(u.ID, 10), Label: u.Name})
 		}
 	}
-	view.Shell = m.frame.Page(r, view.Title, crumb(r))
-	return f.Again(security.TokenEdit(view)), nil
+	if m.projects == nil {
+		return nil
+	}
+	all, err := m.projects(ctx)
+	for _, p := range all {
+		view.Projects = append(view.Projects, components.Option{Value: strconv.FormatInt(p.Code, 10), Label: p.Name})
+	}
+	return err
 }
 
 func (m *Module) confirm(r *http.Request) (web.Response, error) {

@@ -1,6 +1,7 @@
 package accesstoken
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
@@ -26,8 +27,15 @@ type Deps struct {
 	Frame    *frame.Frame
 }
 
+// Project is a project that a token can be limited to.
+type Project struct {
+	Code int64
+	Name string
+}
+
 // Module is access tokens: pages and endpoints.
 type Module struct {
+	projects func(context.Context) ([]Project, error) // of who asks; nil: there are none
 	db       *db.DB
 	identity *identity.Service
 	access   *access.Service
@@ -39,6 +47,11 @@ type Module struct {
 // New makes the module.
 func New(d Deps) *Module {
 	return &Module{db: d.DB, identity: d.Identity, access: d.Access, site: d.Site, rest: d.API, frame: d.Frame}
+}
+
+// SetProjects tells where the projects of who asks come from. It must not be called once requests are served.
+func (m *Module) SetProjects(projects func(context.Context) ([]Project, error)) {
+	m.projects = projects
 }
 
 // Routes adds the pages.

@@ -8,6 +8,7 @@
 //
 //	GET  /login             the sign-in page        POST /login             with a password
 //	GET  /login/link        choose a password       POST /login/link        with a one-time link
+//	GET  /login/oidc        off to the provider     GET  /login/oidc/callback  and back
 //	POST /logout
 //	GET  /profile           who I am, my sessions   POST /profile           e-mail address, phone
 //	GET  /password                                  POST /password

@@ -1,8 +1,11 @@
 package account
 
 import (
+	"context"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -45,10 +48,24 @@ func (m *Module) profile(r *http.Request) (web.Response, error) {
 			{Label: i18n.T(ctx, "user.field.created"), Body: components.Time(components.TimeProps{At: u.CreatedAt})},
 		},
 	}
+	if !u.HasPassword() {
+		view.Data = append(view.Data, components.Datum{Label: i18n.T(ctx, "user.field.source"), Value: i18n.T(ctx, "user.source."+string(u.Source))})
+	}
+	if u.LastSignInAt != nil {
+		view.Data = append(view.Data, components.Datum{Label: i18n.T(ctx, "user.field.last_sign_in"), Body: components.Time(components.TimeProps{At: *u.LastSignInAt})})
+	}
+	if u.HasPassword() && u.PasswordChangedAt != nil {
+		view.Data = append(view.Data, components.Datum{Label: i18n.T(ctx, "user.field.password_changed"), Body: components.Time(components.TimeProps{At: *u.PasswordChangedAt})})
+	}
+	tokens, err := m.tokenRows(r, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	view.Tokens, view.TokensURL = tokens, TokensPath
 	p, _ := access.From(ctx)
 	for _, s := range sessions {
 		view.Sessions = append(view.Sessions, account.SessionRow{
-			Current: s.ID == p.SessionID, Client: s.Client, Browser: browser(r, s.UserAgent), StartedAt: s.CreatedAt, SeenAt: s.LastSeenAt,
+			Current: s.ID == p.SessionID, Client: s.Client, Browser: Browser(ctx, s.UserAgent), Method: i18n.T(ctx, "account.sessions.by."+string(s.Method)), StartedAt: s.CreatedAt, SeenAt: s.LastSeenAt,
 			EndURL: profilePath + "/sessions/" + s.ID + "/end",
 		})
 	}
@@ -73,8 +90,25 @@ func typeName(r *http.Request, admin bool) string {
 	return i18n.T(r.Context(), "user.type.general")
 }
 
-// browser names the program behind a user agent, as far as people tell them apart.
-func browser(r *http.Request, agent string) string {
+// tokenRows are the own tokens for the page that shows who one is, the last used first.
+func (m *Module) tokenRows(r *http.Request, userID int64) ([]account.TokenRow, error) {
+	tokens, err := m.identity.TokensOf(r.Context(), userID)
+	rows := make([]account.TokenRow, 0, len(tokens))
+	for _, t := range tokens {
+		row := account.TokenRow{
+			Name: t.Name, Hint: t.Hint, Limited: len(t.Scope) > 0, Scope: t.Scope.String(), ExpiresAt: t.ExpiresAt, Expired: !t.ExpiresAt.After(time.Now()),
+			DeleteURL: TokensPath + "/" + strconv.FormatInt(t.ID, 10) + "/delete",
+		}
+		if t.LastUsedAt != nil {
+			row.LastUsedAt = *t.LastUsedAt
+		}
+		rows = append(rows, row)
+	}
+	return rows, err
+}
+
+// Browser names the program behind a user agent, as far as people tell them apart.
+func Browser(ctx context.Context, agent string) string {
 	system := ""
 	for _, s := range []struct{ part, name string }{
 		{"Windows", "Windows"}, {"Android", "Android"}, {"iPhone", "iOS"}, {"iPad", "iPadOS"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"},
@@ -94,7 +128,7 @@ func browser(r *http.Request, agent string) string {
 	if name, _, _ := strings.Cut(agent, " "); name != "" {
 		return name
 	}
-	return i18n.T(r.Context(), "account.sessions.unknown")
+	return i18n.T(ctx, "account.sessions.unknown")
 }
 
 func (m *Module) editProfile(r *http.Request) (web.Response, error) {
@@ -146,6 +180,16 @@ func (m *Module) passwordPage(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	u, err := m.identity.Me(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if !u.HasPassword() {
+		title := i18n.T(r.Context(), "account.password.title")
+		return web.Page(account.NoPassword(account.NoPasswordPage{
+			Shell: m.frame.Page(r, title), Title: title, Text: i18n.T(r.Context(), "account.password.none."+string(u.Source)), BackURL: profilePath,
+		})), nil
+	}
 	return m.passwordForm(r, p, nil), nil
 }
 
@@ -153,7 +197,7 @@ func (m *Module) passwordForm(r *http.Request, p access.Principal, f *web.Form) 
 	ctx := r.Context()
 	view := account.PasswordForm{
 		Shell: m.frame.Page(r, i18n.T(ctx, "account.password.title")), Action: passwordPath, Next: web.Next(r, ""),
-		Name: p.Name, First: p.MustChangePassword, Error: f.Notice(), Errors: f.Errors(),
+		Name: p.Name, First: p.MustChangePassword, Rule: m.identity.Policy().Describe(ctx), Error: f.Notice(), Errors: f.Errors(),
 	}
 	if p.MustChangePassword {
 		view.Notice = i18n.T(ctx, "account.password.must")

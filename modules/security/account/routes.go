@@ -24,6 +24,13 @@ const (
 	themePath    = frame.ThemePath
 	languagePath = frame.LanguagePath
 	aboutPath    = "/about"
+
+	// TokensPath is the list of access tokens.
+	TokensPath = "/security/tokens"
+
+	// ProviderPath is where a sign-in at the OpenID Connect provider begins, and ProviderReturnPath where it ends.
+	ProviderPath       = loginPath + "/oidc"
+	ProviderReturnPath = ProviderPath + "/callback"
 )
 
 // LinkPath is the address of a one-time sign-in link on this server.
@@ -46,6 +53,7 @@ type Deps struct {
 	Frame    *frame.Frame
 	Log      *slog.Logger
 	Build    Build
+	URL      string // how browsers reach the pages
 }
 
 // Module is signing in and one's own account.
@@ -58,12 +66,14 @@ type Module struct {
 	frame    *frame.Frame
 	log      *slog.Logger
 	build    Build
+	url      string
 }
 
 // New makes the module.
 func New(d Deps) *Module {
 	return &Module{
 		identity: d.Identity, access: d.Access, tenants: d.Tenants, site: d.Site, rest: d.API, frame: d.Frame, log: d.Log, build: d.Build,
+		url: d.URL,
 	}
 }
 
@@ -75,6 +85,8 @@ func (m *Module) Routes(r chi.Router) {
 	r.Get(linkPath, h(m.linkPage))
 	r.Post(linkPath, h(m.signInByLink))
 	r.Post(logoutPath, h(m.signOut))
+	r.Get(ProviderPath, h(m.depart))
+	r.Get(ProviderReturnPath, h(m.arrive))
 
 	r.Get(profilePath, h(m.profile))
 	r.Post(profilePath, h(m.saveProfile))

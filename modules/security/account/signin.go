@@ -22,10 +22,15 @@ func (m *Module) signInPage(r *http.Request) (web.Response, error) {
 }
 
 func (m *Module) signInView(r *http.Request, name, problem string) login.Props {
-	return login.Props{
-		Bare: m.frame.Bare(r, i18n.T(r.Context(), "login.title")), Action: loginPath, Next: web.Next(r, ""),
-		Username: name, Error: problem,
+	next := web.Next(r, "")
+	view := login.Props{
+		Bare: m.frame.Bare(r, i18n.T(r.Context(), "login.title")), Action: loginPath, Next: next,
+		Username: name, Error: problem, Providers: m.providers(next),
 	}
+	if m.identity.Directory() {
+		view.Hint = i18n.T(r.Context(), "login.directory")
+	}
+	return view
 }
 
 func (m *Module) signIn(r *http.Request) (web.Response, error) {
@@ -54,7 +59,7 @@ func (m *Module) signIn(r *http.Request) (web.Response, error) {
 // refused reports whether signing in failed for a reason that belongs on the page.
 func refused(err error) bool {
 	switch fault.KindOf(err) {
-	case fault.Unauthenticated, fault.Forbidden, fault.TooMany:
+	case fault.Unauthenticated, fault.Forbidden, fault.TooMany, fault.Unavailable:
 		return err != nil
 	default:
 		return false
@@ -90,7 +95,7 @@ func (m *Module) linkPage(r *http.Request) (web.Response, error) {
 // them too.
 func (m *Module) welcome(r *http.Request, token string, f *web.Form) *web.PageResponse {
 	return f.Again(account.Welcome(account.WelcomePage{
-		Bare: m.frame.Bare(r, i18n.T(r.Context(), "account.welcome.title")), Action: linkPath, Token: token,
+		Bare: m.frame.Bare(r, i18n.T(r.Context(), "account.welcome.title")), Action: linkPath, Token: token, Rule: m.identity.Policy().Describe(r.Context()),
 		Error: f.Notice(), Errors: f.Errors(),
 	}))
 }
