@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -43,6 +44,11 @@ func (a api) routes(r chi.Router) {
 	r.Post(in+"/executors/execute", e.OK(50015, a.execute))
 	r.Post(in+"/executors/batch-execute", e.OK(50058, a.executeAll))
 	r.Post(in+"/executors/execute-task", e.OK(50015, a.executeTask))
+	r.Post(in+"/executors/start-check", e.OK(50016, a.startCheck))
+	r.Get(in+"/executors/query-executing-workflow", e.OK(10192, a.executing))
+	single := e.Faults(dsapi.Faults{errStream.Key: dsapi.Internal, workflow.ErrTaskVersionGone.Key: dsapi.Internal})
+	r.Post(in+"/executors/task-instance/{code}/start", single.OK(50059, a.startTask))
+	r.Get(in+"/workflow-definition/{code}/view-tree", e.OK(10111, a.tree))
 	a.instances(r, e, in+"/workflow-instances")
 	r.Get(in+"/task-instances", e.OK(10082, a.tasks))
 	r.Post(in+"/task-instances/{id}/force-success", e.OK(10165, a.forceSuccess))
@@ -54,6 +60,7 @@ func (a api) routes(r chi.Router) {
 	a.linkRoutes(r)
 	a.analysisRoutes(r)
 	a.v2Routes(r)
+	a.statisticsRoutes(r)
 	r.Get("/log/detail", e.OK(10103, a.logDetail))
 	r.Get("/log/download-log", e.OK(10104, a.logDownload))
 	r.Get("/log/{project}/detail", e.OK(10103, a.logText))
@@ -66,6 +73,8 @@ func (a api) instances(r chi.Router, e *dsapi.API, base string) {
 	r.Get(base+"/trigger", e.OK(10113, a.triggered))
 	r.Post(base+"/batch-delete", e.OK(10117, a.removeAll))
 	r.Get(base+"/{id}", e.OK(10116, a.get))
+	edit := a.rest.Faults(workflow.Codes()).Faults(project.Faults(project.ProjectGone)).Faults(faults()).Faults(dsapi.Faults{ErrEditState.Key: 50006})
+	r.Put(base+"/{id}", edit.OK(10115, a.editRun))
 	r.Delete(base+"/{id}", e.OK(10117, a.remove))
 	r.Get(base+"/{id}/tasks", e.OK(10114, a.tasksOf))
 	r.Get(base+"/{id}/view-variables", e.OK(10120, a.variables))
@@ -77,7 +86,7 @@ func faults() dsapi.Faults {
 	f := dsapi.Faults{
 		ErrNotFound.Key: 50001, ErrTaskNotFound.Key: 10008, ErrOffline.Key: 50004, ErrStartNode.Key: 10207, ErrTenantUnknown.Key: 10017,
 		ErrChangedState.Key: 50009, ErrNoLog.Key: 10191, workflow.ErrNotFound.Key: 50003, workflow.ErrVersionNotFound.Key: 50003,
-		ErrSubOffline.Key: 50004, ErrDecided.Key: 50009, ErrNotYours.Key: dsapi.Code(30002),
+		ErrSubOffline.Key: 50004, workflow.ErrTaskNotFound.Key: 50030, ErrDecided.Key: 50009, ErrNotYours.Key: dsapi.Code(30002),
 		// The faults of the backfill module, which stands above this one.
 		"backfill.no_dates": 50081, "backfill.range": 50081, ErrDate.Key: 50081, errScheduleTime.Key: 50081, "backfill.list_too_long": 1400003,
 		"backfill.too_many": 50081, "backfill.width": 50080, errParallelism.Key: 50080, "backfill.all_skipped": 50081,
@@ -267,11 +276,17 @@ func (a api) tasksOf(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog, err := a.svc.program(r.Context(), i.WorkflowCode, i.WorkflowVersion)
+	list, err := a.tasksIn(r.Context(), i)
+	return dsTasks{State: i.State, List: list}, err
+}
+
+// tasksIn lists the attempts of a run that count.
+func (a api) tasksIn(ctx context.Context, i *Instance) ([]dsTask, error) {
+	prog, err := a.svc.program(ctx, i.WorkflowCode, i.WorkflowVersion)
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := a.svc.store.tasks(r.Context(), i.ID, true)
+	tasks, err := a.svc.store.tasks(ctx, i.ID, true)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +299,7 @@ func (a api) tasksOf(r *http.Request, p *dsapi.Params) (any, error) {
 		}
 		list = append(list, toDSTask(&l, prog, now))
 	}
-	return dsTasks{State: i.State, List: list}, nil
+	return list, nil
 }
 
 func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {

@@ -21,6 +21,8 @@ func (a api) analysisRoutes(r chi.Router) {
 	r.Get(base+"/workflow-state-count", e.OK(50012, a.countRuns))
 	r.Get(base+"/define-user-count", e.OK(50013, a.countDefinitions))
 	r.Get(base+"/command-state-count", e.OK(80001, a.countCommands))
+	r.Get(base+"/listCommand", e.OK(10029, a.listCommands))
+	r.Get(base+"/listErrorCommand", e.OK(10029, a.listErrorCommands))
 	r.Get(base+"/queue-count", e.OK(90001, func(r *http.Request, _ *dsapi.Params) (any, error) {
 		_, err := access.Must(r.Context()) // there are no such queues; clients want to see both numbers
 		return map[string]int{"taskQueue": 0, "taskKill": 0}, err
@@ -77,12 +79,7 @@ func (a api) countDefinitions(r *http.Request, p *dsapi.Params) (any, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	rows, err := a.svc.definitionCounts(r.Context(), in)
-	total := 0
-	for _, row := range rows {
-		total += row.Count
-	}
-	return map[string]any{"count": total, "userList": append([]dsUserCount{}, rows...)}, err
+	return a.svc.definitionsOf(r.Context(), in, 0, "")
 }
 
 // dsCommandCount is how many commands of a type wait, and how many failed.
@@ -119,16 +116,6 @@ func (s *Service) seen(ctx context.Context, in int64) (string, []any, error) {
 	return inProjects(s.Access.ProjectsOf(ctx))
 }
 
-// definitionCounts counts the workflows that whoever acts may see, by who owns them.
-func (s *Service) definitionCounts(ctx context.Context, in int64) ([]dsUserCount, error) {
-	within, args, err := s.seen(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	return db.Select[dsUserCount](ctx, s.DB, `SELECT u.id, u.name, count(*) AS n FROM workflow_definition d JOIN users u ON u.id = d.owner_id
-		WHERE d.`+within+` GROUP BY u.id, u.name ORDER BY u.name`, args...)
-}
-
 // commandCounts counts the commands of the projects that whoever acts may see, by type.
 func (s *Service) commandCounts(ctx context.Context) (waiting, failed map[string]int, err error) {
 	within, args, err := s.seen(ctx, 0)
@@ -149,18 +136,4 @@ func (s *Service) commandCounts(ctx context.Context) (waiting, failed map[string
 	}
 	failed, err = count("error_command")
 	return waiting, failed, err
-}
-
-// projectNamed finds a project that whoever acts may see by its name. It returns project.ErrNotFound.
-func (s *Service) projectNamed(ctx context.Context, name string) (int64, error) {
-	rows, err := s.Projects.All(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		if row.Name == name {
-			return row.Code, nil
-		}
-	}
-	return 0, project.ErrNotFound.With("code", name)
 }

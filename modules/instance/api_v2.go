@@ -62,7 +62,7 @@ func (a api) pageV2(r *http.Request, p *dsapi.Params) (any, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	code, err := a.svc.projectNamed(r.Context(), name)
+	code, err := a.svc.Workflows.ProjectNamed(r.Context(), name)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ func (a api) routes(r chi.Router) {
 	r.Delete(base+"/{id}", in.OK(50024, a.remove))
 	r.Post(base+"/{id}/online", in.OK(10078, a.online))
 	r.Post(base+"/{id}/offline", in.OK(10079, a.offline))
+	a.v2Routes(r, shared)
 }
 
 // draft reads the settings of runs into d; what DolphinScheduler does not have stays as it is when it is not sent.

@@ -9,10 +9,9 @@ import (
 	"dorado/modules/flow"
 )
 
-// dsSchedule is a schedule as DolphinScheduler's clients know it, under the names of both of its generations: the address
-// does not tell which one asks. Start and end are wall-clock times in the schedule's zone, as they were sent. What
-// DolphinScheduler does not have stands at the end.
-type dsSchedule struct {
+// dsPlain is a schedule as DolphinScheduler's clients know it, under the names of both of its generations: the address
+// does not tell which one asks. Start and end are wall-clock times in the schedule's zone, as they were sent.
+type dsPlain struct {
 	ID              int64                `json:"id"`
 	WorkflowCode    int64                `json:"workflowDefinitionCode"`
 	WorkflowName    string               `json:"workflowDefinitionName"`
@@ -35,6 +34,12 @@ type dsSchedule struct {
 	TenantCode      string               `json:"tenantCode"`
 	EnvironmentCode int64                `json:"environmentCode"`
 	EnvironmentName *string              `json:"environmentName"`
+}
+
+// dsSchedule is a schedule with what DolphinScheduler does not have at the end. Its clients ignore that in answers about
+// schedules; inside other objects a schedule is plain.
+type dsSchedule struct {
+	dsPlain
 
 	Name           string          `json:"scheduleName"`
 	Misfire        MisfirePolicy   `json:"misfirePolicy"`
@@ -44,18 +49,24 @@ type dsSchedule struct {
 	StartParams    []flow.Property `json:"startParams"`
 }
 
+func toPlain(r Schedule, projectName string) dsPlain {
+	return dsPlain{
+		ID: r.ID, WorkflowCode: r.WorkflowCode, WorkflowName: r.WorkflowName, ProjectName: dsapi.OrNull(projectName), StartTime: r.StartText(),
+		EndTime: r.EndText(), TimeZone: r.TimeZone, Crontab: r.Crontab, FailureStrategy: r.FailureStrategy, WarningType: r.WarningType,
+		CreateTime: dsapi.Time(r.CreatedAt), UpdateTime: dsapi.Time(r.UpdatedAt), UserID: r.UserID, UserName: r.UserName,
+		ReleaseState: r.ReleaseState, WarningGroupID: r.WarningGroupID, Priority: r.Priority, WorkerGroup: r.WorkerGroup,
+		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, EnvironmentName: dsapi.OrNull(r.EnvironmentName),
+	}
+}
+
 func toDS(r Schedule, projectName string) dsSchedule {
 	params := r.Params()
 	if params == nil {
 		params = []flow.Property{}
 	}
 	return dsSchedule{
-		ID: r.ID, WorkflowCode: r.WorkflowCode, WorkflowName: r.WorkflowName, ProjectName: dsapi.OrNull(projectName), StartTime: r.StartText(),
-		EndTime: r.EndText(), TimeZone: r.TimeZone, Crontab: r.Crontab, FailureStrategy: r.FailureStrategy, WarningType: r.WarningType,
-		CreateTime: dsapi.Time(r.CreatedAt), UpdateTime: dsapi.Time(r.UpdatedAt), UserID: r.UserID, UserName: r.UserName,
-		ReleaseState: r.ReleaseState, WarningGroupID: r.WarningGroupID, Priority: r.Priority, WorkerGroup: r.WorkerGroup,
-		TenantCode: r.TenantCode, EnvironmentCode: r.EnvironmentCode, EnvironmentName: dsapi.OrNull(r.EnvironmentName),
-		Name: r.Name, Misfire: r.Misfire, CalendarID: r.CalendarID, CalendarPolicy: r.CalendarPolicy, DoneBy: r.DoneBy, StartParams: params,
+		dsPlain: toPlain(r, projectName), Name: r.Name, Misfire: r.Misfire, CalendarID: r.CalendarID, CalendarPolicy: r.CalendarPolicy,
+		DoneBy: r.DoneBy, StartParams: params,
 	}
 }
 

@@ -1,9 +1,9 @@
 package workflow
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,8 +28,10 @@ func (a api) routes(r chi.Router) {
 	w := a.rest.Faults(project.Faults(dsapi.ProjectMissing)).Faults(faults())
 	a.definitions(r, e, w, "/projects/{project}/workflow-definition")
 	a.sourceRoutes(r, e, w, "/projects/{project}/workflow-definition")
-	r.Get("/projects/{project}/task-definition/gen-task-codes", e.OK(10049, a.genCodes))
-	r.Get("/projects/{project}/task-definition/{code}", e.OK(50043, a.task))
+	a.taskRoutes(r, e, w, "/projects/{project}/task-definition")
+	a.relationRoutes(r, e, "/projects/{project}/workflow-task-relation")
+	a.lineageRoutes(r, w, "/projects/{project}/lineages")
+	a.v2Routes(r, e)
 }
 
 func (a api) definitions(r chi.Router, e, w *dsapi.API, base string) {
@@ -44,6 +46,7 @@ func (a api) definitions(r chi.Router, e, w *dsapi.API, base string) {
 	r.Get(base+"/query-workflow-definition-list", e.OK(10112, a.names))
 	r.Get(base+"/query-task-definition-list", e.OK(10112, a.taskNames))
 	r.Post(base+"/batch-copy", e.OK(10159, a.batchCopy))
+	r.Post(base+"/batch-move", e.Faults(dsapi.Faults{ErrMoved.Key: 10150, ErrNameTaken.Key: 10150}).OK(10160, a.batchMove))
 	r.Post(base+"/batch-delete", e.OK(50026, a.batchDelete))
 	r.Get(base+"/{code}", e.OK(10109, a.get))
 	r.Put(base+"/{code}", w.OK(10107, a.update))
@@ -64,7 +67,8 @@ func faults() dsapi.Faults {
 		ErrEmpty.Key: 50017, ErrMalformed.Key: 50017, ErrCycle.Key: 50019, ErrTaskInvalid.Key: 50020, ErrEdgeUnknown.Key: 50030,
 		ErrTaskNotFound.Key: 50030, errRelation.Key: 50036, ErrDescription.Key: 1400004, ErrInUse.Key: 10163, ErrCurrentVersion.Key: 50053,
 		ErrVersionInUse.Key: 10163, ErrTaskCodeTaken.Key: 50017, errNoCodes.Key: 10158, errNoTasks.Key: 50035,
-		ErrChildOffline.Key: 50004, ErrNeededOnline.Key: 10163,
+		ErrChildOffline.Key: 50004, ErrNeededOnline.Key: 10163, ErrHasDownstream.Key: 50051, ErrEdgeExists.Key: 50034,
+		ErrTaskNeeded.Key: dsapi.Internal, errNothing.Key: 50018,
 	}
 }
 
@@ -73,6 +77,7 @@ var (
 	errRelation = fault.New(fault.Invalid, "workflow.relation_invalid")
 	errNoCodes  = fault.New(fault.Invalid, "workflow.codes_empty")
 	errNoTasks  = fault.New(fault.Conflict, "workflow.no_tasks")
+	errNothing  = fault.New(fault.Invalid, "workflow.value_missing")
 )
 
 // malformed is the fault of a JSON text that cannot be understood.
@@ -217,17 +222,42 @@ func (a api) page(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := make(map[int64]dsWorkflow, len(page.Items))
-	for _, w := range page.Items {
-		def, err := a.svc.Definition(r.Context(), w.Code, w.Version)
+	shown, err := a.shown(r.Context(), page.Items)
+	if err != nil {
+		return nil, err
+	}
+	rows := make(map[int64]dsWorkflow, len(shown))
+	for _, w := range shown {
+		rows[w.Code] = w
+	}
+	return dsapi.Listed(page, no, size, func(w Workflow) dsWorkflow { return rows[w.Code] }), nil
+}
+
+// shown are the rows of a list of workflows, with their schedules.
+func (a api) shown(ctx context.Context, list []Workflow) ([]dsWorkflow, error) {
+	codes := make([]int64, len(list))
+	for i, w := range list {
+		codes[i] = w.Code
+	}
+	timed, err := a.svc.timetable(ctx, codes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]dsWorkflow, len(list))
+	for i, w := range list {
+		def, err := a.svc.Definition(ctx, w.Code, w.Version)
 		if err != nil {
 			return nil, err
 		}
-		if rows[w.Code], err = toDS(w, def); err != nil {
+		if out[i], err = toDS(w, def); err != nil {
 			return nil, err
 		}
+		if t, ok := timed[w.Code]; ok {
+			state := string(t.State)
+			out[i].ScheduleReleaseState, out[i].Schedule = &state, t.Object
+		}
 	}
-	return dsapi.Listed(page, no, size, func(w Workflow) dsWorkflow { return rows[w.Code] }), nil
+	return out, nil
 }
 
 func (a api) verifyName(r *http.Request, p *dsapi.Params) (any, error) {
@@ -316,6 +346,15 @@ func (a api) batchCopy(r *http.Request, p *dsapi.Params) (any, error) {
 		}
 	}
 	return nil, nil
+}
+
+func (a api) batchMove(r *http.Request, p *dsapi.Params) (any, error) {
+	target := p.RequiredInt64("targetProjectCode")
+	codes, err := a.chosen(r, p)
+	if err != nil || target == p.Path("project") {
+		return nil, err
+	}
+	return nil, a.svc.Move(r.Context(), codes, target)
 }
 
 func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
@@ -470,18 +509,10 @@ func (a api) task(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := a.svc.TaskHome(r.Context(), projectCode, code)
+	w, def, at, err := a.svc.Task(r.Context(), projectCode, code)
 	if err != nil {
 		return nil, err
 	}
-	def, err := a.svc.Definition(r.Context(), w.Code, w.Version)
-	if err != nil {
-		return nil, err
-	}
-	at := slices.IndexFunc(def.Tasks, func(t flow.Task) bool { return t.Code == code })
-	if at < 0 {
-		return nil, ErrTaskNotFound.With("codes", code)
-	}
-	around := slices.DeleteFunc(relations(w, def), func(e dsRelation) bool { return e.PreTaskCode != code && e.PostTaskCode != code })
+	around := edges(w, def, func(e dsEdge) bool { return e.PreTaskCode == code || e.PostTaskCode == code })
 	return dsTaskVO{toDSTask(w, def.Tasks[at]), around}, nil
 }

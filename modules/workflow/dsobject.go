@@ -30,7 +30,7 @@ type dsWorkflow struct {
 	ProjectName          *string            `json:"projectName"`
 	Locations            *string            `json:"locations"` // JSON text
 	ScheduleReleaseState *string            `json:"scheduleReleaseState"`
-	Schedule             *struct{}          `json:"schedule"`
+	Schedule             any                `json:"schedule"` // the object of the module of schedules, or null
 	Timeout              int                `json:"timeout"`
 	ModifyBy             *string            `json:"modifyBy"`
 	WarningGroupID       *int               `json:"warningGroupId"`
@@ -146,7 +146,7 @@ type dsTaskLog struct {
 // dsTaskVO is a task with the edges around it.
 type dsTaskVO struct {
 	dsTask
-	Relations []dsRelation `json:"workflowTaskRelationList"`
+	Relations []dsEdge `json:"workflowTaskRelationList"`
 }
 
 // toDSTask shows a task of a workflow. Tasks have no number of their own here; the code stands for it, since clients
@@ -179,7 +179,8 @@ func toDSTask(w Workflow, t flow.Task) dsTask {
 	return out
 }
 
-type dsRelation struct {
+// dsEdge is an edge between two tasks of a version.
+type dsEdge struct {
 	ID              int64      `json:"id"`
 	Name            string     `json:"name"`
 	WorkflowVersion int        `json:"workflowDefinitionVersion"`
@@ -193,8 +194,13 @@ type dsRelation struct {
 	ConditionParams struct{}   `json:"conditionParams"`
 	CreateTime      dsapi.Time `json:"createTime"`
 	UpdateTime      dsapi.Time `json:"updateTime"`
-	Operator        int64      `json:"operator"`
-	OperateTime     dsapi.Time `json:"operateTime"`
+}
+
+// dsRelation is an edge as it belongs to a version of a workflow.
+type dsRelation struct {
+	dsEdge
+	Operator    int64      `json:"operator"`
+	OperateTime dsapi.Time `json:"operateTime"`
 }
 
 // relations lists the edges of a definition with one from 0 to each root: to clients every task has an edge that ends
@@ -206,13 +212,13 @@ func relations(w Workflow, def *flow.Definition) []dsRelation {
 		versions[t.Code] = t.Version
 	}
 	out := make([]dsRelation, 0, len(def.Edges)+1)
+	at := dsapi.Time(w.UpdatedAt)
 	add := func(name string, pre, post int64) {
-		at := dsapi.Time(w.UpdatedAt)
-		out = append(out, dsRelation{
+		out = append(out, dsRelation{dsEdge{
 			ID: int64(len(out) + 1), Name: name, WorkflowVersion: def.Version, ProjectCode: w.ProjectCode, WorkflowCode: w.Code,
 			PreTaskCode: pre, PreTaskVersion: versions[pre], PostTaskCode: post, PostTaskVersion: versions[post],
-			ConditionType: "NONE", CreateTime: at, UpdateTime: at, Operator: w.ModifiedBy, OperateTime: at,
-		})
+			ConditionType: "NONE", CreateTime: at, UpdateTime: at,
+		}, w.ModifiedBy, at})
 	}
 	for _, e := range def.Edges {
 		waits[e.Post] = true
@@ -221,6 +227,17 @@ func relations(w Workflow, def *flow.Definition) []dsRelation {
 	for _, t := range def.Tasks {
 		if !waits[t.Code] {
 			add("", 0, t.Code)
+		}
+	}
+	return out
+}
+
+// edges are the relations of a definition that keep fits, without who saved them.
+func edges(w Workflow, def *flow.Definition, keep func(dsEdge) bool) []dsEdge {
+	out := []dsEdge{}
+	for _, r := range relations(w, def) {
+		if keep(r.dsEdge) {
+			out = append(out, r.dsEdge)
 		}
 	}
 	return out
@@ -264,33 +281,38 @@ type dsVersioned struct {
 // decoded reads what a client posts to create or update a workflow. Errors are faults of this module.
 func decoded(p *dsapi.Params) (*flow.Definition, error) {
 	def := &flow.Definition{
-		Name: p.RequiredText("name"), Description: p.Text("description"), TimeoutMinutes: p.Int("timeout", 0),
-		ExecutionType: flow.ExecutionType(p.Enum("executionType", "PARALLEL", "SERIAL_WAIT", "SERIAL_DISCARD", "SERIAL_PRIORITY")),
+		Name: p.RequiredText("name"), Description: p.Text("description"), TimeoutMinutes: p.Int("timeout", 0), ExecutionType: executionType(p),
 	}
+	return def, Decode(p, def)
+}
+
+// Decode reads the tasks, relations, parameters and places that a client posts into a definition. Errors are faults of this
+// module, or about parameters.
+func Decode(p *dsapi.Params, def *flow.Definition) error {
 	tasks, edges := p.RequiredText("taskDefinitionJson"), p.RequiredText("taskRelationJson")
 	if err := p.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	var err error
 	if def.Tasks, err = flow.DecodeTasks(tasks); err != nil {
-		return nil, malformed(err)
+		return malformed(err)
 	}
 	if len(def.Tasks) == 0 {
-		return nil, ErrEmpty
+		return ErrEmpty
 	}
 	if def.Edges, err = flow.DecodeRelations(edges); err != nil {
-		return nil, malformed(err)
+		return malformed(err)
 	}
 	if blank(edges) {
-		return nil, ErrMalformed.With("value", "taskRelationJson")
+		return ErrMalformed.With("value", "taskRelationJson")
 	}
 	if def.GlobalParams, err = flow.DecodeProperties(p.TextOr("globalParams", "[]")); err != nil {
-		return nil, malformed(err)
+		return malformed(err)
 	}
 	if def.Locations, err = flow.DecodeLocations(p.Text("locations")); err != nil {
-		return nil, malformed(err)
+		return malformed(err)
 	}
-	return def, nil
+	return nil
 }
 
 // blank reports whether a JSON text holds no relation at all: even a single task has one, from 0.

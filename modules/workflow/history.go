@@ -44,32 +44,37 @@ func (s *Service) DeleteVersion(ctx context.Context, code int64, version int) er
 		if w.Version == version {
 			return ErrCurrentVersion.With("version", version)
 		}
-		if _, err := s.store.version(ctx, code, version); err != nil {
-			return err
-		}
-		for _, r := range s.referrers {
-			keeper, ok := r.(VersionKeeper)
-			if !ok {
-				continue
-			}
-			used, err := keeper.VersionInUse(ctx, code, version)
-			if err != nil {
-				return err
-			}
-			if used {
-				return ErrVersionInUse.With("version", version)
-			}
-		}
-		if err := s.store.removeVersion(ctx, code, version); err != nil {
-			return err
-		}
-		return s.record(ctx, w, "workflow.delete_version", map[string]any{"version": version})
+		return s.dropVersion(ctx, w, version, map[string]any{"version": version})
 	})
+}
+
+// dropVersion removes a version of a locked workflow that is not the current one and that no run needs.
+func (s *Service) dropVersion(ctx context.Context, w Workflow, version int, detail map[string]any) error {
+	if _, err := s.store.version(ctx, w.Code, version); err != nil {
+		return err
+	}
+	for _, r := range s.referrers {
+		keeper, ok := r.(VersionKeeper)
+		if !ok {
+			continue
+		}
+		used, err := keeper.VersionInUse(ctx, w.Code, version)
+		if err != nil {
+			return err
+		}
+		if used {
+			return ErrVersionInUse.With("version", version)
+		}
+	}
+	if err := s.store.removeVersion(ctx, w.Code, version); err != nil {
+		return err
+	}
+	return s.record(ctx, w, "workflow.delete_version", detail)
 }
 
 // Draft returns what whoever acts has not saved of a workflow. It returns ErrNoDraft.
 func (s *Service) Draft(ctx context.Context, projectCode, code int64) (Draft, error) {
-	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
+	if err := s.permitted(ctx, projectCode, code, Read); err != nil {
 		return Draft{}, err
 	}
 	d, err := s.store.draft(ctx, actor(ctx), code)
@@ -91,7 +96,7 @@ func (s *Service) Drafts(ctx context.Context, projectCode int64) ([]Draft, error
 // the edit was made from, 0 for the first; the result carries the new one. It returns a DraftStaleError when another tab
 // was faster, ErrCodeTaken when the workflow belongs to another project.
 func (s *Service) SaveDraft(ctx context.Context, d Draft) (Draft, error) {
-	if _, err := s.Projects.Require(ctx, d.ProjectCode, Edit); err != nil {
+	if err := s.permitted(ctx, d.ProjectCode, d.WorkflowCode, Edit); err != nil {
 		return d, err
 	}
 	if len(d.Body) > maxBody {

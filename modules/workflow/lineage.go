@@ -362,12 +362,17 @@ func (s *Service) Dependants(ctx context.Context, code int64) ([]Dependant, erro
 
 func (s *Service) dependants(ctx context.Context, code int64) ([]Dependant, error) {
 	all, err := s.store.dependants(ctx, code)
+	return s.veil(ctx, all), err
+}
+
+// veil hides the names of what whoever acts may not see.
+func (s *Service) veil(ctx context.Context, all []Dependant) []Dependant {
 	for i := range all {
 		if !s.Can(ctx, all[i].ProjectCode, Read) {
 			all[i].WorkflowName, all[i].TaskName, all[i].Hidden = "?", "?", true
 		}
 	}
-	return all, err
+	return all
 }
 
 func workflowsOf(links []link) []int64 {

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"dorado/modules/access"
@@ -11,7 +12,7 @@ import (
 // Create saves the first version of a new workflow in a project, offline unless c.Online. A definition without a code
 // gets one. It returns ErrNameTaken, ErrCodeTaken, ErrTaskCodeTaken, an InvalidError.
 func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Saved, error) {
-	if err := s.mayWrite(ctx, projectCode, c); err != nil {
+	if err := s.mayWrite(ctx, projectCode, 0, c); err != nil {
 		return Saved{}, err
 	}
 	def := c.Definition
@@ -19,7 +20,7 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 	if def.Code == 0 {
 		def.Code = s.Codes.Next()
 	}
-	if err := s.prepare(ctx, def); err != nil {
+	if err := s.prepare(ctx, def, c.Empty && !c.Online); err != nil {
 		return Saved{}, err
 	}
 	d := revise(nil, def)
@@ -70,7 +71,7 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	if err != nil {
 		return Saved{}, err
 	}
-	if err := s.mayWrite(ctx, w.ProjectCode, c); err != nil {
+	if err := s.mayWrite(ctx, w.ProjectCode, code, c); err != nil {
 		return Saved{}, err
 	}
 	def := c.Definition
@@ -78,7 +79,7 @@ func (s *Service) Update(ctx context.Context, code int64, c Change) (Saved, erro
 	if w.Online() && !c.Online {
 		return Saved{}, ErrOnline.With("name", w.Name) // before the content is looked at: it would be refused whatever it is
 	}
-	if err := s.prepare(ctx, def); err != nil {
+	if err := s.prepare(ctx, def, c.Empty && !c.Online); err != nil {
 		return Saved{}, err
 	}
 	// Comparing and encoding a large definition takes long, so it is done before anybody has to wait for the lock.
@@ -210,20 +211,19 @@ func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d
 	return s.store.removeDraft(ctx, w.ModifiedBy, w.Code)
 }
 
-// mayWrite checks what a change needs beyond reading.
-func (s *Service) mayWrite(ctx context.Context, projectCode int64, c Change) error {
-	if _, err := s.Projects.Require(ctx, projectCode, Edit); err != nil {
+// mayWrite checks what a change of a workflow, or with code 0 a new one, needs beyond reading.
+func (s *Service) mayWrite(ctx context.Context, projectCode, code int64, c Change) error {
+	if err := s.permitted(ctx, projectCode, code, Edit); err != nil {
 		return err
 	}
 	if c.Online {
-		_, err := s.Projects.Require(ctx, projectCode, Release)
-		return err
+		return s.permitted(ctx, projectCode, code, Release)
 	}
 	return nil
 }
 
-// prepare tidies and checks a definition before it is saved.
-func (s *Service) prepare(ctx context.Context, def *flow.Definition) error {
+// prepare tidies and checks a definition before it is saved. empty lets one without tasks pass.
+func (s *Service) prepare(ctx context.Context, def *flow.Definition, empty bool) error {
 	number(def, s.Codes.Next)
 	tidy(def)
 	if tooLong(def.Description, maxDescription) {
@@ -236,8 +236,14 @@ func (s *Service) prepare(ctx context.Context, def *flow.Definition) error {
 	if err != nil {
 		return err
 	}
+	if empty {
+		problems = slices.DeleteFunc(problems, func(p flow.Problem) bool { return p.Key == problemEmpty })
+	}
 	return refuse(problems)
 }
+
+// problemEmpty is what package flow says of a definition without tasks.
+const problemEmpty = "flow.problem.empty"
 
 func encode(def *flow.Definition) ([]byte, error) {
 	body, err := flow.Marshal(def)
@@ -281,6 +287,54 @@ func cut(s string, characters int) string {
 	return string([]rune(s)[:characters])
 }
 
+// Branch saves a definition as a version that does not become the current one: what a single run does from now on. Saying
+// what the version base says makes none. It returns the number of the version, and ErrNotFound, ErrVersionNotFound, an
+// InvalidError.
+func (s *Service) Branch(ctx context.Context, code int64, base int, c Change) (int, error) {
+	w, err := s.need(ctx, code, Edit)
+	if err != nil {
+		return 0, err
+	}
+	def := c.Definition
+	def.Code, def.ProjectCode = code, w.ProjectCode
+	if err := s.prepare(ctx, def, false); err != nil {
+		return 0, err
+	}
+	problems, err := s.related(ctx, def, s.links(def))
+	if err != nil {
+		return 0, err
+	}
+	if err := refuse(problems); err != nil {
+		return 0, err
+	}
+	version := base
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		if w, err = s.store.lock(ctx, code); err != nil {
+			return err
+		}
+		from := w
+		from.Version = base
+		next, err := s.compare(ctx, from, def)
+		if err != nil || next.same {
+			return err
+		}
+		version = def.Version
+		p, err := access.Must(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.store.insertVersion(ctx, Version{
+			WorkflowCode: code, Version: version, Message: cut(c.Message, maxMessage), OperatorID: p.UserID, TaskCount: len(def.Tasks),
+			Added: next.diff.added, Changed: len(next.diff.changed) - next.diff.added, Removed: len(next.diff.removed), CreatedAt: now(s.Now),
+		}, next.body)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, w, "workflow.branch", map[string]any{"version": version, "from": base})
+	})
+	return version, err
+}
+
 // Restore saves the content of an old version as a new one. History is never rewritten. It returns ErrNotFound,
 // ErrVersionNotFound, ErrOnline.
 func (s *Service) Restore(ctx context.Context, code int64, version int, message string) (Saved, error) {
@@ -300,6 +354,7 @@ func (s *Service) Restore(ctx context.Context, code int64, version int, message 
 		if err != nil {
 			return err
 		}
+		def.ProjectCode = w.ProjectCode // it may have been in another one
 		saved = Saved{Workflow: w, Definition: def}
 		if err := s.revise(ctx, &saved, revision{}, message); err != nil || !saved.Changed {
 			return err

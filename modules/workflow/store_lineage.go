@@ -79,10 +79,19 @@ func (s store) startedBy(ctx context.Context, codes []int64) ([]started, error) 
 
 // dependants lists the tasks of other workflows that name one.
 func (s store) dependants(ctx context.Context, code int64) ([]Dependant, error) {
-	rows, err := db.Select[Dependant](ctx, s.db, `SELECT DISTINCT l.kind, w.project_code, w.code AS workflow_code, w.name AS workflow_name, w.release_state,
+	return s.dependantsOn(ctx, code, 0)
+}
+
+// dependantsOn is dependants for one task of a workflow; 0 is any, and the workflow itself.
+func (s store) dependantsOn(ctx context.Context, code, task int64) ([]Dependant, error) {
+	query, args := `SELECT DISTINCT l.kind, w.project_code, w.code AS workflow_code, w.name AS workflow_name, w.release_state,
 			l.task_code, COALESCE(t.name, '') AS task_name
 		FROM workflow_lineage l JOIN workflow_definition w ON w.code = l.workflow_code LEFT JOIN task_definition t ON t.code = l.task_code
-		WHERE l.dependent_workflow_code = ? AND l.workflow_code <> ? ORDER BY workflow_name, task_name, l.kind, l.task_code`, code, code)
+		WHERE l.dependent_workflow_code = ? AND l.workflow_code <> ?`, []any{code, code}
+	if task != 0 {
+		query, args = query+` AND l.dependent_task_code = ?`, append(args, task)
+	}
+	rows, err := db.Select[Dependant](ctx, s.db, query+` ORDER BY workflow_name, task_name, l.kind, l.task_code`, args...)
 	return rows, wrap(err, "list dependants")
 }
 

@@ -135,7 +135,7 @@ func refuse(problems []flow.Problem) error {
 	p := problems[at]
 	err := ErrInvalid
 	switch {
-	case p.Key == "flow.problem.empty":
+	case p.Key == problemEmpty:
 		return &InvalidError{problems, ErrEmpty}
 	case p.Key == "flow.problem.cycle":
 		return &InvalidError{problems, ErrCycle.With(p.Args...)}

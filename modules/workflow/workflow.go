@@ -72,6 +72,8 @@ type Change struct {
 	// Online puts the saved version online in the same transaction, taking an online workflow offline for the moment.
 	// Without it a workflow that is online is not changed: ErrOnline.
 	Online bool
+	// Empty lets a definition without tasks pass. It cannot go online.
+	Empty bool
 }
 
 // AnyVersion as a base version skips the check for changes by others.
@@ -162,6 +164,12 @@ type Referrer interface {
 type VersionKeeper interface {
 	// VersionInUse reports whether an instance that is kept ran this version.
 	VersionInUse(ctx context.Context, code int64, version int) (bool, error)
+}
+
+// Follower is a Referrer whose rows say, too, in which project a workflow is.
+type Follower interface {
+	// WorkflowMoved is told, in the transaction of ctx, that an offline workflow without unfinished runs is in another project.
+	WorkflowMoved(ctx context.Context, code, project int64) error
 }
 
 // Limits of what a definition may hold; each also keeps a page or a message readable.
