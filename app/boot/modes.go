@@ -88,7 +88,7 @@ func (c *core) master(
 ) error {
 	cfg := c.cfg
 	has := func(role string) bool { return slices.Contains(cfg.Roles, role) }
-	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage)})
+	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {
 		return err
@@ -131,6 +131,13 @@ func (c *core) master(
 			return err
 		}
 		services.Add(service)
+		if m.gateway != nil {
+			service, err := pythonGateway(ctx, m.gateway)
+			if err != nil {
+				return err
+			}
+			services.Add(service)
+		}
 	}
 	services.Add(memoryService())
 	return nil

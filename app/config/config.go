@@ -14,6 +14,7 @@ import (
 
 	"dorado/app/kit/secret"
 	"dorado/app/kit/trace"
+	"dorado/app/kit/vault"
 	"dorado/app/kit/web"
 	"dorado/modules/engine"
 	"dorado/modules/executor"
@@ -43,6 +44,7 @@ type Config struct {
 	TLS       TLS                   `koanf:"tls"`
 	Identity  identity.Config       `koanf:"identity"`
 	Secret    Secret                `koanf:"secret"`
+	Vault     vault.Config          `koanf:"vault"`
 	Cluster   Cluster               `koanf:"cluster"`
 	Master    engine.Config         `koanf:"master"`
 	Worker    executor.Config       `koanf:"worker"`
@@ -86,6 +88,7 @@ func Default(data string) Config {
 		Web:      web.Config{Limit: web.DefaultLimits()},
 		Secret:   Secret{KeyFile: filepath.Join(data, "keys", "seal.key")},
 		Identity: identity.DefaultConfig(),
+		Vault:    vault.DefaultConfig(),
 		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
@@ -163,5 +166,5 @@ func (c Config) Validate() error {
 			bad("secret.key: %w", err)
 		}
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Vault.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
 }
