@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"context"
 	"time"
 
 	"dorado/modules/access"
@@ -8,6 +9,8 @@ import (
 	"dorado/modules/identity"
 	"dorado/modules/identity/directory"
 	"dorado/modules/identity/openid"
+	"dorado/modules/project"
+	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
 )
 
@@ -31,4 +34,16 @@ func newIdentity(c *core, rights *access.Service, log *audit.Service, tenants id
 		}
 	}
 	return identity.New(d), nil
+}
+
+// tokenProjects gives the form of access tokens the projects of who asks.
+func tokenProjects(projects *project.Service) func(context.Context) ([]accesstoken.Project, error) {
+	return func(ctx context.Context) ([]accesstoken.Project, error) {
+		all, err := projects.All(ctx)
+		out := make([]accesstoken.Project, len(all))
+		for i, p := range all {
+			out[i] = accesstoken.Project{Code: p.Code, Name: p.Name}
+		}
+		return out, err
+	}
 }

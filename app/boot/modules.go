@@ -116,7 +116,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 
 	m.user = user.New(user.Deps{
 		Identity: m.identity, Access: m.access, Tenants: m.tenant.Service, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
-		Link: func(token string) string { return c.cfg.URL() + account.LinkPath(token) },
+		Link: func(token string) string { return c.cfg.URL() + account.LinkPath(token) }, Browser: account.Browser,
 	})
 	m.token = accesstoken.New(accesstoken.Deps{
 		DB: c.db, Identity: m.identity, Access: m.access, Site: m.site, API: m.api, Frame: m.frame,
@@ -131,6 +131,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
 	m.identity.AddReferrer(projects)
+	m.token.SetProjects(tokenProjects(projects))
 	m.user.AddReferrer(projects)
 	m.instance = instance.New(instance.Deps{
 		Services: instance.Services{

@@ -15,6 +15,7 @@ import (
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/access"
 	"dorado/modules/identity"
+	"dorado/modules/security/tenant"
 )
 
 // defaultTenant is the id under which clients know the tenant without a row.
@@ -25,6 +26,7 @@ func (m *Module) API(r chi.Router) {
 	e := m.rest.Faults(dsapi.Faults{
 		identity.ErrNotFound.Key: 10010, identity.ErrNameTaken.Key: 10003, identity.ErrInUse.Key: 10179, identity.ErrSelf.Key: 130020,
 		"identity.user.tenant_unknown": 10017, "identity.preferences.zone": 130031, "identity.password.length": 1300017,
+		identity.ErrActive.Key: dsapi.InvalidParameter,
 	})
 	r.Post("/users/create", e.Created(10090, m.createREST))
 	r.Get("/users/list-paging", e.OK(10091, m.pageREST))
@@ -34,6 +36,7 @@ func (m *Module) API(r chi.Router) {
 	r.Get("/users/list", e.OK(10099, m.listREST(false)))
 	r.Get("/users/list-all", e.OK(10099, m.listREST(true)))
 	r.Get("/users/verify-user-name", e.OK(10100, m.verifyREST))
+	r.Post("/users/register", e.OK(10090, m.registerREST))
 	r.Post("/users/activate", e.OK(10092, m.activateREST))
 	r.Post("/users/batch/activate", e.OK(10092, m.activateAllREST))
 }
@@ -233,14 +236,35 @@ func (m *Module) verifyREST(r *http.Request, p *dsapi.Params) (any, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	switch _, err := m.identity.Find(r.Context(), name); {
-	case err == nil:
-		return nil, identity.ErrNameTaken
-	case fault.KindOf(err) == fault.NotFound:
-		return nil, nil
-	default:
+	taken, err := m.identity.NameTaken(r.Context(), name)
+	if err == nil && taken {
+		err = identity.ErrNameTaken
+	}
+	return nil, err
+}
+
+// errRepeat is the fault of two passwords that differ.
+var errRepeat = fault.New(fault.Invalid, "account.password.differ").OnField("repeatPassword", "account.password.differ")
+
+// registerREST is open to everybody, where the configuration lets people register.
+func (m *Module) registerREST(r *http.Request, p *dsapi.Params) (any, error) {
+	ctx := r.Context()
+	reg := identity.Registration{
+		Name: p.RequiredText("userName"), Password: secret.String(p.RequiredText("userPassword")), Email: p.RequiredText("email"),
+		Client: web.ClientAddress(ctx),
+	}
+	repeat := p.RequiredText("repeatPassword")
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
+	if !reg.Password.Equal(repeat) {
+		return nil, errRepeat
+	}
+	u, err := m.identity.Register(ctx, reg)
+	if err != nil {
+		return nil, err
+	}
+	return toDS(u, map[int64]string{0: tenant.Default}), nil
 }
 
 func (m *Module) activateREST(r *http.Request, p *dsapi.Params) (any, error) {
@@ -248,21 +272,11 @@ func (m *Module) activateREST(r *http.Request, p *dsapi.Params) (any, error) {
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	u, err := m.activate(r.Context(), name)
+	u, err := m.identity.Activate(r.Context(), name)
 	if err != nil {
 		return nil, err
 	}
 	return m.answer(r.Context(), u)
-}
-
-func (m *Module) activate(ctx context.Context, name string) (identity.User, error) {
-	u, err := m.identity.Find(ctx, name)
-	if err != nil {
-		return u, err
-	}
-	err = m.identity.SetEnabled(ctx, u.ID, true)
-	u.Enabled = true
-	return u, err
 }
 
 func (m *Module) activateAllREST(r *http.Request, p *dsapi.Params) (any, error) {
@@ -279,7 +293,7 @@ func (m *Module) activateAllREST(r *http.Request, p *dsapi.Params) (any, error) 
 	}
 	done, failed := []string{}, []reason{}
 	for _, name := range names {
-		if _, err := m.activate(r.Context(), name); err != nil {
+		if _, err := m.identity.Activate(r.Context(), name); err != nil {
 			failed = append(failed, reason{name, web.Message(r.Context(), err)})
 			continue
 		}

@@ -38,11 +38,18 @@ func (m *Module) index(r *http.Request) (web.Response, error) {
 	}
 	me, _ := access.From(ctx)
 	for _, u := range page.Items {
-		view.Rows = append(view.Rows, security.UserRow{
+		row := security.UserRow{
 			Name: u.Name, Admin: u.Admin(), Tenant: codes[u.TenantID], Queue: u.Queue, Email: u.Email, Phone: u.Phone,
-			Enabled: u.Enabled, Self: u.ID == me.UserID, UpdatedAt: u.UpdatedAt,
-			EditURL: address(u.ID, "/edit"), LinkURL: address(u.ID, "/link"), DeleteURL: address(u.ID, "/delete"),
-		})
+			Enabled: u.Enabled, Self: u.ID == me.UserID, Service: u.Service, Source: i18n.T(ctx, "user.source."+choice(u)), UpdatedAt: u.UpdatedAt,
+			URL: address(u.ID, ""), EditURL: address(u.ID, "/edit"), DeleteURL: address(u.ID, "/delete"),
+		}
+		if u.HasPassword() {
+			row.LinkURL = address(u.ID, "/link")
+		}
+		if u.LastSignInAt != nil {
+			row.SignedIn = *u.LastSignInAt
+		}
+		view.Rows = append(view.Rows, row)
 	}
 	return web.Page(security.Users(view)), nil
 }
@@ -58,7 +65,7 @@ func (m *Module) tenantCodes(ctx context.Context) (map[int64]string, error) {
 }
 
 func (m *Module) new(r *http.Request) (web.Response, error) {
-	return m.form(r, 0, identity.Draft{Enabled: true}, "", nil)
+	return m.form(r, 0, identity.Draft{Enabled: true, Source: identity.Local}, "", nil)
 }
 
 func (m *Module) create(r *http.Request) (web.Response, error) {
@@ -90,6 +97,7 @@ func (m *Module) edit(r *http.Request) (web.Response, error) {
 
 func draftOf(u identity.User) identity.Draft {
 	return identity.Draft{
+		Source: u.Source, ExternalID: u.ExternalID, Service: u.Service,
 		Name: u.Name, Admin: u.Admin(), Email: u.Email, Phone: u.Phone, TenantID: u.TenantID, Queue: u.Queue, Enabled: u.Enabled,
 	}
 }
@@ -102,6 +110,13 @@ func (m *Module) update(r *http.Request) (web.Response, error) {
 	f := web.ReadForm(r)
 	d := read(f)
 	d.Seen = f.Stamp()
+	if d.Source != "" && !f.Has("external_id") { // the form has no such field where nothing has such names
+		u, err := m.identity.Get(r.Context(), id)
+		if err != nil {
+			return nil, err
+		}
+		d.ExternalID = u.ExternalID
+	}
 	me, _ := access.From(r.Context())
 	if id == me.UserID { // the form does not offer to demote or disable oneself
 		d.Admin, d.Enabled = me.Admin, true
@@ -117,8 +132,24 @@ func (m *Module) update(r *http.Request) (web.Response, error) {
 	return web.Redirect(Path).Toast("user.saved", "name", u.Name), nil
 }
 
+// service stands in the choice of sources for users that are programs.
+const service = "SERVICE"
+
+// choice is where a user comes from, as the form and the filter call it.
+func choice(u identity.User) string {
+	if u.Service {
+		return service
+	}
+	return string(u.Source)
+}
+
 func read(f *web.Form) identity.Draft {
+	source := identity.Source(f.Text("source"))
+	if source == service {
+		source = identity.Local
+	}
 	return identity.Draft{
+		Source: source, ExternalID: f.Text("external_id"), Service: f.Text("source") == service,
 		Name: f.Text("name"), Password: secret.String(f.Raw("password")), Admin: f.Text("type") == string(identity.AdminUser),
 		Email: f.Text("email"), Phone: f.Text("phone"), TenantID: f.Int64("tenant_id"), Queue: f.Text("queue"), Enabled: f.Bool("enabled"),
 	}
@@ -143,8 +174,12 @@ func (m *Module) form(r *http.Request, id int64, d identity.Draft, stamp string,
 		Name: d.Name, Email: d.Email, Phone: d.Phone, Admin: d.Admin, Enabled: d.Enabled,
 		TenantID: strconv.FormatInt(d.TenantID, 10), Tenants: []components.Option{{Value: "0", Label: i18n.T(ctx, "user.tenant.none")}},
 		Queue: d.Queue, Queues: []components.Option{{Value: "", Label: i18n.T(ctx, "user.queue.of_tenant")}},
-		Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),
+		External: d.ExternalID, Rule: m.identity.Policy().Describe(ctx), Stamp: stamp, Error: f.Notice(), Errors: f.Errors(),
 	}
+	if view.Source = string(d.Source); d.Service {
+		view.Source = service
+	}
+	view.Sources = m.sources(ctx, d, id == 0)
 	for _, t := range tenants {
 		view.Tenants = append(view.Tenants, components.Option{Value: strconv.FormatInt(t.ID, 10), Label: t.Code})
 	}
@@ -161,6 +196,30 @@ func (m *Module) form(r *http.Request, id int64, d identity.Draft, stamp string,
 	}
 	view.Shell = m.frame.Page(r, view.Title, crumb(r))
 	return f.Again(security.UserEdit(view)), nil
+}
+
+// sources are the choices of where a user comes from. A program stays one, and nobody becomes one.
+func (m *Module) sources(ctx context.Context, d identity.Draft, isNew bool) []components.Option {
+	option := func(v string) components.Option {
+		return components.Option{Value: v, Label: i18n.T(ctx, "user.source."+v)}
+	}
+	if !isNew && d.Service {
+		return []components.Option{option(service)}
+	}
+	out := []components.Option{option(string(identity.Local))}
+	if m.identity.Directory() || d.Source == identity.LDAP {
+		out = append(out, option(string(identity.LDAP)))
+	}
+	if m.identity.Provider() != nil || d.Source == identity.OIDC {
+		out = append(out, option(string(identity.OIDC)))
+	}
+	if isNew {
+		return append(out, option(service))
+	}
+	if len(out) == 1 {
+		return nil // there is nothing to choose
+	}
+	return out
 }
 
 func (m *Module) confirm(r *http.Request) (web.Response, error) {

@@ -43,6 +43,8 @@ type Deps struct {
 	Frame    *frame.Frame
 	// Link makes the full address of a one-time sign-in link.
 	Link func(token string) string
+	// Browser names the program behind a user agent.
+	Browser func(ctx context.Context, agent string) string
 }
 
 // Module is the users of the product: pages and endpoints.
@@ -55,6 +57,7 @@ type Module struct {
 	queues    *queue.Service
 	rest      *dsapi.API
 	link      func(token string) string
+	browser   func(ctx context.Context, agent string) string
 	referrers []Referrer
 }
 
@@ -62,6 +65,7 @@ type Module struct {
 func New(d Deps) *Module {
 	m := &Module{
 		site: d.Site, frame: d.Frame, identity: d.Identity, access: d.Access, tenants: d.Tenants, queues: d.Queues, rest: d.API, link: d.Link,
+		browser: d.Browser,
 	}
 	d.Tenants.AddReferrer(m)
 	d.Queues.AddReferrer(m)
@@ -75,10 +79,15 @@ func (m *Module) AddReferrer(r Referrer) { m.referrers = append(m.referrers, r) 
 // Routes adds the pages.
 func (m *Module) Routes(r chi.Router) {
 	web.Resource{
-		Path: Path, Index: m.index, New: m.new, Create: m.create, Edit: m.edit, Update: m.update, Confirm: m.confirm, Delete: m.remove,
+		Path: Path, Index: m.index, New: m.new, Create: m.create, Show: m.show, Edit: m.edit, Update: m.update, Confirm: m.confirm, Delete: m.remove,
 	}.Mount(r, m.site)
 	r.Get(Path+"/{id}/link", m.site.Handle(m.askLink))
 	r.Post(Path+"/{id}/link", m.site.Handle(m.makeLink))
+	r.Post(Path+"/{id}/activate", m.site.Handle(m.activatePage))
+	r.Post(Path+"/{id}/unlock", m.site.Handle(m.unlock))
+	r.Post(Path+"/{id}/sessions/end", m.site.Handle(m.endSessions))
+	r.Post(Path+"/{id}/sessions/{session}/end", m.site.Handle(m.endSession))
+	r.Post(Path+"/{id}/tokens/end", m.site.Handle(m.endTokens))
 }
 
 // Menu is where the pages stand in the navigation.

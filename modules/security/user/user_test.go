@@ -35,19 +35,22 @@ type world struct {
 	identity *identity.Service
 }
 
-func open(t *testing.T, d *db.DB) world {
+func open(t *testing.T, d *db.DB) world { t.Helper(); return openWith(t, d, false) }
+
+func openWith(t *testing.T, d *db.DB, registration bool) world {
 	t.Helper()
 	a := crudtest.NewApp(t, d, queue.Rules(), tenant.Rules(), identity.Rules())
 	queues := queue.New(queue.Deps{DB: a.DB, Access: a.Access, Audit: a.Audit, Site: a.Site, API: a.API, Frame: a.Frame})
 	require.NoError(t, queues.EnsureDefault(t.Context()))
 	tenants := tenant.New(tenant.Deps{DB: a.DB, Access: a.Access, Audit: a.Audit, Queues: queues.Service, Site: a.Site, API: a.API, Frame: a.Frame})
 	ident := identity.New(identity.Deps{
-		DB: a.DB, Log: slog.New(slog.DiscardHandler), Now: time.Now, Access: a.Access, Audit: a.Audit, Tenants: tenants,
+		DB: a.DB, Log: slog.New(slog.DiscardHandler), Now: time.Now, Access: a.Access, Audit: a.Audit, Tenants: tenants, Registration: registration,
 		Cost: identity.Cost{MemoryKiB: 64, Passes: 1},
 	})
 	users := user.New(user.Deps{
 		Identity: ident, Access: a.Access, Tenants: tenants.Service, Queues: queues.Service, Site: a.Site, API: a.API, Frame: a.Frame,
-		Link: func(token string) string { return "https://dorado.example/login/link?token=" + token },
+		Link:    func(token string) string { return "https://dorado.example/login/link?token=" + token },
+		Browser: func(_ context.Context, agent string) string { return agent },
 	})
 	users.AddReferrer(projectsOf{a})
 	return world{a, users, tenants, queues, ident}
@@ -202,6 +205,10 @@ func TestClientsManageUsers(t *testing.T) {
 		require.InDelta(t, 0, admin("POST", "/users/update", "id="+id+"&userName=erin2&userPassword=&tenantId=-1&email=e2@example.org&state=0")["code"], 0)
 		require.Len(t, admin("GET", "/users/list-all", "")["data"], 2, "she is disabled")
 		require.InDelta(t, 0, admin("POST", "/users/activate", "userName=erin2")["code"], 0)
+		require.InDelta(t, 10001, admin("POST", "/users/activate", "userName=erin2")["code"], 0, "she is enabled already")
+		require.InDelta(t, 10001, admin("POST", "/users/activate", "userName=e")["code"], 0, "that is no name")
+		require.InDelta(t, 10010, admin("POST", "/users/activate", "userName=nobody")["code"], 0)
+		require.InDelta(t, 0, admin("POST", "/users/update", "id="+id+"&userName=erin2&userPassword=&tenantId=-1&email=e2@example.org&state=0")["code"], 0)
 		batch := w.call(t, w.Admin, "POST", "/users/batch/activate", "application/json", `["erin2","nobody"]`)["data"].(map[string]any)
 		require.InDelta(t, 1, batch["success"].(map[string]any)["sum"], 0)
 		require.InDelta(t, 1, batch["failed"].(map[string]any)["sum"], 0)
@@ -219,9 +226,126 @@ func TestClientsManageUsers(t *testing.T) {
 		require.InDelta(t, 10001, general("POST", "/users/update", self+"&userPassword=other-Passw0rd&email=new@example.org")["code"], 0, "needs the current password")
 		require.InDelta(t, 30001, general("POST", "/users/update", "id="+id+"&userName=x&userPassword=&tenantId=-1&email=e@example.org")["code"], 0)
 		require.InDelta(t, 30001, general("POST", "/users/delete", "id="+id)["code"], 0)
+		require.InDelta(t, 30001, general("POST", "/users/activate", "userName=erin2")["code"], 0)
+		require.InDelta(t, 10003, general("GET", "/users/verify-user-name?userName=ERIN2", "")["code"], 0, "whatever the case")
+		require.InDelta(t, 30001, admin("POST", "/users/register", "userName=eve&userPassword="+password+"&repeatPassword="+password+"&email=e@example.org")["code"], 0, "nobody may")
 		require.InDelta(t, 30001, general("GET", "/users/list-paging?pageNo=1&pageSize=10", "")["code"], 0)
 
 		require.InDelta(t, 0, admin("POST", "/users/delete", "id="+id)["code"], 0)
 		require.InDelta(t, 10010, admin("POST", "/users/delete", "id="+id)["code"], 0)
 	})
+}
+
+func TestWhoRegistersWaitsForAnAdministrator(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWith(t, d, true)
+		const form = "application/x-www-form-urlencoded"
+		nobody := func(body string) map[string]any {
+			return w.call(t, access.Principal{}, "POST", "/users/register", form, body)
+		}
+		eve := "userName=eve&userPassword=" + password + "&repeatPassword=" + password + "&email=eve@example.org"
+		made := nobody(eve)
+		require.InDelta(t, 0, made["code"], 0, made["msg"])
+		data := made["data"].(map[string]any)
+		require.Len(t, data, 15)
+		require.InDelta(t, 0, data["state"], 0)
+		require.InDelta(t, -1, data["tenantId"], 0)
+		require.Equal(t, "GENERAL_USER", data["userType"])
+		require.Nil(t, data["userPassword"])
+		for body, code := range map[string]float64{
+			eve: 10003,
+			"userName=dan&userPassword=" + password + "&repeatPassword=other&email=d@example.org":                       10001,
+			"userName=dan&userPassword=short&repeatPassword=short&email=d@example.org":                                  1300017,
+			"userName=dan&userPassword=" + password + "&repeatPassword=" + password + "&email=nonsense":                 10001,
+			"userName=dan&userPassword=" + password + "&repeatPassword=" + password + "&email=d@example.org&userType=0": 0,
+			"userName=eva&userPassword=" + password + "&email=d@example.org":                                            10090,
+		} {
+			require.InDelta(t, code, nobody(body)["code"], 0, body)
+		}
+		_, err := w.identity.SignIn(t.Context(), identity.Credentials{Name: "eve", Password: password})
+		require.ErrorIs(t, err, identity.ErrDisabled)
+		require.InDelta(t, 0, w.call(t, w.Admin, "POST", "/users/activate", form, "userName=eve")["code"], 0)
+		in, err := w.identity.SignIn(t.Context(), identity.Credentials{Name: "eve", Password: password})
+		require.NoError(t, err)
+		require.False(t, in.User.Admin(), "whatever was sent along")
+		for i := range 20 {
+			if made = nobody(fmt.Sprintf("userName=many%d&userPassword=%s&repeatPassword=%s&email=m@example.org", i, password, password)); made["code"].(float64) != 0 {
+				break
+			}
+		}
+		require.InDelta(t, 10090, made["code"], 0, "nobody fills the list of users")
+	})
+}
+
+func TestAdministratorsSeeAndEndWhatActsForAUser(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		system := access.WithPrincipal(t.Context(), access.System())
+		erin, err := w.identity.Create(system, identity.Draft{Name: "erin", Password: password, Email: "e@example.org", Enabled: true})
+		require.NoError(t, err)
+		in, err := w.identity.SignIn(t.Context(), identity.Credentials{Name: "erin", Password: password, Client: "192.0.2.7", UserAgent: "Agent/1"})
+		require.NoError(t, err)
+		_, token, err := w.identity.CreateToken(system, identity.TokenDraft{UserID: erin.ID, Name: "nightly", ExpiresAt: time.Now().Add(time.Hour), Scope: identity.ReadOnly()})
+		require.NoError(t, err)
+		for range 3 {
+			_, err = w.identity.SignIn(t.Context(), identity.Credentials{Name: "erin", Password: "wrong", Client: "192.0.2.9"})
+			require.ErrorIs(t, err, identity.ErrCredentials)
+		}
+
+		path := fmt.Sprintf("%s/%d", user.Path, erin.ID)
+		all := w.Browser(t, w.users.Routes)
+		admin, general := all.As(crudtest.As(w.Admin)), all.As(crudtest.As(w.General))
+		page := admin.Get(path).Require(http.StatusOK)
+		for _, text := range []string{"192.0.2.7", "Agent/1", "nightly", "*.read", "3 failed sign-ins"} {
+			require.Contains(t, page.Text("main"), text)
+		}
+		general.Get(path).Require(http.StatusForbidden)
+		_, err = w.identity.SessionsOf(access.WithPrincipal(t.Context(), w.General), erin.ID)
+		require.ErrorIs(t, err, access.ErrDenied)
+		session := page.Attr("form:has([data-test='session.end'])", "action")
+		for _, deed := range []string{path + "/activate", path + "/unlock", path + "/sessions/end", session, path + "/tokens/end"} {
+			general.Post(deed).Require(http.StatusForbidden)
+		}
+		_, err = w.identity.Authenticate(t.Context(), in.Secret.Reveal())
+		require.NoError(t, err)
+
+		admin.Post(fmt.Sprintf("%s/%d/sessions/%s/end", user.Path, w.General.UserID, session[strings.LastIndex(session, "sessions/")+9:strings.LastIndex(session, "/")])).Require(http.StatusNotFound)
+		admin.Post(path + "/unlock").Require(http.StatusSeeOther)
+		require.NotContains(t, admin.Get(path).Text("main"), "failed sign-ins")
+		admin.Post(session).Require(http.StatusSeeOther)
+		_, err = w.identity.Authenticate(t.Context(), in.Secret.Reveal())
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+		admin.Post(path + "/tokens/end").Require(http.StatusSeeOther)
+		_, err = w.identity.AuthenticateToken(t.Context(), token.Reveal())
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+
+		require.NoError(t, w.identity.SetEnabled(system, erin.ID, false))
+		require.True(t, admin.Get(path).Has("[data-test='user.activate']"))
+		admin.Post(path + "/activate").Require(http.StatusSeeOther)
+		_, err = w.identity.SignIn(t.Context(), identity.Credentials{Name: "erin", Password: password})
+		require.NoError(t, err)
+	})
+}
+
+func TestAServiceAccountIsMadeWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	b := w.Browser(t, w.users.Routes).As(crudtest.As(w.Admin))
+	b.Post(user.Path, "name", "etl-bot", "source", "SERVICE", "password", password, "enabled", "true").Require(http.StatusUnprocessableEntity)
+	b.Post(user.Path, "name", "etl-bot", "source", "SERVICE", "enabled", "true").Require(http.StatusSeeOther)
+	bot, err := w.identity.Find(access.WithPrincipal(t.Context(), access.System()), "etl-bot")
+	require.NoError(t, err)
+	require.True(t, bot.Service)
+	list := b.Get(user.Path + "?source=SERVICE")
+	require.Contains(t, list.Text("tbody"), "etl-bot")
+	require.NotContains(t, list.Text("tbody"), "gwen")
+	path := fmt.Sprintf("%s/%d", user.Path, bot.ID)
+	form := b.Get(path + "/edit")
+	require.False(t, form.Has("[name=password]"))
+	b.Post(path, "name", "etl-bot2", "source", "SERVICE", "enabled", "true", "type", "GENERAL_USER", "updated_at", form.Value("updated_at")).Require(http.StatusSeeOther)
+	b.Post(path + "/link").Require(http.StatusConflict)
+	rows := w.call(t, w.Admin, "GET", "/users/list-paging?pageNo=1&pageSize=10&searchVal=etl", "", "")["data"].(map[string]any)["totalList"].([]any)
+	require.Len(t, rows[0].(map[string]any), 15, "clients see an ordinary user")
 }
