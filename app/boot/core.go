@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"dorado/app/config"
 	"dorado/app/kit/db"
@@ -18,6 +19,7 @@ import (
 	"dorado/app/kit/logs"
 	"dorado/app/kit/metrics"
 	"dorado/app/kit/secret"
+	"dorado/app/kit/vault"
 	"dorado/migrations"
 	"dorado/modules/cluster"
 	"dorado/plugins/storage"
@@ -42,6 +44,7 @@ type core struct {
 	incarnation string           // of this process
 	storage     storage.Storage  // nil: there is none
 	sealer      *secret.Sealer   // of secrets in the database
+	vault       *vault.Client    // secrets that are elsewhere; nil: there is none
 	lock        *os.File
 }
 
@@ -66,12 +69,18 @@ func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, e
 		lock.Close()
 		return nil, errors.Join(err, d.Close(), closeStorage(files))
 	}
-	c := &core{sealer: sealer, cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
+	outside, err := vault.New(cfg.Vault, time.Now)
+	if err != nil {
+		lock.Close()
+		return nil, errors.Join(err, d.Close(), closeStorage(files))
+	}
+	c := &core{sealer: sealer, vault: outside, cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
 	c.probes.add("database", c.databaseCheck)
 	return c, nil
 }
 
 func (c *core) close() error {
+	c.vault.Close()
 	return errors.Join(c.db.Close(), closeStorage(c.storage), c.lock.Close())
 }
 

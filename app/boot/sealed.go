@@ -9,6 +9,7 @@ import (
 	"dorado/app/config"
 	"dorado/app/kit/db"
 	"dorado/app/kit/secret"
+	"dorado/modules/flow"
 	"dorado/modules/keep"
 )
 
@@ -16,7 +17,7 @@ import (
 // `dorado secret rotate` seals them again, and a column that is missing here keeps an old key from being retired.
 func sealedColumns() []secret.Column {
 	return []secret.Column{
-		{Table: "project_parameter", Column: "value", Key: "id", Only: "is_secret", Purpose: "project_parameter.value"},
+		{Table: "project_parameter", Column: "value", Key: "id", Only: "is_secret", Purpose: flow.SealedParameter},
 		{Table: "datasource", Column: "secrets", Key: "id", Purpose: "datasource.secrets"},
 		{Table: "alert_plugin_instance", Column: "secrets", Key: "id", Purpose: "alert_plugin_instance.secrets"},
 		{Table: "k8s_cluster", Column: "config", Key: "id", Purpose: "k8s_cluster.config"},

@@ -13,6 +13,8 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/metrics"
+	"dorado/app/kit/secret"
+	"dorado/app/kit/vault"
 	"dorado/modules/rpc"
 	"dorado/modules/tasklog"
 )
@@ -60,6 +62,9 @@ type Deps struct {
 	Children Children
 	// Archive holds the logs that workers stored; nil = there is no storage.
 	Archive *tasklog.Archive
+	// Sealer opens secret parameters of projects; nil = tasks that use one fail. Vault has secrets elsewhere; nil = the same.
+	Sealer *secret.Sealer
+	Vault  *vault.Client
 	// Cluster is what the engine is part of; nil = it is the only master. SetCluster may hand it in later.
 	Cluster *Cluster
 }
@@ -76,6 +81,7 @@ type Engine struct {
 	children    Children
 	archive     *tasklog.Archive
 	cluster     *Cluster
+	vault       *vault.Client
 	incarnation string
 	meters      *meters
 	ready       chan struct{} // closed when the first term works
@@ -105,7 +111,7 @@ func New(cfg Config, d Deps) *Engine {
 	now := func() time.Time { return db.Cut(d.Now()) }
 	e := &Engine{
 		cfg: cfg, logger: d.Logger, db: d.DB, now: now,
-		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}},
+		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}, sealer: d.Sealer}, vault: d.Vault,
 		ready: make(chan struct{}), data: map[string]*dataStream{}, zones: map[string]*time.Location{},
 		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
 		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive,

@@ -14,6 +14,8 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/db/dbtest"
+	"dorado/app/kit/secret"
+	"dorado/app/kit/vault"
 	"dorado/modules/engine"
 	"dorado/modules/flow"
 	"dorado/modules/rpc"
@@ -26,6 +28,8 @@ type fixture struct {
 	db     *db.DB
 	engine *engine.Engine
 	config engine.Config
+	sealer *secret.Sealer
+	vault  *vault.Client
 	stop   func()       // ends the engine, which must go well
 	end    func() error // ends the engine
 }
@@ -50,7 +54,7 @@ func exec(t *testing.T, d *db.DB, query string, args ...any) {
 // start runs an engine until stop.
 func (f *fixture) start() {
 	f.t.Helper()
-	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f})
+	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f, Sealer: f.sealer, Vault: f.vault})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()

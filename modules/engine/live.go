@@ -41,6 +41,7 @@ type live struct {
 	forced  map[int64]bool   // need no slot of their task group
 	ranks   map[int64]int    // place in the queue of the task group, where it was changed
 	missed  map[int64]string // no earlier result was found under this key
+	asked   map[int64]asking // the vault, in vain
 }
 
 // newLive builds the run of an instance around its stored attempts.
@@ -239,14 +240,22 @@ func (l *live) resolve(a *core.Attempt) (flow.Params, error) {
 }
 
 // task is everything a worker needs to run an attempt. It is the same whenever it is made from the same rows, so an
-// attempt that is dispatched again after a restart is the same attempt.
-func (l *live) task(a *core.Attempt) (*doradov1.Task, error) {
+// attempt that is dispatched again after a restart is the same attempt, but for secrets that were changed. missing are
+// references to secrets that have to be fetched first; then there is no task.
+func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing []string, err error) {
 	t := &l.program.graph.Tasks[a.Node]
 	params, err := l.resolve(a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	task := &doradov1.Task{
+	given, err := l.given(t, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	if given != nil && len(given.missing) > 0 {
+		return nil, given.missing, nil
+	}
+	task = &doradov1.Task{
 		Id: a.ID, WorkflowInstanceId: l.run.InstanceID, ProjectCode: l.run.ProjectCode, WorkflowCode: l.instance.WorkflowCode,
 		WorkflowVersion: int32(l.instance.WorkflowVersion), TaskCode: t.Code, TaskVersion: int32(t.Version), Name: t.Name, Type: t.Type,
 		WorkflowName: l.instance.WorkflowName, ProjectName: l.instance.ProjectName, Params: t.Params,
@@ -258,7 +267,7 @@ func (l *live) task(a *core.Attempt) (*doradov1.Task, error) {
 	if code := l.environment(t); code > 0 {
 		text, ok := l.setups.get().environments[code]
 		if !ok {
-			return nil, fmt.Errorf("environment %d does not exist", code)
+			return nil, nil, fmt.Errorf("environment %d does not exist", code)
 		}
 		task.Environment = text
 	}
@@ -269,5 +278,8 @@ func (l *live) task(a *core.Attempt) (*doradov1.Task, error) {
 		p := &params.List[i]
 		task.Prepared[i] = &doradov1.Param{Name: p.Prop, Value: p.Value, Type: string(p.Type), Direct: string(p.Direct)}
 	}
-	return task, nil
+	if given != nil {
+		given.into(task)
+	}
+	return task, nil, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dorado/app/kit/db"
+	"dorado/app/kit/vault"
 	"dorado/modules/flow"
 )
 
@@ -20,11 +21,12 @@ const setupPoll = 10 * time.Second
 
 // setup is a copy of what administrators arrange and every dispatch needs. It is never changed, only replaced.
 type setup struct {
-	groups       map[string][]string       // worker group → its workers by name or host; none = whoever says it serves it
-	environments map[int64]string          // code → shell lines
-	params       map[int64][]flow.Property // project code → its parameters
-	taskGroups   map[int64]taskGroupRow    // by id
-	drained      map[string]bool           // workers that get no new work
+	groups       map[string][]string              // worker group → its workers by name or host; none = whoever says it serves it
+	environments map[int64]string                 // code → shell lines
+	params       map[int64][]flow.Property        // project code → its parameters
+	secrets      map[int64]map[string]sealedParam // project code → its secret parameters, by name
+	taskGroups   map[int64]taskGroupRow           // by id
+	drained      map[string]bool                  // workers that get no new work
 }
 
 // taskGroupRow is what limits the tasks of a group.
@@ -40,14 +42,15 @@ func (g taskGroupRow) open() bool { return g.Status != 0 }
 // setups keeps the current setup.
 type setups struct {
 	store   *store
-	changed func(*setup) // told of every copy that was read
+	vault   *vault.Client // nil = none
+	changed func(*setup)  // told of every copy that was read
 	current atomic.Pointer[setup]
 	wake    chan struct{}
 	mu      sync.Mutex // one reader at a time
 }
 
-func newSetups(s *store, changed func(*setup)) *setups {
-	u := &setups{store: s, changed: changed, wake: make(chan struct{}, 1)}
+func newSetups(s *store, v *vault.Client, changed func(*setup)) *setups {
+	u := &setups{store: s, vault: v, changed: changed, wake: make(chan struct{}, 1)}
 	u.current.Store(&setup{})
 	return u
 }
@@ -117,7 +120,7 @@ func (u *setup) knows(p *program, environment int64) bool {
 func (s *store) setup(ctx context.Context) (*setup, error) {
 	u := &setup{
 		groups: map[string][]string{}, environments: map[int64]string{}, params: map[int64][]flow.Property{},
-		taskGroups: map[int64]taskGroupRow{}, drained: map[string]bool{},
+		taskGroups: map[int64]taskGroupRow{}, drained: map[string]bool{}, secrets: map[int64]map[string]sealedParam{},
 	}
 	type group struct {
 		Name      string `db:"name"`
@@ -144,11 +147,19 @@ func (s *store) setup(ctx context.Context) (*setup, error) {
 		Name    string `db:"name"`
 		Value   string `db:"value"`
 		Type    string `db:"data_type"`
+		Secret  bool   `db:"is_secret"`
 	}
 	if err := db.Each(ctx, s.db, func(p param) error {
+		if p.Secret {
+			if u.secrets[p.Project] == nil {
+				u.secrets[p.Project] = map[string]sealedParam{}
+			}
+			u.secrets[p.Project][p.Name] = s.open(p.Name, p.Value)
+			return nil
+		}
 		u.params[p.Project] = append(u.params[p.Project], flow.Property{Prop: p.Name, Direct: flow.In, Type: flow.ParamType(p.Type), Value: p.Value})
 		return nil
-	}, `SELECT project_code, name, value, data_type FROM project_parameter ORDER BY id`); err != nil {
+	}, `SELECT project_code, name, value, data_type, is_secret FROM project_parameter ORDER BY id`); err != nil {
 		return nil, fmt.Errorf("read project parameters: %w", err)
 	}
 	if err := db.Each(ctx, s.db, func(g taskGroupRow) error {

@@ -55,7 +55,11 @@ type message struct {
 	granted  *ticket
 	looked   *looked
 	hopeless *queued
-	order    *order
+	// unfetched: the vault did not give what the attempt needs, for which a slot on worker was taken. again: it may be tried
+	// once more.
+	unfetched *unfetched
+	again     *queued
+	order     *order
 	// poke wakes a logic task; it is for timers, and no shard sees it.
 	poke int64
 	// drop: forget the run, what it did could not be saved; of: only this one. kill: forget it, and end what workers do for
@@ -150,6 +154,10 @@ func (s *shard) handle(m *message) {
 		s.apply(s.runs[m.run], core.Unplaceable{
 			Node: m.hopeless.node, ID: m.hopeless.attempt, Why: "worker group " + m.hopeless.group + " does not exist",
 		}, 0, nil)
+	case m.unfetched != nil:
+		s.unfetched(m)
+	case m.again != nil:
+		s.again(m.again)
 	case m.order != nil:
 		s.order(m)
 	case m.drop:

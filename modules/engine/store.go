@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"dorado/app/kit/db"
+	"dorado/app/kit/secret"
 	"dorado/modules/engine/core"
 	"dorado/modules/flow"
 )
 
 // store reads what the engine needs to know; what it decides is written by the committer.
 type store struct {
-	db  *db.DB
-	now func() time.Time
+	db     *db.DB
+	now    func() time.Time
+	sealer *secret.Sealer // nil = secret parameters cannot be opened
 
 	mu       sync.Mutex
 	programs map[programKey]*program

@@ -42,7 +42,7 @@ func newTerm(owner *Engine) *term {
 	e := &term{Engine: owner, adopted: make(chan struct{}), over: make(chan struct{})}
 	e.strays, e.members = newStrays(e), newMembers(e)
 	e.taskGroups = newTaskGroups(e)
-	e.setups = newSetups(e.store, func(u *setup) {
+	e.setups = newSetups(e.store, e.vault, func(u *setup) {
 		e.fleet.arrange(u.groups, u.drained)
 		e.taskGroups.look(0) // sizes may have changed
 	})

@@ -138,12 +138,17 @@ func (s *shard) granted(k *ticket) {
 
 // assign gives an attempt, for which a slot was taken, to a worker.
 func (t *turn) assign(a *core.Attempt, worker string) {
-	task, err := t.l.task(a)
+	task, missing, err := t.l.task(a)
 	if err != nil {
 		t.e.fleet.release(worker, a.ID)
 		t.advance(core.Unplaceable{Node: a.Node, ID: a.ID, Why: err.Error()})
 		return
 	}
+	if len(missing) > 0 {
+		t.fetch(t.l, a, worker, missing)
+		return
+	}
+	delete(t.l.asked, a.ID)
 	t.advance(core.Placed{Node: a.Node, ID: a.ID, Host: worker, CacheKey: t.l.missed[a.ID]})
 	t.sends = append(t.sends, send{worker, task})
 }

@@ -68,6 +68,9 @@ type Property struct {
 	Value  string    `json:"value"`
 }
 
+// SealedParameter is what values of secret parameters of projects are sealed for.
+const SealedParameter = "project_parameter.value"
+
 // CommonParams are the members of Task.Params that every task type has.
 type CommonParams struct {
 	LocalParams  []Property    `json:"localParams"`

@@ -45,6 +45,12 @@ func Expand(text string, values map[string]string, base time.Time) (string, erro
 	return out, nil
 }
 
+// Substitute replaces each ${name} that lookup knows by what it returns, innermost first, and leaves the others. It fails
+// with ErrTooLarge.
+func Substitute(text string, lookup func(name string) (string, bool)) (string, error) {
+	return substitute(text, func(name []byte) (string, bool) { return lookup(string(name)) })
+}
+
 // substitute replaces each ${name} that lookup knows, innermost first. It reads the text once; what it wrote is not
 // read again except as part of an enclosing name.
 func substitute(text string, lookup func(name []byte) (string, bool)) (string, error) {
