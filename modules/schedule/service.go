@@ -109,6 +109,15 @@ func (s *Service) OfWorkflow(ctx context.Context, project, code int64) ([]Schedu
 // Create adds a schedule, offline, to a workflow that is online. It returns field faults, workflow.ErrNotFound,
 // ErrWorkflowOffline, ErrTooMany.
 func (s *Service) Create(ctx context.Context, project, code int64, d Draft) (Schedule, error) {
+	return s.create(ctx, project, code, d, false)
+}
+
+// Import is Create for a workflow that may be offline, since what is brought in from files is.
+func (s *Service) Import(ctx context.Context, project, code int64, d Draft) (Schedule, error) {
+	return s.create(ctx, project, code, d, true)
+}
+
+func (s *Service) create(ctx context.Context, project, code int64, d Draft, offline bool) (Schedule, error) {
 	if _, err := s.Projects.RequireWorkflow(ctx, project, code, Edit); err != nil {
 		return Schedule{}, err
 	}
@@ -120,7 +129,7 @@ func (s *Service) Create(ctx context.Context, project, code int64, d Draft) (Sch
 	if err != nil {
 		return Schedule{}, err
 	}
-	if !w.Online() {
+	if !offline && !w.Online() {
 		return Schedule{}, ErrWorkflowOffline.With("name", w.Name)
 	}
 	c, err := s.check(ctx, d)
@@ -135,7 +144,7 @@ func (s *Service) Create(ctx context.Context, project, code int64, d Draft) (Sch
 		if err != nil {
 			return err
 		}
-		if state != flow.Online {
+		if !offline && state != flow.Online {
 			return ErrWorkflowOffline.With("name", name)
 		}
 		others, err := s.store.ofWorkflow(ctx, code)
