@@ -43,6 +43,7 @@ type core struct {
 	registry    cluster.Registry // of this process alone when there is only one master
 	incarnation string           // of this process
 	storage     storage.Storage  // nil: there is none
+	files       storage.Storage  // where files of the resource center are; nil: nowhere
 	sealer      *secret.Sealer   // of secrets in the database
 	vault       *vault.Client    // secrets that are elsewhere; nil: there is none
 	lock        *os.File
@@ -74,14 +75,19 @@ func open(ctx context.Context, cfg config.Config, logger *slog.Logger) (*core, e
 		lock.Close()
 		return nil, errors.Join(err, d.Close(), closeStorage(files))
 	}
-	c := &core{sealer: sealer, vault: outside, cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
+	own, err := openFiles(cfg, files, logger)
+	if err != nil {
+		lock.Close()
+		return nil, errors.Join(err, d.Close(), closeStorage(files))
+	}
+	c := &core{files: own, sealer: sealer, vault: outside, cfg: cfg, logger: logger, db: d, storage: files, metrics: metrics.New(), probes: &probes{}, incarnation: ids.Token()[:16], lock: lock}
 	c.probes.add("database", c.databaseCheck)
 	return c, nil
 }
 
 func (c *core) close() error {
 	c.vault.Close()
-	return errors.Join(c.db.Close(), closeStorage(c.storage), c.lock.Close())
+	return errors.Join(c.db.Close(), c.closeFiles(), closeStorage(c.storage), c.lock.Close())
 }
 
 // OpenDatabase opens the configured database and migrates it.

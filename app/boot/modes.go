@@ -116,6 +116,7 @@ func (c *core) master(
 		services.Add(c.elected(clockLock, clockAfterRestore(c, newClock(c, m))))
 		services.Add(c.elected(backfillLock, m.backfill.Run))
 		services.Add(c.elected(retentionLock, m.keep.Retention.Run))
+		services.Add(c.elected(resourceLock, m.resource.Run))
 		service, err := workers(ctx, eng)
 		if err != nil {
 			return err
@@ -145,7 +146,7 @@ func (c *core) master(
 
 // localWorker is the worker of a standalone process.
 func (c *core) localWorker(dialer rpc.Dialer) (lifecycle.Service, error) {
-	worker, err := newWorker(c.cfg, c.logger, c.metrics, c.storage, []executor.Master{{Name: c.cfg.Master.Name, Dialer: dialer}}, nil)
+	worker, err := newWorker(c.cfg, c.logger, c.metrics, c.storage, c.files, []executor.Master{{Name: c.cfg.Master.Name, Dialer: dialer}}, nil)
 	if err != nil {
 		return lifecycle.Service{}, err
 	}
@@ -196,7 +197,7 @@ func streamConfig(cfg config.Config) (rpc.Config, error) {
 }
 
 func newWorker(
-	cfg config.Config, logger *slog.Logger, registry *metrics.Registry, files storage.Storage, masters []executor.Master,
+	cfg config.Config, logger *slog.Logger, registry *metrics.Registry, logs, files storage.Storage, masters []executor.Master,
 	inherited *executor.Handover,
 ) (*executor.Executor, error) {
 	plugins, err := catalog.Builtin()
@@ -205,6 +206,6 @@ func newWorker(
 	}
 	return executor.New(executor.Deps{
 		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
-		Metrics: registry, Archive: storedLogs(files), Handover: inherited,
+		Metrics: registry, Archive: storedLogs(logs), Storage: files, Handover: inherited,
 	})
 }

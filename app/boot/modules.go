@@ -27,6 +27,7 @@ import (
 	"dorado/modules/keep"
 	"dorado/modules/monitor"
 	"dorado/modules/project"
+	"dorado/modules/resource"
 	"dorado/modules/schedule"
 	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
@@ -61,6 +62,7 @@ type modules struct {
 	user     *user.Module
 	token    *accesstoken.Module
 	audit    *auditlog.Module
+	resource *resource.Module
 	project  *project.Module
 	workflow *workflow.Module
 	instance *instance.Module
@@ -95,7 +97,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -123,7 +125,8 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	m.audit = auditlog.New(auditlog.Deps{Audit: log, Access: m.access, Site: m.site, Frame: m.frame})
 
-	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now})
+	m.resource = newResources(c, m, log)
+	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now, Sealer: c.sealer})
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
 	m.pools = taskgroup.New(taskgroup.Deps{
 		DB: c.db, Access: m.access, Audit: log, Projects: projects, Site: m.site, API: m.api, Frame: m.frame,
@@ -175,7 +178,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.gateway = newGateway(c, m, projects, workflows, codes)
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(),
 	)...)
 	return m, nil
@@ -184,14 +187,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return []func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
 		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
 	}
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}
+	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

@@ -58,7 +58,7 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 		return err
 	}
 	defer func() { _ = closeStorage(files) }()
-	worker, err := newWorker(cfg, logger, measured, files, masters, inherited)
+	worker, err := newWorker(cfg, logger, measured, files, files, masters, inherited)
 	if err != nil {
 		return fmt.Errorf("set up the worker: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"dorado/modules/gateway"
 	"dorado/modules/identity"
 	"dorado/modules/keep"
+	"dorado/modules/resource"
 	"dorado/modules/schedule"
 	"dorado/plugins/catalog"
 )
@@ -50,6 +51,7 @@ type Config struct {
 	Worker    executor.Config       `koanf:"worker"`
 	Schedule  schedule.Config       `koanf:"schedule"`
 	Retention keep.Config           `koanf:"retention"`
+	Resource  resource.Config       `koanf:"resource"`
 	Storage   catalog.StorageConfig `koanf:"storage"`
 	Trace     trace.Config          `koanf:"trace"`
 	Gateway   gateway.Config        `koanf:"python-gateway"`
@@ -92,7 +94,7 @@ func Default(data string) Config {
 		Cluster:  defaultCluster(),
 		Master:   engine.DefaultConfig(name, runtime.NumCPU()),
 		Worker:   executor.DefaultConfig(data),
-		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(),
+		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(), Resource: resource.DefaultConfig(),
 		Storage: catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
 		Gateway: gateway.DefaultConfig(),
 	}
@@ -166,5 +168,5 @@ func (c Config) Validate() error {
 			bad("secret.key: %w", err)
 		}
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Vault.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Vault.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Resource.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
 }

@@ -455,4 +455,3 @@ func (a api) dataTransfer(r *http.Request, p *dsapi.Params) (any, error) {
 	}
 	return map[string]any{"successList": done, "failedList": []string{}}, nil
 }
-

@@ -47,7 +47,7 @@ func (s *Service) Write(ctx context.Context, ref Ref, c Content) (File, error) {
 		return File{}, err
 	}
 	if ref.Root() {
-		return File{}, ErrBadPath.With("name", "", "reason", "empty").OnField("name", ErrBadPath.Key, "name", "", "reason", "empty")
+		return File{}, badPath("/", "empty")
 	}
 	if err := s.writable(ctx, ref, c); err != nil { // before anything is sent
 		return File{}, err

@@ -83,14 +83,19 @@ func (r Ref) Check() error {
 		return nil
 	}
 	if len(r.Path) > MaxPath {
-		return ErrBadPath.With("name", r.Path[:64]+"…", "reason", "long")
+		return badPath(r.Path[:64]+"…", "long")
 	}
 	for part := range strings.SplitSeq(r.Path, "/") {
 		if reason := badName(part); reason != "" {
-			return ErrBadPath.With("name", part, "reason", reason)
+			return badPath(part, reason)
 		}
 	}
 	return nil
+}
+
+// badPath is ErrBadPath with its reason as the message about the name.
+func badPath(name, reason string) error {
+	return ErrBadPath.With("name", name).OnField("name", ErrBadPath.Key+"."+reason, "name", name)
 }
 
 // badName says what is wrong with one part of a path, as the end of a message key; "" when nothing is.

@@ -295,7 +295,7 @@ func (s *Service) Delete(ctx context.Context, ref Ref) error {
 		return err
 	}
 	if ref.Root() {
-		return ErrBadPath.With("name", "/", "reason", "empty")
+		return badPath("/", "empty")
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context) error {
 		f, err := s.store.lock(ctx, ref)
@@ -323,7 +323,7 @@ func (s *Service) Move(ctx context.Context, from, to Ref) (File, error) {
 		return f, err
 	}
 	if from.Root() || to.Root() {
-		return f, ErrBadPath.With("name", "/", "reason", "empty")
+		return f, badPath("/", "empty")
 	}
 	err := s.DB.InTx(ctx, func(ctx context.Context) (err error) {
 		if f, err = s.store.lock(ctx, from); err != nil {
@@ -362,7 +362,7 @@ func (s *Service) fits(ctx context.Context, folder Ref) error {
 	where, args := below(folder)
 	long, err := db.Get[int](ctx, s.DB, `SELECT count(*) FROM resource r WHERE `+where+` AND length(r.path) > ?`, append(args, MaxPath)...)
 	if err == nil && long > 0 {
-		err = ErrBadPath.With("name", folder.Path, "reason", "long")
+		err = badPath(folder.Path, "long")
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 const (
 	sweepEvery = 10 * time.Minute
 	// grace is how long a blob that no row names is kept: for whoever reads it, and for whoever still writes it.
-	grace      = 24 * time.Hour
+	grace = 24 * time.Hour
 	// maxUpload is how long an upload may take: far less than grace, so that nobody deletes what becomes a file.
 	maxUpload  = grace / 2
 	sweepBatch = 500

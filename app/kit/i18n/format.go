@@ -3,11 +3,27 @@ package i18n
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Number writes n with thousands separators: 1,284.
 func Number(_ context.Context, n int64) string { return group(n) }
+
+// Bytes writes a size in the largest unit that keeps it above one, by powers of 1024 as file managers count: 512 B, 1.5 KB,
+// 3 GB.
+func Bytes(_ context.Context, n int64) string {
+	units := []string{"B", "KB", "MB", "GB", "TB", "PB"}
+	size, unit := float64(n), 0
+	for size >= 1024 && unit < len(units)-1 {
+		size, unit = size/1024, unit+1
+	}
+	digits := 0
+	if unit > 0 && size < 10 {
+		digits = 1
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(size, 'f', digits, 64), ".0") + " " + units[unit]
+}
 
 // DateTime writes t to the second in the viewer's zone: 2026-10-18 09:30:00.
 // The zero time is an empty string.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -156,15 +157,32 @@ func limit(w http.ResponseWriter, r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	most := int64(FormLimit)
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+	most, kind := int64(FormLimit), r.Header.Get("Content-Type")
+	switch {
+	case strings.HasPrefix(kind, "application/json"):
 		most = JSONLimit
+	case strings.HasPrefix(kind, upload):
+		*r = *r.WithContext(context.WithValue(r.Context(), wholeKey{}, r.Body))
 	}
-	if r.ContentLength > most {
+	if r.ContentLength > most && !strings.HasPrefix(kind, upload) {
 		return &http.MaxBytesError{Limit: most}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)
 	return nil
+}
+
+// upload is the type of bodies that are a file.
+const upload = "application/octet-stream"
+
+type wholeKey struct{}
+
+// WholeBody is the body of a request that sends a file, however long it is: whoever reads it must know when to stop. Of any
+// other request it is the body as far as it is accepted.
+func WholeBody(r *http.Request) io.Reader {
+	if whole, ok := r.Context().Value(wholeKey{}).(io.Reader); ok {
+		return whole
+	}
+	return r.Body
 }
 
 func safe(method string) bool {
