@@ -75,7 +75,7 @@ func (p pages) resolved(ctx context.Context, t runTarget, in *runInput, base tim
 		Name  string `db:"name"`
 		Value string `db:"value"`
 		Type  string `db:"data_type"`
-	}](ctx, p.DB, `SELECT name, value, data_type FROM project_parameter WHERE project_code = ? ORDER BY name`, t.owner.Code)
+	}](ctx, p.DB, `SELECT name, CASE WHEN is_secret THEN '`+Hidden+`' ELSE value END AS value, data_type FROM project_parameter WHERE project_code = ? ORDER BY name`, t.owner.Code)
 	if err != nil {
 		return flow.Params{}, err
 	}

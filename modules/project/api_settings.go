@@ -18,7 +18,7 @@ func (a api) settings(r chi.Router) {
 	})
 	p := "/projects/{project}/project-parameter"
 	r.Post(p, e.Faults(dsapi.Faults{ErrParameterValue.Key: 10214}).Created(10214, a.createParameter))
-	r.Put(p+"/{code}", e.Faults(dsapi.Faults{ErrParameterValue.Key: 10215}).OK(10215, a.updateParameter))
+	r.Put(p+"/{code}", e.Faults(dsapi.Faults{ErrParameterValue.Key: 10215, ErrParameterReveal.Key: 10215}).OK(10215, a.updateParameter))
 	r.Post(p+"/delete", e.OK(10216, a.deleteParameter))
 	r.Post(p+"/batch-delete", e.OK(10216, a.deleteParameters))
 	r.Get(p, e.OK(10217, a.pageParameters))
@@ -53,7 +53,7 @@ type dsParameter struct {
 
 func parameterToDS(p Parameter) dsParameter {
 	return dsParameter{
-		ID: p.ID, UserID: p.CreatorID, Operator: p.ModifierID, Code: p.Code, Project: p.ProjectCode, Name: p.Name, Value: p.Value, Type: p.Type,
+		ID: p.ID, UserID: p.CreatorID, Operator: p.ModifierID, Code: p.Code, Project: p.ProjectCode, Name: p.Name, Value: p.Shown(), Type: p.Type,
 		CreateTime: dsapi.Time(p.CreatedAt), UpdateTime: dsapi.Time(p.UpdatedAt), CreateUser: dsapi.OrNull(p.Creator), ModifyUser: dsapi.OrNull(p.Modifier),
 	}
 }
@@ -62,7 +62,8 @@ func readParameter(p *dsapi.Params) (int64, ParameterDraft, error) {
 	code := p.Path("project")
 	d := ParameterDraft{
 		Name: p.RequiredText("projectParameterName"), Value: p.RequiredText("projectParameterValue"),
-		Type: flow.ParamType(p.TextOr("projectParameterDataType", string(flow.Varchar))),
+		Type:     flow.ParamType(p.TextOr("projectParameterDataType", string(flow.Varchar))),
+		AsBefore: p.Text("projectParameterSecret") == "", Secret: p.Bool("projectParameterSecret", false),
 	}
 	return code, d, p.Err()
 }

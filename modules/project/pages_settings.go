@@ -44,7 +44,7 @@ func (p *pages) parametersOf(in Project) crud.Pages[Parameter, ParameterDraft] {
 		Cells: func(_ context.Context, v Parameter) []crudview.Cell {
 			return []crudview.Cell{
 				{Text: v.Name, Code: true},
-				{Body: crudview.Excerpt(excerpt(v.Value), v.Value)},
+				{Body: valueCell(v)},
 				{Text: string(v.Type), Muted: true},
 				{Text: v.Creator},
 				{Text: v.Modifier},
@@ -79,18 +79,34 @@ func (p *pages) parametersOf(in Project) crud.Pages[Parameter, ParameterDraft] {
 			}
 			return nil
 		},
-		Draft: func(v Parameter) ParameterDraft { return ParameterDraft{Name: v.Name, Value: v.Value, Type: v.Type} },
+		Draft: func(v Parameter) ParameterDraft {
+			return ParameterDraft{Name: v.Name, Value: v.Shown(), Type: v.Type, Secret: v.Secret}
+		},
 		Read: func(f *web.Form) ParameterDraft {
-			return ParameterDraft{Name: f.Text("name"), Value: f.Raw("value"), Type: flow.ParamType(f.Text("type"))}
+			return ParameterDraft{Name: f.Text("name"), Value: f.Raw("value"), Type: flow.ParamType(f.Text("type")), Secret: f.Bool("secret")}
 		},
 		Form: func(ctx context.Context, form crudview.Form, d ParameterDraft, _ *web.Form) (templ.Component, error) {
-			v := view.ParameterForm{Form: form, Name: d.Name, Value: d.Value, Type: string(d.Type)}
+			v := view.ParameterForm{Form: form, Name: d.Name, Value: d.Value, Type: string(d.Type), Secret: d.Secret}
+			if d.Secret && d.Value != MaskedValue { // what was typed is not sent back
+				v.Value = ""
+			}
 			for _, t := range flow.ParamTypes() {
 				v.Types = append(v.Types, components.Option{Value: string(t), Label: string(t)})
 			}
 			return view.ParameterEdit(v), nil
 		},
 	}
+}
+
+// valueCell shows the value of a parameter, or that there is one.
+func valueCell(v Parameter) templ.Component {
+	switch {
+	case !v.Secret:
+		return crudview.Excerpt(excerpt(v.Value), v.Value)
+	case v.Set:
+		return view.SecretValue("parameter.secret.set")
+	}
+	return view.SecretValue("parameter.secret.unset")
 }
 
 // excerpt is as much of a value as a list shows.

@@ -23,8 +23,10 @@ type Parameter struct {
 	Code        int64          `db:"code"`
 	ProjectCode int64          `db:"project_code"`
 	Name        string         `db:"name"`
-	Value       string         `db:"value"`
+	Value       string         `db:"value"` // always empty for a secret one
 	Type        flow.ParamType `db:"data_type"`
+	Secret      bool           `db:"is_secret"`
+	Set         bool           `db:"has_value"` // a secret one has none after a restore without its key
 	CreatorID   int64          `db:"creator_id"`
 	ModifierID  int64          `db:"modifier_id"`
 	Creator     string         `db:"creator"` // names, empty when the user is gone
@@ -38,11 +40,46 @@ func (p Parameter) Ref() crud.Ref {
 	return crud.Ref{ID: p.ID, Name: p.Name, UpdatedAt: p.UpdatedAt, Project: p.ProjectCode}
 }
 
-// ParameterDraft is what a form may set.
+// Shown is the value as everybody may see it.
+func (p Parameter) Shown() string {
+	if p.Secret && p.Set {
+		return MaskedValue
+	}
+	return p.Value
+}
+
+// MaskedValue stands for the value of a secret parameter wherever it is shown. Saving it keeps the value that is there.
+const MaskedValue = "******"
+
+// ParameterDraft is what a form may set. Nobody ever reads the value of a secret parameter again: a draft without a value,
+// or with MaskedValue, keeps it.
 type ParameterDraft struct {
-	Name  string
-	Value string
-	Type  flow.ParamType
+	Name   string
+	Value  string
+	Type   flow.ParamType
+	Secret bool
+	// AsBefore leaves it as it is whether the parameter is secret; a new one is not.
+	AsBefore bool
+
+	keep bool // the value that is there
+}
+
+// completed says what a draft means for a parameter that is there already; was is nil for a new one.
+func (d ParameterDraft) completed(was *Parameter) ParameterDraft {
+	if d.AsBefore {
+		d.Secret, d.AsBefore = was != nil && was.Secret, false
+	}
+	if was == nil {
+		return d
+	}
+	unchanged := d.Value == "" || d.Value == MaskedValue
+	switch {
+	case d.Secret && was.Secret && was.Set && unchanged:
+		d.Value, d.keep = "", true
+	case d.Secret && !was.Secret && unchanged: // from now on it is a secret
+		d.Value = was.Value
+	}
+	return d
 }
 
 const (
@@ -56,7 +93,7 @@ func (d ParameterDraft) Clean() ParameterDraft {
 	if d.Type == "" {
 		d.Type = flow.Varchar
 	}
-	if d.Type != flow.Varchar {
+	if d.Type != flow.Varchar && !d.Secret {
 		d.Value = strings.TrimSpace(d.Value)
 	}
 	return d
@@ -76,8 +113,11 @@ func (d ParameterDraft) Validate() error {
 		c.Add("name", "parameter.error.name_form")
 	}
 	switch {
-	case d.Value == "":
+	case d.keep:
+	case d.Value == "" || d.Secret && d.Value == MaskedValue:
 		c.Add("value", "security.required")
+	case d.Secret && strings.Contains(d.Value, "$["):
+		c.Add("value", "parameter.error.secret_time")
 	case len(d.Value) > maxParameterValue:
 		c.Add("value", "security.too_long", "max", maxParameterValue)
 	case !Fits(d.Type, d.Value):
@@ -129,6 +169,7 @@ var (
 	ErrParameterNotFound = fault.New(fault.NotFound, "parameter.error.not_found")
 	ErrParameterTaken    = fault.New(fault.Conflict, "parameter.error.name_taken")
 	ErrParameterValue    = fault.New(fault.Invalid, "parameter.error.value")
+	ErrParameterReveal   = fault.New(fault.Invalid, "parameter.error.reveal")
 	ErrParameterNone     = fault.New(fault.Invalid, "parameter.error.none_chosen")
 )
 

@@ -29,12 +29,25 @@ func (s *Service) parameters(project int64) *crud.Keeper[Parameter, ParameterDra
 			_, err := s.Require(ctx, project, EditSettings)
 			return err
 		},
+		Check: func(_ context.Context, was *Parameter, d ParameterDraft) (ParameterDraft, error) {
+			d = d.completed(was)
+			if was != nil && was.Secret && !d.Secret && (d.Value == "" || d.Value == MaskedValue) {
+				return d, ErrParameterReveal.OnField("value", ErrParameterReveal.Key)
+			}
+			return d, d.Validate()
+		},
+		Detail: func(was *Parameter, d ParameterDraft) any {
+			if was == nil || !d.Secret || d.keep {
+				return nil
+			}
+			return map[string]string{"value": "changed"} // which the states cannot tell
+		},
 		Changed: crud.TellMasters[Parameter](s.DB),
 	}
 }
 
 func (s *Service) parameterStore(project int64) parameterStore {
-	return parameterStore{s.DB, s.Codes, project}
+	return parameterStore{s.DB, s.Codes, s.Sealer, project}
 }
 
 // Parameters lists those of a project by name, for whoever may see the project.
@@ -45,12 +58,12 @@ func (s *Service) Parameters(ctx context.Context, project int64) ([]Parameter, e
 	return s.parameterStore(project).all(ctx)
 }
 
-// Properties are the parameters of a project as tasks resolve them.
+// Properties are the parameters of a project as tasks resolve them; those that are secret have MaskedValue.
 func (s *Service) Properties(ctx context.Context, project int64) ([]flow.Property, error) {
 	list, err := s.Parameters(ctx, project)
 	out := make([]flow.Property, len(list))
 	for i, p := range list {
-		out[i] = flow.Property{Prop: p.Name, Direct: flow.In, Type: p.Type, Value: p.Value}
+		out[i] = flow.Property{Prop: p.Name, Direct: flow.In, Type: p.Type, Value: p.Shown()}
 	}
 	return out, err
 }

@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"encoding/base64"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,16 +16,25 @@ import (
 	"dorado/app/kit/db/dbtest"
 	"dorado/app/kit/fault"
 	"dorado/app/kit/ids"
+	"dorado/app/kit/secret"
 	"dorado/app/kit/listing"
 	"dorado/modules/access"
 	"dorado/modules/project"
 	"dorado/modules/security/crudtest"
 )
 
+// sealer is always the same one.
+func sealer(t testing.TB) *secret.Sealer {
+	t.Helper()
+	s, err := secret.NewSealer(secret.String(base64.StdEncoding.EncodeToString(make([]byte, 32))))
+	require.NoError(t, err)
+	return s
+}
+
 func open(t testing.TB, d *db.DB) (*crudtest.App, *project.Module) {
 	t.Helper()
 	a := crudtest.NewApp(t, d, project.Rules())
-	svc := project.New(project.Deps{DB: d, Access: a.Access, Audit: a.Audit, Codes: ids.NewGenerator(1, time.Now), Now: time.Now})
+	svc := project.New(project.Deps{DB: d, Access: a.Access, Audit: a.Audit, Codes: ids.NewGenerator(1, time.Now), Now: time.Now, Sealer: sealer(t)})
 	return a, project.NewModule(svc, project.PageDeps{Site: a.Site, API: a.API, Frame: a.Frame})
 }
 

@@ -10,6 +10,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/ids"
 	"dorado/app/kit/listing"
+	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/audit"
 )
@@ -21,6 +22,7 @@ type Deps struct {
 	Audit  *audit.Service
 	Codes  *ids.Generator
 	Now    func() time.Time
+	Sealer *secret.Sealer // seals the values of secret parameters
 }
 
 // Service is the only door to projects.

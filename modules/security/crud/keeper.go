@@ -70,6 +70,9 @@ type Keeper[T Object, D Draft[D]] struct {
 	Check func(ctx context.Context, was *T, d D) (D, error)
 	// Referring lists what refers to an object, at most limit of it; nil when nothing can.
 	Referring func(ctx context.Context, of T, limit int) ([]Use, error)
+	// Detail is what the audit log says of a change besides what the object was and is; was is nil when creating. nil says
+	// nothing more.
+	Detail func(was *T, d D) any
 	// Changed is told, in the transaction, of every object that was created, changed or deleted; nil tells nobody.
 	Changed func(ctx context.Context, t T) error
 }
@@ -136,7 +139,7 @@ func (k *Keeper[T, D]) Create(ctx context.Context, d D) (T, error) {
 		if t, err = k.Store.ByID(ctx, id); err != nil {
 			return err
 		}
-		return k.record(ctx, "create", nil, &t, nil)
+		return k.record(ctx, "create", nil, &t, k.detail(nil, d))
 	})
 	return t, err
 }
@@ -166,7 +169,7 @@ func (k *Keeper[T, D]) Update(ctx context.Context, id int64, d D, seen time.Time
 		if t, err = k.Store.ByID(ctx, id); err != nil {
 			return err
 		}
-		return k.record(ctx, "update", &was, &t, nil)
+		return k.record(ctx, "update", &was, &t, k.detail(&was, d))
 	})
 	return t, err
 }
@@ -227,6 +230,13 @@ func (k *Keeper[T, D]) Delete(ctx context.Context, id int64) error {
 		}
 		return k.record(ctx, "delete", &t, nil, nil)
 	})
+}
+
+func (k *Keeper[T, D]) detail(was *T, d D) any {
+	if k.Detail == nil {
+		return nil
+	}
+	return k.Detail(was, d)
 }
 
 // Record tells whoever must know that an object changed, and writes an audit entry about it; detail may be nil.
