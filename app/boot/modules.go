@@ -63,6 +63,7 @@ type modules struct {
 	token    *accesstoken.Module
 	audit    *auditlog.Module
 	resource *resource.Module
+	rights   rights
 	project  *project.Module
 	workflow *workflow.Module
 	instance *instance.Module
@@ -97,7 +98,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -108,6 +109,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		DB: c.db, Access: m.access, Audit: log, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
 	})
 	m.arrangements(c, eng, log, codes)
+	m.newRights(c, log, codes)
 	if m.identity, err = newIdentity(c, m.access, log, m.tenant.Service); err != nil {
 		return nil, err
 	}
@@ -133,6 +135,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
+	m.resource.AddReferrer(workflows)
 	m.identity.AddReferrer(projects)
 	m.token.SetProjects(tokenProjects(projects))
 	m.user.AddReferrer(projects)
@@ -159,6 +162,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	m.referToSchedules()
 	m.referToArrangements(projects, workflows)
+	m.referToRights(projects, workflows)
 	m.project.SetRunStats(m.projectStates)
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
@@ -179,22 +183,22 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
 		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
-		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(),
+		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(), m.rights.menu(),
 	)...)
 	return m, nil
 }
 
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
-	return []func(chi.Router){
+	return append([]func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
 		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
-	}
+	}, m.rights.pages()...)
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return []func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}
+	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}, m.rights.calls()...)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

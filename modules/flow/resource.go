@@ -1,6 +1,12 @@
 package flow
 
-import "strings"
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // resourcesFolder is the folder of a tenant that holds its files, in every store of DolphinScheduler.
 const resourcesFolder = "/resources/"
@@ -39,4 +45,35 @@ func ResourceName(tenant, path string) string {
 		tenant = AnyTenant
 	}
 	return tenant + "/" + path
+}
+
+// ResourceNames lists the files that the settings of a task name, as they are written there: every "resourceName" at
+// whatever depth, each once. Settings that are no JSON name none.
+func ResourceNames(params json.RawMessage) []string {
+	if !bytes.Contains(params, []byte(`"resourceName"`)) {
+		return nil
+	}
+	var value any
+	if json.Unmarshal(params, &value) != nil {
+		return nil
+	}
+	var names []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			if name, ok := v["resourceName"].(string); ok && strings.TrimSpace(name) != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(v[key])
+			}
+		}
+	}
+	walk(value)
+	return names
 }

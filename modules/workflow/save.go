@@ -205,6 +205,9 @@ func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d
 	if err := s.store.mirror(ctx, def, d.changed); err != nil {
 		return err
 	}
+	if err := s.store.nameFiles(ctx, w.Code, d.changed, d.removed); err != nil {
+		return err
+	}
 	if err := s.relink(ctx, def); err != nil {
 		return err
 	}

@@ -130,6 +130,7 @@ func taken(err error, w Workflow) error {
 func (s store) remove(ctx context.Context, code int64) error {
 	for _, query := range []string{
 		`DELETE FROM workflow_draft WHERE workflow_code = ?`,
+		`DELETE FROM task_resource WHERE workflow_code = ?`,
 		`DELETE FROM task_definition WHERE workflow_code = ?`,
 		`DELETE FROM workflow_version WHERE workflow_code = ?`,
 		`DELETE FROM workflow_definition WHERE code = ?`,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dorado/app/kit/db"
+	"dorado/modules/resource"
 	"dorado/modules/security/crud"
 	"dorado/modules/security/environment"
 	"dorado/modules/security/workergroup"
@@ -54,6 +55,16 @@ func (s *Service) TaskGroupUses(ctx context.Context, id int64, limit int) ([]cru
 func (s *Service) ProjectGroups(ctx context.Context, project int64) ([]string, error) {
 	names, err := db.Select[string](ctx, s.DB, "SELECT DISTINCT worker_group FROM task_definition WHERE project_code = ? ORDER BY worker_group", project)
 	return names, wrap(err, "list worker groups")
+}
+
+// ResourceUses lists the tasks that name a file of the resource center, or what lies below a folder; it is resource.Referrer.
+func (s *Service) ResourceUses(ctx context.Context, name string, limit int) ([]resource.Use, error) {
+	rows, err := s.store.fileUses(ctx, name, limit)
+	uses := make([]resource.Use, len(rows))
+	for i, r := range rows {
+		uses[i] = resource.Use{Name: r.Name, Workflow: r.Workflow, Task: r.Task, URL: address(r.Project, r.Code)}
+	}
+	return uses, wrap(err, "find users")
 }
 
 // ParameterUses lists the workflows of a project whose current version mentions ${name}; it is project.ParameterUsers.
