@@ -68,9 +68,17 @@ func newWorld(t *testing.T, d *db.DB) *world {
 
 // another is a second process on the same database.
 func (w *world) another(cost identity.Cost) *identity.Service {
-	return identity.New(identity.Deps{
-		DB: w.db, Log: slog.New(slog.DiscardHandler), Now: w.now, Access: w.access, Audit: w.audit, Tenants: w, Cost: cost,
-	})
+	return w.with(func(d *identity.Deps) { d.Cost = cost })
+}
+
+// with is a service on the same database that is set up differently.
+func (w *world) with(change func(*identity.Deps)) *identity.Service {
+	d := identity.Deps{
+		DB: w.db, Log: slog.New(slog.DiscardHandler), Now: w.now, Access: w.access, Audit: w.audit, Tenants: w,
+		Cost: identity.Cost{MemoryKiB: 64, Passes: 1},
+	}
+	change(&d)
+	return identity.New(d)
 }
 
 func (w *world) system() context.Context { return access.WithPrincipal(w.t.Context(), access.System()) }

@@ -67,6 +67,55 @@ func TestAccessTokensAuthenticateUntilTheyEnd(t *testing.T) {
 	})
 }
 
+func TestALimitedTokenCannotGetRidOfItsLimit(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		root, rootCtx := w.add("root", true)
+		for _, text := range []string{"everything", "instance", "*", "project:x", "project:0", "instance.*;drop", "Instance.read", "a.b.c", "пр.read"} {
+			_, _, err := w.CreateToken(rootCtx, identity.TokenDraft{UserID: root.ID, ExpiresAt: w.now().Add(time.Hour), Scope: identity.ParseScope(text)})
+			require.Contains(t, fields(err), "scope", text)
+		}
+		long := make(identity.Scope, 101)
+		for i := range long {
+			long[i] = "a.b"
+		}
+		_, _, err := w.CreateToken(rootCtx, identity.TokenDraft{UserID: root.ID, ExpiresAt: w.now().Add(time.Hour), Scope: long})
+		require.Contains(t, fields(err), "scope")
+
+		made, value, err := w.CreateToken(rootCtx, identity.TokenDraft{
+			UserID: root.ID, ExpiresAt: w.now().Add(time.Hour), Scope: identity.ParseScope("project:7,\n token.* *.read  *.read"),
+		})
+		require.NoError(t, err)
+		require.Equal(t, "*.read project:7 token.*", made.Scope.String())
+		require.Equal(t, []int64{7}, made.Scope.Projects())
+		require.Equal(t, root.ID, made.CreatedBy)
+		read, err := w.GetToken(rootCtx, made.ID)
+		require.NoError(t, err)
+		require.Equal(t, made.Scope, read.Scope)
+		require.Equal(t, "root", read.Creator)
+		p, err := w.AuthenticateToken(t.Context(), value.Reveal())
+		require.NoError(t, err)
+		require.Equal(t, []string(made.Scope), p.Scope)
+
+		ctx := access.WithPrincipal(t.Context(), p)
+		_, _, err = w.CreateToken(ctx, identity.TokenDraft{UserID: root.ID, ExpiresAt: w.now().Add(time.Hour)})
+		require.ErrorIs(t, err, access.ErrDenied)
+		_, err = w.UpdateToken(ctx, made.ID, identity.TokenDraft{ExpiresAt: w.now().Add(time.Hour)})
+		require.Error(t, err)
+		require.Error(t, w.DeleteToken(ctx, made.ID))
+		require.ErrorIs(t, w.ChangePassword(ctx, good, "another horse 8"), access.ErrDenied)
+		require.ErrorIs(t, w.EndSessions(ctx, false), access.ErrDenied)
+		_, err = w.UpdateProfile(ctx, identity.Profile{Email: "x@example.org"})
+		require.ErrorIs(t, err, access.ErrDenied)
+		_, err = w.Me(ctx)
+		require.NoError(t, err, "who it is it may know")
+
+		changed, err := w.UpdateToken(rootCtx, made.ID, identity.TokenDraft{Name: "later", ExpiresAt: w.now().Add(2 * time.Hour)})
+		require.NoError(t, err)
+		require.Equal(t, made.Scope, changed.Scope, "an edit does not widen it")
+	})
+}
+
 func mustPrincipal(t *testing.T, ctx context.Context) access.Principal {
 	t.Helper()
 	p, err := access.Must(ctx)
