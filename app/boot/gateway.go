@@ -2,7 +2,9 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"dorado/app/config"
@@ -10,6 +12,7 @@ import (
 	"dorado/app/kit/lifecycle"
 	"dorado/modules/gateway"
 	"dorado/modules/project"
+	"dorado/modules/resource"
 	"dorado/modules/workflow"
 )
 
@@ -21,7 +24,8 @@ func newGateway(c *core, m *modules, projects *project.Service, workflows *workf
 	return gateway.New(gateway.Deps{
 		Config: c.cfg.Gateway, DB: c.db, Identity: m.identity, Tenants: m.tenant.Service, Queues: m.queue.Service, Environments: m.envs.Service,
 		Projects: projects, Workflows: workflows, Schedules: m.schedule.Service, Instances: m.instance.Service, Codes: codes,
-		Metrics: c.metrics, Logger: c.logger, Now: time.Now,
+		Resources: resourceFiles{m.resource.Service},
+		Metrics:   c.metrics, Logger: c.logger, Now: time.Now,
 	})
 }
 
@@ -35,4 +39,26 @@ func pythonGateway(ctx context.Context, g *gateway.Gateway) (lifecycle.Service, 
 		Name: "python gateway", Drain: 10 * time.Second,
 		Run: func(ctx context.Context) error { return g.Serve(ctx, listener) },
 	}, nil
+}
+
+// resourceFiles lets Python programs name and write files.
+type resourceFiles struct{ *resource.Service }
+
+// Named is part of gateway.Resources, as Save.
+func (f resourceFiles) Named(ctx context.Context, name, tenant string) (gateway.Resource, bool, error) {
+	found, err := f.Get(ctx, f.Names.Parse(name, tenant))
+	if errors.Is(err, resource.ErrNotFound) || errors.Is(err, resource.ErrBadPath) || errors.Is(err, resource.ErrNotConfigured) {
+		return gateway.Resource{}, false, nil
+	}
+	return f.entity(found), err == nil, err
+}
+
+// Save is part of gateway.Resources.
+func (f resourceFiles) Save(ctx context.Context, name, tenant, content string) (gateway.Resource, error) {
+	written, err := f.Write(ctx, f.Names.Parse(name, tenant), resource.Content{Reader: strings.NewReader(content), Size: int64(len(content)), When: resource.Put})
+	return f.entity(written), err
+}
+
+func (f resourceFiles) entity(x resource.File) gateway.Resource {
+	return gateway.Resource{ID: x.ID, FullName: f.Names.Full(x.Ref()), FileName: x.Name, Directory: x.Dir, Size: x.Size}
 }

@@ -69,10 +69,11 @@ type Resource struct {
 
 // Resources is implemented by the module of files.
 type Resources interface {
-	// Named returns the file with this full name, with or without the prefix of the storage.
-	Named(ctx context.Context, fullName string) (r Resource, found bool, err error)
+	// Named returns the file with this name: absolute, with or without the prefix of the storage, or below the folder of a
+	// tenant.
+	Named(ctx context.Context, name, tenant string) (r Resource, found bool, err error)
 	// Save creates or replaces a text file, as whoever acts.
-	Save(ctx context.Context, fullName, content string) (Resource, error)
+	Save(ctx context.Context, name, tenant, content string) (Resource, error)
 }
 
 // Gateway serves clients of the Python SDK.

@@ -458,6 +458,12 @@ func TestThingsThatTasksNameAreFoundOrNamed(t *testing.T) {
 	require.Equal(t, "!ysfile:/a.sh", c.of(c.object("getResourcesFileInfo", "sPYTHON", "sfile:/a.sh"), "get", "sname"))
 	require.Equal(t, "!yi5", c.of(c.object("getResourcesFileInfo", "s/a.sh"), "get", "sid"))
 	require.Equal(t, "!ysa.sh", c.of(c.object("queryResourcesFileInfo", "sadmin", "s/a.sh"), "getFileName"))
+	c.object("createTenant", "sanalysts", "n", "n")
+	c.object("createUser", "sanna", "sAnna-Passw0rd", "sanna@example.org", "s", "sanalysts", "s", "i1")
+	c.object("createOrUpdateResource", "sanna", "smain.py", "sprint()")
+	require.Equal(t, "!ysfile:/analysts/main.py", c.of(c.object("queryResourcesFileInfo", "sanna", "smain.py"), "getFullName"))
+	require.Equal(t, "!ysfile:/analysts/main.py", c.of(c.object("getResourcesFileInfo", "n", "smain.py"), "get", "sname"))
+	require.Contains(t, c.reason(c.call("queryResourcesFileInfo", "sadmin", "smain.py")), "main.py")
 
 	without := open(t, dbtest.SQLite(t)).client(t)
 	for name, args := range map[string][]string{

@@ -7,6 +7,7 @@ import (
 
 	"dorado/modules/gateway/py4j"
 	"dorado/modules/security/environment"
+	"dorado/modules/security/tenant"
 )
 
 // datasource finds the connection that a task names. A type is needed when several have the name.
@@ -71,47 +72,69 @@ func (e *entry) getEnvironmentInfo(ctx context.Context, a args) (py4j.Value, err
 	return py4j.OfLong(all[at].Code), nil
 }
 
-// resource finds a file.
-func (e *entry) resource(ctx context.Context, fullName string) (Resource, error) {
+// resource finds a file. A name that is not absolute is looked for below the folders of the tenants, in this order.
+func (e *entry) resource(ctx context.Context, name string, tenants ...string) (py4j.Value, error) {
 	if e.Resources != nil {
-		r, found, err := e.Resources.Named(program(ctx), fullName)
-		if err != nil || found {
-			return r, err
+		for _, t := range tenants {
+			r, found, err := e.Resources.Named(program(ctx), name, t)
+			if err != nil {
+				return py4j.Value{}, err
+			}
+			if found {
+				return resourceBean(r), nil
+			}
 		}
 	}
-	return Resource{}, illegal("Can not find valid resource by name " + fullName)
+	return py4j.Value{}, illegal("Can not find valid resource by name " + name)
 }
 
-// getResourcesFileInfo takes the name last: some clients send a kind of program before it.
+// getResourcesFileInfo takes the name last: some clients send a kind of program before it. It names no user.
 func (e *entry) getResourcesFileInfo(ctx context.Context, a args) (py4j.Value, error) {
-	r, err := e.resource(ctx, a.text(len(a)-1))
+	all, err := e.Tenants.All(program(ctx))
 	if err != nil {
 		return py4j.Value{}, err
 	}
-	return mapOf(pair("id", py4j.OfInt(r.ID)), pair("name", py4j.OfText(r.FullName))), nil
+	tenants := []string{tenant.Default}
+	for _, t := range all {
+		tenants = append(tenants, t.Code)
+	}
+	found, err := e.resource(ctx, a.text(len(a)-1), tenants...)
+	if err != nil {
+		return py4j.Value{}, err
+	}
+	get := func(getter string) py4j.Value {
+		v, _ := found.Object.Call(ctx, getter, nil) // a bean's own getters do not fail
+		return v
+	}
+	return mapOf(pair("id", get("getId")), pair("name", get("getFullName"))), nil
 }
 
 func (e *entry) queryResourcesFileInfo(ctx context.Context, a args) (py4j.Value, error) {
-	if _, _, err := e.as(ctx, a.text(0)); err != nil {
-		return py4j.Value{}, err
-	}
-	r, err := e.resource(ctx, a.text(1))
+	_, u, err := e.as(ctx, a.text(0))
 	if err != nil {
 		return py4j.Value{}, err
 	}
-	return resourceBean(r), nil
+	t, err := e.tenantOf(ctx, u)
+	if err != nil {
+		return py4j.Value{}, err
+	}
+	return e.resource(ctx, a.text(1), t.Code)
 }
 
 // createOrUpdateResource takes user, name and content; older clients send a description before the content.
 func (e *entry) createOrUpdateResource(ctx context.Context, a args) (py4j.Value, error) {
-	ctx, _, err := e.as(ctx, a.text(0))
+	ctx, u, err := e.as(ctx, a.text(0))
 	if err != nil {
 		return py4j.Value{}, err
 	}
 	if e.Resources == nil {
 		return py4j.Value{}, py4j.NewException(serviceException, "Can not create or update resource "+a.text(1)+": this server keeps no resources")
 	}
-	r, err := e.Resources.Save(ctx, a.text(1), a.text(len(a)-1))
+	t, err := e.tenantOf(ctx, u)
+	if err != nil {
+		return py4j.Value{}, err
+	}
+	r, err := e.Resources.Save(ctx, a.text(1), t.Code, a.text(len(a)-1))
 	if err != nil {
 		return py4j.Value{}, err
 	}
@@ -124,7 +147,7 @@ func resourceBean(r Resource) py4j.Value {
 		parent = parent[:at]
 	}
 	return py4j.OfObject(py4j.NewBean(storages+"StorageEntity", "StorageEntity(fullName="+r.FullName+")", map[string]py4j.Value{
-		"getFullName": py4j.OfText(r.FullName), "getFileName": py4j.OfText(r.FileName), "getPfullName": py4j.OfText(parent),
+		"getId": py4j.OfInt(r.ID), "getFullName": py4j.OfText(r.FullName), "getFileName": py4j.OfText(r.FileName), "getPfullName": py4j.OfText(parent),
 		"getType": enum(spi+"ResourceType", "FILE", 0, "file"), "getSize": py4j.OfLong(r.Size), "isDirectory": py4j.OfBool(r.Directory),
 	}))
 }

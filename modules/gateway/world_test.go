@@ -63,17 +63,24 @@ func (s sources) Named(_ context.Context, name string) ([]gateway.Datasource, er
 // files are resources of a test.
 type files map[string]string
 
-func (f files) Named(_ context.Context, name string) (gateway.Resource, bool, error) {
-	_, ok := f[strings.TrimPrefix(name, "file:")]
-	return file(name), ok, nil
+func (f files) Named(_ context.Context, name, tenant string) (gateway.Resource, bool, error) {
+	_, ok := f[full(name, tenant)]
+	return file(full(name, tenant)), ok, nil
 }
 
-func (f files) Save(ctx context.Context, name, content string) (gateway.Resource, error) {
+func (f files) Save(ctx context.Context, name, tenant, content string) (gateway.Resource, error) {
 	if _, err := access.Must(ctx); err != nil {
 		return gateway.Resource{}, err
 	}
-	f[name] = content
-	return file(name), nil
+	f[full(name, tenant)] = content
+	return file(full(name, tenant)), nil
+}
+
+func full(name, tenant string) string {
+	if name = strings.TrimPrefix(name, "file:"); strings.HasPrefix(name, "/") {
+		return name
+	}
+	return "/" + tenant + "/" + name
 }
 
 func file(name string) gateway.Resource {
