@@ -37,11 +37,12 @@ type live struct {
 	known    []bool
 
 	// What the shell knows of single attempts; nil until there is something. Keys are task instance ids.
-	granted map[int64]bool   // have a slot of their task group
-	forced  map[int64]bool   // need no slot of their task group
-	ranks   map[int64]int    // place in the queue of the task group, where it was changed
-	missed  map[int64]string // no earlier result was found under this key
-	asked   map[int64]asking // the vault, in vain
+	granted map[int64]bool             // have a slot of their task group
+	forced  map[int64]bool             // need no slot of their task group
+	ranks   map[int64]int              // place in the queue of the task group, where it was changed
+	missed  map[int64]string           // no earlier result was found under this key
+	asked   map[int64]asking           // the vault, in vain
+	files   map[int64][]*doradov1.File // are known and not yet sent
 }
 
 // newLive builds the run of an instance around its stored attempts.
@@ -240,20 +241,23 @@ func (l *live) resolve(a *core.Attempt) (flow.Params, error) {
 }
 
 // task is everything a worker needs to run an attempt. It is the same whenever it is made from the same rows, so an
-// attempt that is dispatched again after a restart is the same attempt, but for secrets that were changed. missing are
-// references to secrets that have to be fetched first; then there is no task.
-func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing []string, err error) {
+// attempt that is dispatched again after a restart is the same attempt, but for secrets that were changed. missing is
+// what has to be fetched first; then there is no task.
+func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err error) {
 	t := &l.program.graph.Tasks[a.Node]
 	params, err := l.resolve(a)
 	if err != nil {
-		return nil, nil, err
+		return nil, needs{}, err
 	}
 	given, err := l.given(t, params)
 	if err != nil {
-		return nil, nil, err
+		return nil, needs{}, err
 	}
-	if given != nil && len(given.missing) > 0 {
-		return nil, given.missing, nil
+	if given != nil {
+		missing.secrets = given.missing
+	}
+	if missing.files, err = l.wanted(a, params); err != nil || !missing.none() {
+		return nil, missing, err
 	}
 	task = &doradov1.Task{
 		Id: a.ID, WorkflowInstanceId: l.run.InstanceID, ProjectCode: l.run.ProjectCode, WorkflowCode: l.instance.WorkflowCode,
@@ -262,12 +266,12 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing []string, err
 		Prepared: make([]*doradov1.Param, len(params.List)), Tenant: l.instance.TenantCode, DryRun: l.run.DryRun,
 		CpuQuota: int32(t.CPUQuota), MemoryMax: int32(t.MemoryMax), Attempt: int32(a.Number), FirstSubmitMs: a.FirstSubmit.UnixMilli(),
 		BaseMs: l.base(a).UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(l.epoch), AppLink: a.AppLink,
-		TraceParent: l.traced(a.ID),
+		TraceParent: l.traced(a.ID), Files: l.files[a.ID],
 	}
 	if code := l.environment(t); code > 0 {
 		text, ok := l.setups.get().environments[code]
 		if !ok {
-			return nil, nil, fmt.Errorf("environment %d does not exist", code)
+			return nil, needs{}, fmt.Errorf("environment %d does not exist", code)
 		}
 		task.Environment = text
 	}
@@ -281,5 +285,5 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing []string, err
 	if given != nil {
 		given.into(task)
 	}
-	return task, nil, nil
+	return task, needs{}, nil
 }

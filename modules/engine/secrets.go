@@ -208,9 +208,10 @@ type asking struct {
 	tries int
 }
 
-// fetch asks the vault for what an attempt needs that has a slot on a worker, and tries to send it again.
-func (s *shard) fetch(l *live, a *core.Attempt, worker string, refs []string) {
-	q, project := l.queued(a), l.run.ProjectCode
+// fetch asks the vault and the resource center for what an attempt needs that has a slot on a worker, and tries to send it
+// again.
+func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
+	q, project, tenant := l.queued(a), l.run.ProjectCode, l.instance.TenantCode
 	go func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -223,13 +224,21 @@ func (s *shard) fetch(l *live, a *core.Attempt, worker string, refs []string) {
 			case <-stop:
 			}
 		}()
-		for _, ref := range refs {
+		for _, ref := range missing.secrets {
 			if err := s.e.vault.Fetch(ctx, project, ref); err != nil {
 				s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})
 				return
 			}
 		}
-		s.post(message{run: q.run, placed: &q, worker: worker})
+		var files []*doradov1.File
+		if len(missing.files) > 0 {
+			var err error
+			if files, err = s.e.store.files(ctx, q.run, tenant, missing.files); err != nil {
+				s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})
+				return
+			}
+		}
+		s.post(message{run: q.run, placed: &q, worker: worker, files: files})
 	}()
 }
 
@@ -252,14 +261,14 @@ func (s *shard) unfetched(m *message) {
 	if p.tries++; p.tries == 1 {
 		p.since = now
 	}
-	if !errors.Is(q.err, vault.ErrUnreachable) || now.Sub(p.since) > vaultPatience {
+	if !errors.Is(q.err, vault.ErrUnreachable) && !errors.Is(q.err, errLater) || now.Sub(p.since) > vaultPatience {
 		delete(l.asked, a.ID)
 		s.apply(l, core.Unplaceable{Node: a.Node, ID: a.ID, Why: q.err.Error()}, 0, nil)
 		return
 	}
 	l.asked[a.ID] = p
 	pause := min(vaultPause<<min(p.tries-1, 10), vaultMost)
-	s.e.logger.Warn("a task waits for a secret", "task_instance_id", a.ID, "workflow_instance_id", q.run, "again_in", pause, "error", q.err)
+	s.e.logger.Warn("a task waits for a secret or a file", "task_instance_id", a.ID, "workflow_instance_id", q.run, "again_in", pause, "error", q.err)
 	s.e.timers.add(now.Add(pause), message{run: q.run, again: &q.queued})
 }
 

@@ -40,6 +40,7 @@ type message struct {
 	// placed: a slot on worker was taken for the attempt. missing: worker, back again, does not know it. held: it does.
 	// lost: worker did not come back.
 	placed  *queued
+	files   []*doradov1.File // of placed: what it brings, when that had to be found out
 	missing int64
 	held    int64
 	lost    int64
@@ -348,6 +349,9 @@ func (s *shard) placed(m *message) {
 	if a == nil || a.ID != m.placed.attempt || a.State != flow.TaskSubmitted {
 		s.e.fleet.release(m.worker, m.placed.attempt)
 		return
+	}
+	if m.files != nil {
+		l.found(a.ID, m.files)
 	}
 	t := &turn{shard: s, l: l}
 	t.assign(a, m.worker)

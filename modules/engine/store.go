@@ -36,6 +36,7 @@ type programKey struct {
 type program struct {
 	graph        *flow.Graph
 	locals       [][]flow.Property // localParams of each task, by node
+	files        [][]string        // names of the files of the resource center that each task brings, by node
 	logic        []any             // what a logic task is to do, decoded, by node; nil for others
 	execution    flow.ExecutionType
 	environments []int64 // that tasks name
@@ -55,7 +56,7 @@ func newProgram(body string) (*program, error) {
 		return nil, err
 	}
 	n := len(graph.Tasks)
-	p := &program{graph: graph, locals: make([][]flow.Property, n), logic: make([]any, n), execution: def.ExecutionType}
+	p := &program{graph: graph, locals: make([][]flow.Property, n), files: make([][]string, n), logic: make([]any, n), execution: def.ExecutionType}
 	for i := range graph.Tasks {
 		t := &graph.Tasks[i]
 		var common flow.CommonParams
@@ -65,6 +66,7 @@ func newProgram(body string) (*program, error) {
 			}
 		}
 		p.locals[i] = common.LocalParams
+		p.files[i] = flow.ResourceNames(t.Params)
 		p.logic[i] = decodeLogic(t)
 		if t.EnvironmentCode > 0 && !slices.Contains(p.environments, t.EnvironmentCode) {
 			p.environments = append(p.environments, t.EnvironmentCode)

@@ -144,11 +144,12 @@ func (t *turn) assign(a *core.Attempt, worker string) {
 		t.advance(core.Unplaceable{Node: a.Node, ID: a.ID, Why: err.Error()})
 		return
 	}
-	if len(missing) > 0 {
+	if !missing.none() {
 		t.fetch(t.l, a, worker, missing)
 		return
 	}
 	delete(t.l.asked, a.ID)
+	delete(t.l.files, a.ID)
 	t.advance(core.Placed{Node: a.Node, ID: a.ID, Host: worker, CacheKey: t.l.missed[a.ID]})
 	t.sends = append(t.sends, send{worker, task})
 }
