@@ -9,6 +9,7 @@ import (
 	"dorado/app/kit/ids"
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
+	"dorado/modules/audit"
 )
 
 const (
@@ -84,6 +85,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 	switch {
 	case errors.Is(err, ErrCredentials):
 		s.log.InfoContext(ctx, "refused to sign in", "user", cut(c.Name, 64), "client", c.Client)
+		s.recordRefused(ctx, user, "credentials")
 		return SignedIn{}, ErrCredentials
 	case err != nil && !knewPassword(err): // nobody looked at the password, so it was no guess
 		for _, sub := range subjects {
@@ -98,6 +100,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	if !in.User.Enabled {
+		s.recordRefused(ctx, in.User, "disabled")
 		return SignedIn{}, ErrDisabled
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
@@ -107,6 +110,15 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 		return s.open(ctx, &in, c, "user.sign_in")
 	})
 	return in, err
+}
+
+// recordRefused notes that somebody could not sign in. Nobody knows who that is; of a name that no user has nothing is kept,
+// because it may be a password in the wrong field.
+func (s *Service) recordRefused(ctx context.Context, u User, why string) {
+	ctx = audit.WithActor(context.WithoutCancel(ctx), audit.Actor{})
+	if err := s.record(ctx, "user.sign_in_failed", u, map[string]any{"reason": why}); err != nil {
+		s.log.WarnContext(ctx, "a refused sign-in is not in the audit log", "error", err)
+	}
 }
 
 // knewPassword tells refusals after the right password from failures before it was looked at.

@@ -83,6 +83,9 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Site) report(r *http.Request, f failure, err error) {
+	if f.status == http.StatusForbidden && s.refused != nil {
+		s.refused(r, err)
+	}
 	level := slog.LevelDebug
 	switch {
 	case f.status == http.StatusInternalServerError:

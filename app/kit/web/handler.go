@@ -91,7 +91,12 @@ type Site struct {
 	trusted   []netip.Prefix
 	ancestors string
 	streams   streamCount
+	refused   func(*http.Request, error)
 }
+
+// OnRefused has fn told of every request that is refused because whoever asks may not. It must not be called once requests
+// are served.
+func (s *Site) OnRefused(fn func(r *http.Request, err error)) { s.refused = fn }
 
 // NewSite makes a Site. It fails when the configuration is not valid.
 func NewSite(o Options) (*Site, error) {

@@ -23,8 +23,9 @@ type Faults map[string]Code
 
 // API makes HTTP handlers of endpoints.
 type API struct {
-	log    *slog.Logger
-	faults Faults
+	log     *slog.Logger
+	faults  Faults
+	refused *func(r *http.Request, err error) // shared with the copies that Faults makes
 }
 
 // New makes an API that logs to log.
@@ -32,15 +33,19 @@ func New(log *slog.Logger) *API {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &API{log: log, faults: Faults{ErrPaging.Key: InvalidParameter}}
+	return &API{log: log, faults: Faults{ErrPaging.Key: InvalidParameter}, refused: new(func(*http.Request, error))}
 }
 
 // Faults returns an API that also knows the codes in f.
 func (a *API) Faults(f Faults) *API {
 	all := maps.Clone(a.faults)
 	maps.Copy(all, f)
-	return &API{log: a.log, faults: all}
+	return &API{log: a.log, faults: all, refused: a.refused}
 }
+
+// OnRefused has fn told of every call that is refused because whoever calls may not. It must not be called once requests
+// are served.
+func (a *API) OnRefused(fn func(r *http.Request, err error)) { *a.refused = fn }
 
 // OK serves f with HTTP 200. wrap is the code of every failure without one of its own.
 func (a *API) OK(wrap Code, f Func) http.HandlerFunc { return a.handle(http.StatusOK, wrap, f) }
@@ -107,6 +112,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, wrap Code, err error)
 	if code == unauthenticated {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Forbidden && *a.refused != nil {
+		(*a.refused)(r, err)
 	}
 	level := slog.LevelDebug
 	if f, ok := errors.AsType[*fault.Error](err); !unusable(err) && (!ok || f.Kind == fault.Internal) {
