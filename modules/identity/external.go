@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dorado/modules/access"
+	"dorado/modules/audit"
 	"dorado/modules/identity/directory"
 )
 
@@ -153,5 +154,5 @@ func (s *Service) refresh(ctx context.Context, u User, a arrival) (User, error) 
 		return User{}, err
 	}
 	s.forget(ctx)
-	return u, s.record(ctx, "user.update", u, map[string]any{"before": summary(before), "after": summary(u), "source": a.source})
+	return u, s.record(ctx, "user.update", u, audit.Change{Before: summary(before), After: summary(u), Detail: map[string]any{"source": a.source}})
 }

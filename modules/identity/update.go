@@ -7,6 +7,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
+	"dorado/modules/audit"
 )
 
 // Update changes a user; a new password, or another source, ends the user's sessions. It returns Invalid faults on the
@@ -96,7 +97,9 @@ func (s *Service) update(ctx context.Context, id int64, d Draft, hash string) (U
 		}
 	}
 	s.forget(ctx)
-	return u, s.record(ctx, "user.update", u, map[string]any{"before": summary(before), "after": summary(u), "password": hash != ""})
+	return u, s.record(ctx, "user.update", u, audit.Change{
+		Before: summary(before), After: summary(u), Detail: map[string]any{"password": hash != ""},
+	})
 }
 
 // endAll ends sessions but one, and one-time links: they open sessions.

@@ -37,16 +37,26 @@ type world struct {
 
 func open(t *testing.T, d *db.DB) world {
 	t.Helper()
+	return openWith(t, d, func(*identity.Deps) {})
+}
+
+// address is where the tests' pages are, as far as others are told.
+const address = "https://dorado.example.org"
+
+func openWith(t *testing.T, d *db.DB, change func(*identity.Deps)) world {
+	t.Helper()
 	a := crudtest.NewApp(t, d, queue.Rules(), tenant.Rules(), identity.Rules())
 	log := slog.New(slog.DiscardHandler)
 	queues := queue.New(queue.Deps{DB: a.DB, Access: a.Access, Audit: a.Audit, Site: a.Site, API: a.API, Frame: a.Frame})
 	tenants := tenant.New(tenant.Deps{DB: a.DB, Access: a.Access, Audit: a.Audit, Queues: queues.Service, Site: a.Site, API: a.API, Frame: a.Frame})
-	ident := identity.New(identity.Deps{DB: a.DB, Log: log, Now: time.Now, Access: a.Access, Audit: a.Audit, Tenants: tenants, Cost: identity.Cost{MemoryKiB: 64, Passes: 1}})
+	deps := identity.Deps{DB: a.DB, Log: log, Now: time.Now, Access: a.Access, Audit: a.Audit, Tenants: tenants, Cost: identity.Cost{MemoryKiB: 64, Passes: 1}}
+	change(&deps)
+	ident := identity.New(deps)
 	_, err := ident.Create(access.WithPrincipal(t.Context(), access.System()), identity.Draft{Name: "erin", Password: password, Email: "erin@example.org", Enabled: true})
 	require.NoError(t, err)
 	m := account.New(account.Deps{
 		Identity: ident, Access: a.Access, Tenants: tenants.Service, Site: a.Site, API: a.API, Frame: a.Frame, Log: log,
-		Build: account.Build{Version: "1.2.3"},
+		Build: account.Build{Version: "1.2.3"}, URL: address,
 	})
 	a.Frame.Add(m.Menu()...)
 	return world{a, m, ident}
