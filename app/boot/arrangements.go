@@ -3,30 +3,39 @@ package boot
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/ids"
+	"dorado/modules/alert"
 	"dorado/modules/audit"
 	"dorado/modules/engine"
 	"dorado/modules/project"
 	"dorado/modules/security/alertgroup"
+	"dorado/modules/security/alertinstance"
 	"dorado/modules/security/calendar"
 	"dorado/modules/security/environment"
 	"dorado/modules/security/tenant"
 	"dorado/modules/security/workergroup"
 	"dorado/modules/workflow"
+	"dorado/plugins/catalog"
 	"dorado/views/components"
 )
 
 // arrangements builds what administrators arrange for runs: who may run them, with what, and when.
-func (m *modules) arrangements(c *core, eng *engine.Engine, log *audit.Service, codes *ids.Generator) {
+func (m *modules) arrangements(c *core, eng *engine.Engine, log *audit.Service, codes *ids.Generator, alerts *catalog.Alerts) {
 	m.groups = workergroup.New(workergroup.Deps{
 		DB: c.db, Access: m.access, Audit: log, Site: m.site, API: m.api, Frame: m.frame, Live: func() []workergroup.Worker { return liveWorkers(eng) },
 	})
 	m.envs = environment.New(environment.Deps{
 		DB: c.db, Access: m.access, Audit: log, Groups: m.groups.Service, Codes: codes, Site: m.site, API: m.api, Frame: m.frame,
 	})
-	m.alerts = alertgroup.New(alertgroup.Deps{DB: c.db, Access: m.access, Audit: log, Site: m.site, API: m.api, Frame: m.frame})
+	m.ways = alertinstance.New(alertinstance.Deps{
+		DB: c.db, Access: m.access, Audit: log, Sealer: c.sealer, Plugins: alerts, Site: m.site, API: m.api, Frame: m.frame, Version: Version,
+	})
+	m.alerts = alertgroup.New(alertgroup.Deps{
+		DB: c.db, Access: m.access, Audit: log, Instances: m.ways.Service, Site: m.site, API: m.api, Frame: m.frame,
+	})
 	m.calendar = calendar.New(calendar.Deps{DB: c.db, Access: m.access, Audit: log, Site: m.site, Frame: m.frame})
 }
 
@@ -76,6 +85,13 @@ func (m *modules) preferences(ctx context.Context, _ int64) (project.Options, er
 		o.AlertGroups = append(o.AlertGroups, components.Option{Value: strconv.FormatInt(g.ID, 10), Label: g.Name})
 	}
 	return o, err
+}
+
+// alertSender sends what the engine wrote for people.
+func (m *modules) alertSender(c *core, eng *engine.Engine) *alert.Sender {
+	return alert.New(alert.Deps{
+		DB: c.db, Groups: m.alerts.Service, Instances: m.ways.Service, Wake: eng.Alerted(), Metrics: c.metrics, Logger: c.logger, Now: time.Now,
+	})
 }
 
 // liveWorkers are the workers that are connected to this master now.

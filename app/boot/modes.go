@@ -124,7 +124,7 @@ func (c *core) master(
 		services.Add(service)
 	}
 	if has(config.RoleAlert) {
-		services.Add(c.elected(alertLock, eng.SendAlerts))
+		services.Add(c.elected(alertLock, m.alertSender(c, eng).Run))
 	}
 	if has(config.RoleWeb) {
 		service, err := webServer(ctx, c, m, terminal)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ import (
 	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
 	"dorado/modules/security/alertgroup"
+	"dorado/modules/security/alertinstance"
 	"dorado/modules/security/auditlog"
 	"dorado/modules/security/calendar"
 	"dorado/modules/security/environment"
@@ -40,6 +42,7 @@ import (
 	"dorado/modules/security/user"
 	"dorado/modules/security/workergroup"
 	"dorado/modules/taskgroup"
+	"dorado/modules/transfer"
 	"dorado/modules/workflow"
 	"dorado/plugins/catalog"
 )
@@ -57,6 +60,7 @@ type modules struct {
 	groups   *workergroup.Module
 	envs     *environment.Module
 	alerts   *alertgroup.Module
+	ways     *alertinstance.Module
 	calendar *calendar.Module
 	pools    *taskgroup.Module
 	user     *user.Module
@@ -68,6 +72,7 @@ type modules struct {
 	workflow *workflow.Module
 	instance *instance.Module
 	schedule *schedule.Module
+	transfer *transfer.Module
 	backfill *backfill.Module
 	monitor  *monitor.Module
 	keep     *keep.Module
@@ -97,8 +102,11 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	}
 	codes := ids.NewGenerator(ids.Machine(c.cfg.Master.Name, strconv.Itoa(os.Getpid())), time.Now)
 	log := audit.New(audit.Deps{DB: c.db, Now: time.Now, MayList: func(ctx context.Context) error { return m.access.Require(ctx, access.AuditRead) }})
+	refused := newRefusals(log, c.logger, time.Now)
+	m.site.OnRefused(refused.note)
+	m.api.OnRefused(refused.note)
 	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)})
 	if err != nil {
 		return nil, err
@@ -108,7 +116,11 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.tenant = tenant.New(tenant.Deps{
 		DB: c.db, Access: m.access, Audit: log, Queues: m.queue.Service, Site: m.site, API: m.api, Frame: m.frame,
 	})
-	m.arrangements(c, eng, log, codes)
+	alertPlugins, err := catalog.BuiltinAlerts(filepath.Join(c.cfg.Data, "alert-scripts"))
+	if err != nil {
+		return nil, err
+	}
+	m.arrangements(c, eng, log, codes, alertPlugins)
 	m.newRights(c, log, codes)
 	if m.identity, err = newIdentity(c, m.access, log, m.tenant.Service); err != nil {
 		return nil, err
@@ -161,6 +173,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		Site: m.site, API: m.api, Frame: m.frame, Pages: m.timingPages(),
 	})
 	m.referToSchedules()
+	m.newTransfer(c, log, projects, workflows, plugins)
 	m.referToArrangements(projects, workflows)
 	m.referToRights(projects, workflows)
 	m.project.SetRunStats(m.projectStates)
@@ -182,7 +195,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.gateway = newGateway(c, m, projects, workflows, codes)
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.ways.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(), m.rights.menu(),
 	)...)
 	return m, nil
@@ -191,14 +204,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return append([]func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
-		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.transfer.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
 	}, m.rights.pages()...)
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.monitor.API}, m.rights.calls()...)
+	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

@@ -4,25 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"slices"
-	"strconv"
 	"time"
 
-	"dorado/app/kit/db"
 	"dorado/modules/engine/core"
 	"dorado/modules/flow"
 )
 
-const (
-	// adminAlertGroup hears of lost workers when a run names no group itself.
-	adminAlertGroup = 1
-	// alertBatch bounds the alerts that are sent in one go. alertPoll is the safety net under the nudges; where other
-	// processes write alerts too, which nudge only themselves, it is how they are found.
-	alertBatch      = 100
-	alertPoll       = time.Minute
-	alertPollShared = 2 * time.Second
-)
+// adminAlertGroup hears of lost workers when a run names no group itself.
+const adminAlertGroup = 1
 
 const insertAlert = `INSERT INTO alert (event_key, alert_type, workflow_instance_id, run_times, task_instance_id, title, content, warning_type,
 	alert_group_id, project_code, workflow_code, created_at, updated_at)
@@ -251,94 +240,15 @@ func (l *live) alertContent(a core.Alert) string {
 	return clean(string(data))
 }
 
-// SendAlerts hands alerts on until ctx ends: those of this engine and of all others on its database. One process at a time
-// should; two send some alerts twice. It needs no Run.
-func (e *Engine) SendAlerts(ctx context.Context) error {
-	e.alerts.run(ctx)
-	return nil
-}
+// Alerted is written to when there may be alerts to send. It needs no Run, and no more than one reader.
+func (e *Engine) Alerted() <-chan struct{} { return e.alerts }
 
-// alertSender hands alerts on, each at least once. Until there are other channels it writes them to the log.
-type alertSender struct {
-	store  *store
-	logger *slog.Logger
-	wake   chan struct{}
-	sent   func(n int) // told of how many were sent; may be nil
-}
+// alertNudges tells whoever sends alerts that there may be some.
+type alertNudges chan struct{}
 
-func newAlertSender(s *store, logger *slog.Logger) *alertSender {
-	return &alertSender{store: s, logger: logger, wake: make(chan struct{}, 1)}
-}
-
-// nudge says that there may be alerts.
-func (a *alertSender) nudge() {
+func (n alertNudges) nudge() {
 	select {
-	case a.wake <- struct{}{}:
+	case n <- struct{}{}:
 	default:
 	}
-}
-
-// run sends until ctx ends.
-func (a *alertSender) run(ctx context.Context) {
-	every := alertPoll
-	if a.store.db.Dialect().ManyWriters() {
-		every = alertPollShared
-	}
-	poll := time.NewTicker(every)
-	defer poll.Stop()
-	for {
-		n, err := a.send(ctx)
-		if err != nil && ctx.Err() == nil {
-			a.logger.WarnContext(ctx, "send alerts; tried again", "error", err)
-		}
-		if n == alertBatch {
-			continue
-		}
-		select {
-		case <-a.wake:
-		case <-poll.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// alertRow is an alert to be sent.
-type alertRow struct {
-	ID       int64  `db:"id"`
-	Type     string `db:"alert_type"`
-	Instance int64  `db:"workflow_instance_id"`
-	Group    int64  `db:"alert_group_id"`
-	Title    string `db:"title"`
-	Content  string `db:"content"`
-}
-
-// send delivers a batch and marks it; a crash in between delivers it again.
-func (a *alertSender) send(ctx context.Context) (int, error) {
-	rows, err := db.Select[alertRow](ctx, a.store.db, `SELECT id, alert_type, workflow_instance_id, alert_group_id, title, content FROM alert
-		WHERE status = 'WAIT_EXECUTION' ORDER BY id LIMIT `+strconv.Itoa(alertBatch))
-	if err != nil {
-		return 0, fmt.Errorf("list alerts: %w", err)
-	}
-	for _, r := range rows {
-		a.logger.WarnContext(ctx, "alert", "alert_id", r.ID, "alert_type", r.Type, "title", r.Title, "workflow_instance_id", r.Instance,
-			"alert_group_id", r.Group, "content", r.Content)
-	}
-	for part := range slices.Chunk(rows, alertBatch) {
-		ids := make([]int64, len(part))
-		for i := range part {
-			ids[i] = part[i].ID
-		}
-		query, args, err := db.In(`UPDATE alert SET status = 'EXECUTION_SUCCESS', log = 'written to the log', updated_at = ? WHERE id IN (?)`, a.store.now(), ids)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := a.store.db.Exec(ctx, query, args...); err != nil {
-			return 0, fmt.Errorf("mark alerts as sent: %w", err)
-		}
-		if a.sent != nil {
-			a.sent(len(ids))
-		}
-	}
-	return len(rows), nil
 }

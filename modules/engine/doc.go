@@ -16,7 +16,7 @@
 //	may have an earlier result logic.look: asked before a slot is taken
 //	needs no worker            logic: a small state machine in a map; it costs a goroutine only while it does something
 //	must not overlap           serial: the queue in the database, one pass over a workflow's rows at a time
-//	people are to be told      rows of alert in the change that they tell of, sent by alertSender afterwards
+//	people are to be told      rows of alert in the change that they tell of, sent by modules/alert afterwards
 //	somebody waits for the end followers, after the commit; each of them also looks for itself from time to time
 //
 // With many masters, each run has one owner; what makes that certain is rows (docs/adr/0016), and what workers hold is

@@ -76,7 +76,7 @@ type Engine struct {
 	db          *db.DB
 	now         func() time.Time
 	store       *store
-	alerts      *alertSender
+	alerts      alertNudges
 	followers   *followers
 	children    Children
 	archive     *tasklog.Archive
@@ -116,11 +116,10 @@ func New(cfg Config, d Deps) *Engine {
 		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
 		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive,
 	}
-	e.alerts = newAlertSender(e.store, d.Logger)
+	e.alerts = make(alertNudges, 1)
 	e.OnEnd(func(x Ended) { e.term().logic.ended(x) })
 	e.current.Store(newTerm(e))
 	e.meters = newMeters(d.Metrics, e)
-	e.alerts.sent = func(n int) { e.meters.sent.Add(float64(n)) }
 	return e
 }
 

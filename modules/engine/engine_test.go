@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -64,11 +63,9 @@ func (f *fixture) start() {
 		f.t.Fatalf("engine did not start: %v", err)
 	}
 	f.engine = e
-	sender := make(chan error, 1)
-	go func() { sender <- e.SendAlerts(ctx) }()
 	f.end = sync.OnceValue(func() error {
 		cancel()
-		return errors.Join(<-done, <-sender)
+		return <-done
 	})
 	f.stop = func() { require.NoError(f.t, f.end()) }
 }

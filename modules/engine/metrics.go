@@ -29,7 +29,6 @@ type meters struct {
 	beats     prometheus.Counter
 	failovers prometheus.Counter
 	failover  prometheus.Observer
-	sent      prometheus.Counter
 }
 
 func newMeters(r *metrics.Registry, e *Engine) *meters {
@@ -60,7 +59,6 @@ func newMeters(r *metrics.Registry, e *Engine) *meters {
 		beats:     count("ds.master.heartbeat.count", "Heartbeats this master was asked for."),
 		failovers: count("ds.master.scheduler.failover.check.count", "Looks for masters that are gone."),
 		failover:  span("ds.master.scheduler.failover.check.time", "One look for masters that are gone, with the take-over of what they left."),
-		sent:      r.Counter("ds.alert.send.count", "Alerts sent by this process, by outcome.", "status").WithLabelValues("success"),
 	}
 	for _, state := range []string{"submit", "timeout", "finish", "failover", "success", "fail", "stop", "pause"} {
 		m.instances.WithLabelValues(state)

@@ -15,6 +15,7 @@ import { submitGuard } from './behaviors/submit.js';
 import { theme } from './behaviors/theme.js';
 import { defineTime } from './behaviors/time.js';
 import { toast, watchRequests } from './behaviors/toast.js';
+import { visibleWhen } from './behaviors/visible.js';
 import { zone } from './behaviors/zone.js';
 
 /** @type {Record<string, (el: HTMLElement) => void>} */
@@ -33,6 +34,7 @@ const behaviors = {
   'submit-guard': submitGuard,
   theme,
   toast,
+  'visible-when': visibleWhen,
   zone,
 };
 

@@ -19,6 +19,8 @@ type AlertGroupForm struct {
 	crud.Form
 	Name        string
 	Description string
+	Instances   []components.Option
+	Ticked      []string
 }
 
 func AlertGroupEdit(p AlertGroupForm) templ.Component {
@@ -66,20 +68,11 @@ func AlertGroupEdit(p AlertGroupForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <p class=\"hint\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var3 string
-			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(i18n.T(ctx, "alertgroup.hint.log"))
-			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/security/alertgroups.templ`, Line: 20, Col: 54}
-			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</p>")
+			templ_7745c5c3_Err = crud.Choose(crud.Choices{Name: "instances", Label: i18n.T(ctx, "alertgroup.field.instances"), Hint: i18n.T(ctx, "alertgroup.hint.log"), None: i18n.T(ctx, "alertgroup.none"), Error: p.Errors["instances"], Options: p.Instances, Values: p.Ticked, Wide: true, Test: "alertgroup.instances"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -2,6 +2,7 @@ package alertgroup
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +22,7 @@ type Group struct {
 	Name        string    `db:"name"`
 	Description string    `db:"description"`
 	UserID      int64     `db:"user_id"` // who created it; 0 for the one that is always there
+	Instances   []int64   `db:"-"`       // ids of the alert instances that it tells by, in order
 	CreatedAt   time.Time `db:"created_at"`
 	UpdatedAt   time.Time `db:"updated_at"`
 }
@@ -32,16 +34,24 @@ func (g Group) Ref() crud.Ref { return crud.Ref{ID: g.ID, Name: g.Name, UpdatedA
 type Draft struct {
 	Name        string
 	Description string
+	Instances   []int64 // in the order in which they are told; doubled ones count once
 }
 
 const (
 	maxName        = 255
 	maxDescription = 255 // characters
+	maxInstances   = 100
 )
 
 // Clean returns the draft without surrounding white space.
 func (d Draft) Clean() Draft {
-	return Draft{Name: strings.TrimSpace(d.Name), Description: strings.TrimSpace(d.Description)}
+	var instances []int64
+	for _, id := range d.Instances {
+		if !slices.Contains(instances, id) {
+			instances = append(instances, id)
+		}
+	}
+	return Draft{Name: strings.TrimSpace(d.Name), Description: strings.TrimSpace(d.Description), Instances: instances}
 }
 
 // Validate returns a fault with a message for each field that breaks a rule.
@@ -58,6 +68,9 @@ func (d Draft) Validate() error {
 	if utf8.RuneCountInString(d.Description) > maxDescription {
 		c.Add("description", ErrDescription.Key, "max", maxDescription)
 	}
+	if len(d.Instances) > maxInstances {
+		c.Add("instances", "alertgroup.error.too_many", "max", maxInstances)
+	}
 	return c.Err()
 }
 
@@ -67,6 +80,7 @@ var (
 	ErrNameTaken   = fault.New(fault.Conflict, "alertgroup.error.name_taken")
 	ErrDescription = fault.New(fault.Invalid, "alertgroup.error.description")
 	ErrInUse       = fault.New(fault.Conflict, "alertgroup.error.in_use")
+	ErrInstances   = fault.New(fault.Invalid, "alertgroup.error.instances")
 	ErrAdmins      = fault.New(fault.Conflict, "alertgroup.error.admins")
 )
 

@@ -2,6 +2,7 @@ package alertgroup_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,15 +13,27 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/db/dbtest"
+	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/security/alertgroup"
+	"dorado/modules/security/alertinstance"
 	"dorado/modules/security/crudtest"
+	"dorado/plugins/catalog"
 )
 
 func open(t *testing.T, d *db.DB) (*crudtest.App, *alertgroup.Module) {
 	t.Helper()
-	a := crudtest.NewApp(t, d, alertgroup.Rules())
-	m := alertgroup.New(alertgroup.Deps{DB: a.DB, Access: a.Access, Audit: a.Audit, Site: a.Site, API: a.API, Frame: a.Frame})
+	a := crudtest.NewApp(t, d, alertgroup.Rules(), alertinstance.Rules())
+	sealer, err := secret.NewSealer(secret.String(base64.StdEncoding.EncodeToString(make([]byte, 32))))
+	require.NoError(t, err)
+	plugins, err := catalog.BuiltinAlerts(t.TempDir())
+	require.NoError(t, err)
+	instances := alertinstance.New(alertinstance.Deps{
+		DB: a.DB, Access: a.Access, Audit: a.Audit, Sealer: sealer, Plugins: plugins, Site: a.Site, API: a.API, Frame: a.Frame,
+	})
+	m := alertgroup.New(alertgroup.Deps{
+		DB: a.DB, Access: a.Access, Audit: a.Audit, Instances: instances.Service, Site: a.Site, API: a.API, Frame: a.Frame,
+	})
 	m.AddReferrer(described{a.DB})
 	return a, m
 }
@@ -95,6 +108,7 @@ func TestClientsKeepAlertGroups(t *testing.T) {
 		for body, want := range map[string]float64{
 			"groupName=night&alertInstanceIds=": 10012, "groupName=&alertInstanceIds=": 10001, "groupName=x": 10027,
 			"groupName=x&alertInstanceIds=3":                                        10001,
+			"groupName=x&alertInstanceIds=three":                                    10027,
 			"groupName=x&alertInstanceIds=&description=" + strings.Repeat("x", 256): 1400004,
 		} {
 			require.InDelta(t, want, call("POST", "/alert-groups", body)["code"], 0, body)
@@ -116,5 +130,41 @@ func TestClientsKeepAlertGroups(t *testing.T) {
 		require.InDelta(t, 30001, general("DELETE", "/alert-groups/"+id, "")["code"], 0)
 		require.Len(t, general("GET", "/alert-groups/list", "")["data"], 2)
 		require.Equal(t, true, call("DELETE", "/alert-groups/"+id, "")["data"])
+	})
+}
+
+func TestAGroupKeepsItsInstancesInOrder(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, m := open(t, d)
+		for _, name := range []string{"mail", "chat", "pager"} {
+			_, err := d.Exec(t.Context(), `INSERT INTO alert_plugin_instance (plugin, name, params, created_at, updated_at) VALUES ('Slack', ?, '{}', ?, ?)`,
+				name, a.Now(), a.Now())
+			require.NoError(t, err)
+		}
+		call := crudtest.REST(t, a, a.Admin, m.API)
+		made := call("POST", "/alert-groups", "groupName=night&alertInstanceIds=3,1,3,")["data"].(map[string]any)
+		require.Equal(t, "3,1", made["alertInstanceIds"])
+		id := int64(made["id"].(float64))
+		ids, err := m.Members(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, []int64{3, 1}, ids)
+		uses, err := m.AlertInstanceUses(t.Context(), 3, 5)
+		require.NoError(t, err)
+		require.Equal(t, "night", uses[0].Name)
+		require.Equal(t, "2", call("PUT", fmt.Sprint("/alert-groups/", id), "groupName=night&alertInstanceIds=2")["data"].(map[string]any)["alertInstanceIds"])
+		require.Equal(t, "", call("GET", "/alert-groups/list", "")["data"].([]any)[0].(map[string]any)["alertInstanceIds"])
+
+		b := a.Browser(t, m.Routes).As(crudtest.As(a.Admin))
+		edit := b.Get(fmt.Sprint(alertgroup.Path, "/", id, "/edit")).Require(http.StatusOK)
+		require.True(t, edit.Has("input[name=instances][value='2'][checked]"))
+		b.Post(fmt.Sprint(alertgroup.Path, "/", id), "name", "night", "instances", "1", "instances", "2", "updated_at", edit.Value("updated_at")).Require(http.StatusSeeOther)
+		ids, err = m.Members(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, []int64{1, 2}, ids)
+		require.Equal(t, true, call("DELETE", fmt.Sprint("/alert-groups/", id), "")["data"], "its links go with it")
+		ids, err = m.Members(t.Context(), id)
+		require.NoError(t, err)
+		require.Empty(t, ids)
 	})
 }

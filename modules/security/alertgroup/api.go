@@ -3,18 +3,16 @@ package alertgroup
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
-	"dorado/app/kit/fault"
 	"dorado/app/kit/listing"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/access"
 )
-
-var errInstances = fault.New(fault.Invalid, "alertgroup.error.instances")
 
 type api struct {
 	svc  *Service
@@ -48,7 +46,7 @@ type dsGroup struct {
 
 func toDS(g Group) dsGroup {
 	return dsGroup{
-		ID: g.ID, GroupName: g.Name, Description: g.Description, CreateTime: dsapi.Time(g.CreatedAt), UpdateTime: dsapi.Time(g.UpdatedAt),
+		ID: g.ID, GroupName: g.Name, AlertInstanceIDs: joined(g.Instances), Description: g.Description, CreateTime: dsapi.Time(g.CreatedAt), UpdateTime: dsapi.Time(g.UpdatedAt),
 		CreateUserID: g.UserID,
 	}
 }
@@ -59,10 +57,29 @@ func form(p *dsapi.Params) (Draft, error) {
 	if err := p.Err(); err != nil {
 		return d, err
 	}
-	if strings.Trim(instances, " ,") != "" {
-		return d, errInstances
+	for item := range strings.SplitSeq(instances, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		id, err := strconv.ParseInt(item, 10, 64)
+		if err != nil {
+			return d, &dsapi.ParamError{Name: "alertInstanceIds"}
+		}
+		d.Instances = append(d.Instances, id)
 	}
 	return d, nil
+}
+
+// joined are ids as clients know them: separated by commas.
+func joined(ids []int64) string {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(id, 10))
+	}
+	return b.String()
 }
 
 func (a api) create(r *http.Request, p *dsapi.Params) (any, error) {

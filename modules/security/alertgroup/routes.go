@@ -12,6 +12,7 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/audit"
 	"dorado/modules/frame"
+	"dorado/modules/security/alertinstance"
 	"dorado/modules/security/crud"
 )
 
@@ -20,13 +21,14 @@ const Path = "/security/alarm-groups"
 
 // Deps are what the module needs.
 type Deps struct {
-	DB     *db.DB
-	Access *access.Service
-	Audit  *audit.Service
-	Site   *web.Site
-	API    *dsapi.API
-	Frame  *frame.Frame
-	Now    func() time.Time // time.Now when nil
+	DB        *db.DB
+	Access    *access.Service
+	Audit     *audit.Service
+	Instances *alertinstance.Service
+	Site      *web.Site
+	API       *dsapi.API
+	Frame     *frame.Frame
+	Now       func() time.Time // time.Now when nil
 }
 
 // Module is the alert groups of the product: rules, pages and endpoints.
@@ -37,7 +39,7 @@ type Module struct {
 	api   api
 }
 
-// New makes the module.
+// New makes the module. An instance that one of its groups holds is from now on not deleted.
 func New(d Deps) *Module {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -47,7 +49,8 @@ func New(d Deps) *Module {
 		DB: d.DB, Audit: d.Audit, Now: d.Now, Noun: "alertgroup", Store: svc.store, InUse: ErrInUse, Referring: svc.referring,
 		MayView: crud.Everywhere[Group](d.Access, View), MayChange: crud.Everywhere[Group](d.Access, Manage),
 	}
-	return &Module{Service: svc, site: d.Site, pages: pages(svc, d.Frame), api: api{svc: svc, rest: d.API}}
+	d.Instances.AddReferrer(svc)
+	return &Module{Service: svc, site: d.Site, pages: pages(svc, d.Instances, d.Frame), api: api{svc: svc, rest: d.API}}
 }
 
 // Routes adds the pages.

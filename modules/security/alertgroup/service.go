@@ -3,8 +3,10 @@ package alertgroup
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"dorado/modules/access"
+	"dorado/modules/security/alertinstance"
 	"dorado/modules/security/crud"
 )
 
@@ -22,6 +24,29 @@ func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r)
 
 func (s *Service) referring(ctx context.Context, g Group, limit int) ([]Use, error) {
 	return crud.Gather(s.referrers, limit, func(r Referrer, limit int) ([]Use, error) { return r.AlertGroupUses(ctx, g.ID, limit) })
+}
+
+// Members are the ids of the alert instances of a group, in order; nothing for a group that is gone. It asks no permission:
+// alerts name their groups themselves.
+func (s *Service) Members(ctx context.Context, id int64) ([]int64, error) {
+	g, err := s.store.ByID(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return g.Instances, err
+}
+
+// AlertInstanceUses lists the groups that hold an instance: one that they hold is not deleted.
+func (s *Service) AlertInstanceUses(ctx context.Context, id int64, limit int) ([]alertinstance.Use, error) {
+	groups, err := s.store.holding(ctx, id, limit)
+	if err != nil {
+		return nil, err
+	}
+	uses := make([]alertinstance.Use, 0, len(groups))
+	for _, g := range groups {
+		uses = append(uses, alertinstance.Use{Kind: "alertgroup.one", Name: g.Name, URL: Path + "/" + strconv.FormatInt(g.ID, 10) + "/edit"})
+	}
+	return uses, nil
 }
 
 // All lists every group, the administrators' first.

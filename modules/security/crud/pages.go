@@ -217,6 +217,12 @@ func (p Pages[T, D]) Update(r *http.Request) (web.Response, error) {
 	return web.Redirect(p.Path).Toast(p.Keys+"saved", "name", t.Ref().Name), nil
 }
 
+// Again shows the form of a draft once more when it was sent for something else than saving, such as trying it out: with the
+// complaints of f, or none when f is nil.
+func (p Pages[T, D]) Again(r *http.Request, id int64, d D, stamp string, f *web.Form) (web.Response, error) {
+	return p.form(r, id, d, stamp, f)
+}
+
 // form shows the form of a new object (id 0) or of one, again with its faults when f has any.
 func (p Pages[T, D]) form(r *http.Request, id int64, d D, stamp string, f *web.Form) (web.Response, error) {
 	ctx := r.Context()

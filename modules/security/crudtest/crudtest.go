@@ -43,6 +43,8 @@ type Case struct {
 	Own bool
 	// Rows is how many objects there are from the start.
 	Rows int
+	// New is the query of an empty form where something is chosen before it, such as "?plugin=Slack".
+	New string
 	// Shown says that creating answers with a page that shows something once, in
 	// place of the list.
 	Shown bool
@@ -160,7 +162,7 @@ func descending(names []string) bool {
 }
 
 func plain(t *testing.T, f *fixture) {
-	form := f.admin.Get(f.Path + "/new").Require(http.StatusOK)
+	form := f.admin.Get(f.Path + "/new" + f.New).Require(http.StatusOK)
 	require.Equal(t, f.Path, form.Attr("main form[method=post]", "action"))
 	require.True(t, form.Has("nav"), "the form is a page of its own")
 
@@ -197,7 +199,7 @@ func plain(t *testing.T, f *fixture) {
 }
 
 func dialogs(t *testing.T, f *fixture) {
-	form := f.admin.Part(f.Path+"/new", "dialog").Require(http.StatusOK)
+	form := f.admin.Part(f.Path+"/new"+f.New, "dialog").Require(http.StatusOK)
 	require.False(t, form.Has("nav"))
 	require.True(t, form.Has("form[method=post]"))
 	bad := f.admin.PostPart(f.Path, "dialog", replaced(f.Valid(1), f.Required, "")...).Require(http.StatusUnprocessableEntity)
@@ -283,7 +285,7 @@ func inUse(t *testing.T, f *fixture) {
 func forbidden(t *testing.T, f *fixture) {
 	f.create(t, 1)
 	object := f.object(t, f.Name(1))
-	gets := []string{f.Path, f.Path + "/new", object + "/edit", object + "/delete"}
+	gets := []string{f.Path, f.Path + "/new" + f.New, object + "/edit", object + "/delete"}
 	posts := []string{f.Path, object, object + "/delete"}
 	for _, path := range gets {
 		require.True(t, strings.HasPrefix(f.nobody.Get(path).Require(http.StatusSeeOther).Header.Get("Location"), "/login?next="), path)
@@ -320,7 +322,7 @@ func crossOrigin(t *testing.T, f *fixture) {
 
 func translated(t *testing.T, f *fixture) {
 	zh := f.admin.In("zh-CN")
-	for _, page := range []*webtest.Page{zh.Get(f.Path), zh.Get(f.Path + "/new"), zh.Post(f.Path).Require(http.StatusUnprocessableEntity)} {
+	for _, page := range []*webtest.Page{zh.Get(f.Path), zh.Get(f.Path + "/new" + f.New), zh.Post(f.Path).Require(http.StatusUnprocessableEntity)} {
 		require.Equal(t, "zh-CN", page.Attr("html", "lang"))
 		require.Regexp(t, `\p{Han}`, page.Text("h1"))
 		for _, message := range page.Texts(".err, label, th, .btn") {
