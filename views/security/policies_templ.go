@@ -114,7 +114,7 @@ func PolicyEdit(p PolicyForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = crud.Description(i18n.T(ctx, "policy.field.note"), p.Note, p.Errors["note"], "policy.note").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = components.Textarea(components.FieldProps{Name: "note", Label: i18n.T(ctx, "policy.field.note"), Value: p.Note, Error: p.Errors["note"], MaxLength: 255, Test: "policy.note"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
