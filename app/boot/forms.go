@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"dorado/modules/resource"
 	"dorado/modules/workflow"
 )
 
@@ -26,5 +27,26 @@ func (m *modules) formLists() workflow.FormLists {
 			}
 			return out, err
 		},
+		Resources: func(ctx context.Context) ([]string, error) {
+			if m.resource.Configured() != nil {
+				return nil, nil
+			}
+			home, err := m.resource.Home(ctx)
+			if err != nil {
+				return nil, err
+			}
+			files, err := m.resource.Tree(ctx, resource.Ref{Tenant: home})
+			names := make([]string, 0, min(len(files), offeredFiles))
+			for _, f := range files {
+				if len(names) == offeredFiles {
+					break
+				}
+				names = append(names, m.resource.Names.Full(f.Ref()))
+			}
+			return names, err
+		},
 	}
 }
+
+// offeredFiles is how many files a form offers; others can be typed.
+const offeredFiles = 2000

@@ -23,6 +23,8 @@ type FormLists struct {
 	Environments func(ctx context.Context, projectCode int64) ([]Choice, error)
 	// TaskGroups lists the task groups that tasks of a project may wait in.
 	TaskGroups func(ctx context.Context, projectCode int64) ([]Choice, error)
+	// Resources lists the full names of files of the resource center that the viewer may use.
+	Resources func(ctx context.Context) ([]string, error)
 }
 
 // Choice is an option of a field.
@@ -233,6 +235,11 @@ func (p *pages) offer(ctx context.Context, doc *document, in project.Project) er
 		doc.Features["environments"] = true
 		if doc.Environments, err = l.Environments(ctx, in.Code); err != nil {
 			return wrap(err, "list environments")
+		}
+	}
+	if l.Resources != nil {
+		if doc.Resources, err = l.Resources(ctx); err != nil {
+			return wrap(err, "list files")
 		}
 	}
 	if l.TaskGroups != nil {

@@ -31,6 +31,7 @@ type document struct {
 	Features     map[string]bool   `json:"features"`
 	Environments []Choice          `json:"environments,omitempty"`
 	TaskGroups   []Choice          `json:"taskGroups,omitempty"`
+	Resources    []string          `json:"resources,omitempty"`
 	DateCycles   []dateCycle       `json:"dateCycles"`
 	Preference   any               `json:"preference"` // what a new task begins with
 	// ProjectParams are the names of the project's parameters; their values are nobody's business here.
