@@ -184,9 +184,7 @@ func (s *Service) insert(ctx context.Context, d Draft, hash string) (User, error
 				return err
 			}
 		}
-		return s.record(ctx, "user.create", u, map[string]any{
-			"admin": d.Admin, "email": d.Email, "enabled": d.Enabled, "source": d.Source, "service": d.Service,
-		})
+		return s.record(ctx, "user.create", u, audit.Change{After: summary(u)})
 	})
 	return u, err
 }
@@ -218,7 +216,7 @@ func (s *Service) SetEnabled(ctx context.Context, id int64, enabled bool) error 
 			}
 		}
 		s.forget(ctx)
-		return s.record(ctx, "user.update", u, map[string]any{"enabled": enabled})
+		return s.record(ctx, "user.update", u, audit.Change{Before: map[string]any{"enabled": !enabled}, After: map[string]any{"enabled": enabled}})
 	})
 }
 
@@ -258,7 +256,7 @@ func (s *Service) Delete(ctx context.Context, id int64) error {
 			return err
 		}
 		s.forget(ctx)
-		return s.record(ctx, "user.delete", u, nil)
+		return s.record(ctx, "user.delete", u, audit.Change{Before: summary(u)})
 	})
 }
 

@@ -162,16 +162,15 @@ func TestAnUnknownNameTakesAsLongAsAKnownOne(t *testing.T) {
 	_, err := slow.Create(w.system(), identity.Draft{Name: "ann", Password: good, Email: "a@example.org", Enabled: true})
 	require.NoError(t, err)
 	took := func(name string) time.Duration {
-		best := time.Hour
-		for range 4 {
-			began := time.Now()
-			_, err := slow.SignIn(t.Context(), identity.Credentials{Name: name, Password: "wrong password 1"})
-			require.ErrorIs(t, err, identity.ErrCredentials)
-			best = min(best, time.Since(began))
-		}
-		return best
+		began := time.Now()
+		_, err := slow.SignIn(t.Context(), identity.Credentials{Name: name, Password: "wrong password 1"})
+		require.ErrorIs(t, err, identity.ErrCredentials)
+		return time.Since(began)
 	}
-	known, unknown := took("ann"), took("nobody")
+	known, unknown := time.Hour, time.Hour
+	for range 5 { // in turn, so that whatever else the machine does slows both down
+		known, unknown = min(known, took("ann")), min(unknown, took("nobody"))
+	}
 	require.Greater(t, unknown, known/3, "known %s, unknown %s", known, unknown)
 }
 

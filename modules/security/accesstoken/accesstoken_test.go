@@ -1,6 +1,7 @@
 package accesstoken_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,46 @@ func TestATokenIsShownOnceAndOpensTheDoor(t *testing.T) {
 	b.Post(accesstoken.Path, "name", "late", "expires", "2001-01-01").Require(http.StatusUnprocessableEntity)
 }
 
+func TestATokenIsLimitedByWhatWasChosen(t *testing.T) {
+	t.Parallel()
+	a, m, ident := open(t, dbtest.SQLite(t))
+	m.SetProjects(func(context.Context) ([]accesstoken.Project, error) {
+		return []accesstoken.Project{{Code: 42, Name: "warehouse"}, {Code: 43, Name: "sales"}}, nil
+	})
+	b := a.Browser(t, m.Routes).As(crudtest.As(a.General))
+	require.Contains(t, b.Get(accesstoken.Path+"/new").Text("[data-test='token.projects']"), "warehouse")
+	for i, c := range []struct {
+		fields []string
+		scope  string
+	}{
+		{nil, ""},
+		{[]string{"access", "all"}, ""},
+		{[]string{"access", "read"}, "*.read *.view"},
+		{[]string{"access", "operate", "projects", "42"}, "*.read *.view instance.operate project:42 schedule.release taskgroup.operate workflow.run"},
+		{[]string{"access", "all", "projects", "42", "projects", "43"}, "project:42 project:43"},
+		{[]string{"access", "custom", "scope", "workflow.run, instance.*"}, "instance.* workflow.run"},
+	} {
+		made := b.Post(accesstoken.Path, append([]string{"name", name(i), "expires", "2099-12-31"}, c.fields...)...).Require(http.StatusOK)
+		p, err := ident.AuthenticateToken(t.Context(), made.Text("[data-test='secret.value']"))
+		require.NoError(t, err)
+		require.Equal(t, c.scope, strings.Join(p.Scope, " "))
+		require.Contains(t, b.Get(accesstoken.Path).Text("tbody"), c.scope)
+	}
+	for _, wrong := range [][]string{
+		{"access", "custom"}, {"access", "custom", "scope", "project:42"}, {"access", "all", "scope", "*.read"}, {"access", "root"},
+		{"access", "custom", "scope", "everything"}, {"access", "read", "projects", "warehouse"}, {"access", "read", "projects", "42 *.*"},
+	} {
+		again := b.Post(accesstoken.Path, append([]string{"name", "wrong", "expires", "2099-12-31"}, wrong...)...).Require(http.StatusUnprocessableEntity)
+		require.NotEmpty(t, again.Text("#f-scope-error"), wrong)
+	}
+	path := b.Get(accesstoken.Path+"?q="+name(2)).Attr("[data-test='row.edit']", "href")
+	form := b.Get(path)
+	require.Equal(t, "*.read *.view", form.Value("present"))
+	require.False(t, form.Has("[name=access]"), "a token keeps what it may")
+	b.Post(strings.TrimSuffix(path, "/edit"), "name", "renamed", "expires", "2099-12-31", "access", "all", "updated_at", form.Value("updated_at")).Require(http.StatusSeeOther)
+	require.Contains(t, b.Get(accesstoken.Path+"?q=renamed").Text("tbody"), "*.read *.view")
+}
+
 func TestClientsKeepTokens(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -107,6 +148,16 @@ func TestClientsKeepTokens(t *testing.T) {
 		require.InDelta(t, 2, call(a.Admin, "GET", "/access-tokens?pageNo=1&pageSize=10", "", "")["data"].(map[string]any)["total"], 0)
 		require.Len(t, call(a.Admin, "GET", "/access-tokens/user/1", "", "")["data"], 2)
 		require.InDelta(t, 30001, call(a.General, "GET", "/access-tokens/user/1", "", "")["code"], 0)
+
+		limited := call(a.General, "POST", "/access-tokens", form, own+"&name=ci&scope=*.read")["data"].(map[string]any)
+		require.Len(t, limited, 7, "clients see the keys they know")
+		p, err := ident.AuthenticateToken(t.Context(), limited["token"].(string))
+		require.NoError(t, err)
+		require.Equal(t, []string{"*.read"}, p.Scope)
+		require.InDelta(t, 0, call(a.General, "PUT", fmt.Sprintf("/access-tokens/%.0f", limited["id"]), form, own+"&scope=*.*")["code"], 0)
+		p, err = ident.AuthenticateToken(t.Context(), limited["token"].(string))
+		require.NoError(t, err)
+		require.Equal(t, []string{"*.read"}, p.Scope, "it is not widened")
 
 		id := fmt.Sprintf("/access-tokens/%.0f", row["id"])
 		require.InDelta(t, 0, call(a.General, "PUT", id, form, own)["code"], 0)

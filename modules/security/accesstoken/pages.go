@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -144,7 +145,8 @@ func readScope(f *web.Form) identity.Scope {
 	for _, code := range f.List("projects") {
 		words = append(words, "project:"+code)
 	}
-	return identity.ParseScope(words.String())
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 func (m *Module) edit(r *http.Request) (web.Response, error) {
