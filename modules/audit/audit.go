@@ -23,6 +23,9 @@ type Entry struct {
 	Before, After any
 }
 
+// Change as the Detail of an entry gives its Before and After, too, for those who pass details on.
+type Change struct{ Before, After, Detail any }
+
 // Row is a recorded deed.
 type Row struct {
 	ID          int64     `db:"id"`
@@ -82,6 +85,9 @@ func New(d Deps) *Service { return &Service{d} }
 // Record writes an entry in the transaction of ctx. Its error must end that transaction: a deed that cannot be recorded
 // does not happen.
 func (s *Service) Record(ctx context.Context, e Entry) error {
+	if c, ok := e.Detail.(Change); ok {
+		e.Before, e.After, e.Detail = c.Before, c.After, c.Detail
+	}
 	detail := ""
 	if e.Detail != nil {
 		text, err := json.Marshal(e.Detail)

@@ -161,6 +161,7 @@ func notAllowed(i *Instance, reason string) error {
 func (s *Service) record(ctx context.Context, i *Instance, action string) error {
 	return s.Audit.Record(ctx, audit.Entry{
 		Action: "workflow_instance." + action, ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(i.ID, 10), ObjectName: i.Name, ProjectCode: i.ProjectCode,
+		Before: map[string]any{"state": i.State, "workflow": i.WorkflowName, "version": i.WorkflowVersion},
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"dorado/modules/access"
+	"dorado/modules/audit"
 )
 
 // Members lists who has a role in the project, the most powerful first.
@@ -89,10 +90,16 @@ func (s *Service) SetMember(ctx context.Context, code int64, user, role string) 
 				return err
 			}
 		}
+		had, err := s.roleOf(ctx, u.ID, code)
+		if err != nil {
+			return err
+		}
 		if err := s.Access.Grant(ctx, u.ID, access.Project(code), r); err != nil {
 			return err
 		}
-		return s.record(ctx, p, "project.grant", map[string]any{"user": u.Name, "role": role})
+		return s.record(ctx, p, "project.grant", audit.Change{
+			Before: map[string]any{"role": had}, After: map[string]any{"role": r}, Detail: map[string]any{"user": u.Name, "role": role},
+		})
 	})
 }
 
@@ -140,11 +147,26 @@ func (s *Service) RemoveMember(ctx context.Context, code, user int64) error {
 		if user == p.OwnerID {
 			return ErrOwnerStays.With("user", people[user].Name)
 		}
+		had, err := s.roleOf(ctx, user, code)
+		if err != nil {
+			return err
+		}
 		if err := s.Access.Revoke(ctx, user, access.Project(code)); err != nil {
 			return err
 		}
-		return s.record(ctx, p, "project.revoke", map[string]any{"user": people[user].Name})
+		return s.record(ctx, p, "project.revoke", audit.Change{Before: map[string]any{"role": had}, Detail: map[string]any{"user": people[user].Name}})
 	})
+}
+
+// roleOf is the role that a user was given in a project, "" for none.
+func (s *Service) roleOf(ctx context.Context, user, code int64) (access.Role, error) {
+	grants, err := s.Access.GrantsOf(ctx, user)
+	for _, g := range grants {
+		if g.ProjectCode() == code {
+			return g.Role, err
+		}
+	}
+	return "", wrap(err, "read roles")
 }
 
 // RolesOf returns the roles of a user in those projects that whoever acts may see: of himself everybody may know, of

@@ -1,8 +1,8 @@
 package project_test
 
 import (
-	"encoding/base64"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,8 +16,8 @@ import (
 	"dorado/app/kit/db/dbtest"
 	"dorado/app/kit/fault"
 	"dorado/app/kit/ids"
-	"dorado/app/kit/secret"
 	"dorado/app/kit/listing"
+	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/project"
 	"dorado/modules/security/crudtest"

@@ -191,7 +191,7 @@ func (s *Service) Create(ctx context.Context, d Draft) (Project, error) {
 		if err := s.Access.Grant(ctx, who.UserID, access.Project(p.Code), access.Owner); err != nil {
 			return err
 		}
-		return s.record(ctx, p, "project.create", nil)
+		return s.record(ctx, p, "project.create", audit.Change{After: p})
 	})
 	return p, err
 }
@@ -220,7 +220,7 @@ func (s *Service) Update(ctx context.Context, code int64, d Draft, seen time.Tim
 		if err := s.store.update(ctx, p); err != nil {
 			return err
 		}
-		return s.record(ctx, p, "project.update", map[string]any{"was": before.Name})
+		return s.record(ctx, p, "project.update", audit.Change{Before: before, After: p})
 	})
 	return p, err
 }
@@ -266,7 +266,7 @@ func (s *Service) Delete(ctx context.Context, code int64) error {
 		if err := s.store.remove(ctx, code); err != nil {
 			return err
 		}
-		return s.record(ctx, p, "project.delete", nil)
+		return s.record(ctx, p, "project.delete", audit.Change{Before: p})
 	})
 }
 

@@ -112,6 +112,15 @@ func (s *Service) Create(ctx context.Context, project, code int64, d Draft) (Sch
 	return s.create(ctx, project, code, d, false)
 }
 
+// Check returns what Create would say about a draft: field faults.
+func (s *Service) Check(ctx context.Context, project int64, d Draft) error {
+	if _, err := s.Projects.Require(ctx, project, Edit); err != nil {
+		return err
+	}
+	_, err := s.check(ctx, d)
+	return err
+}
+
 // Import is Create for a workflow that may be offline, since what is brought in from files is.
 func (s *Service) Import(ctx context.Context, project, code int64, d Draft) (Schedule, error) {
 	return s.create(ctx, project, code, d, true)
@@ -161,7 +170,7 @@ func (s *Service) create(ctx context.Context, project, code int64, d Draft, offl
 		if r, err = s.store.byID(ctx, id); err != nil {
 			return err
 		}
-		return s.record(ctx, &r, "create", nil)
+		return s.record(ctx, &r, "create", audit.Change{After: r})
 	})
 	return r, err
 }
@@ -202,6 +211,7 @@ func (s *Service) Update(ctx context.Context, project, id int64, d Draft, revisi
 		case revision != AnyRevision && revision != r.Revision:
 			return ErrChanged
 		}
+		was := r
 		c.fill(&r, s.now())
 		if err := s.store.update(ctx, &r); err != nil {
 			return err
@@ -212,7 +222,7 @@ func (s *Service) Update(ctx context.Context, project, id int64, d Draft, revisi
 		if err := s.store.tell(ctx, id); err != nil {
 			return err
 		}
-		return s.record(ctx, &r, "update", nil)
+		return s.record(ctx, &r, "update", audit.Change{Before: was, After: r})
 	})
 	return r, err
 }
@@ -278,7 +288,12 @@ func (s *Service) release(ctx context.Context, r *Schedule, state flow.ReleaseSt
 	if state == flow.Online {
 		verb = "online"
 	}
-	return s.record(ctx, r, verb, detail)
+	if detail != nil {
+		return s.record(ctx, r, verb, detail)
+	}
+	return s.record(ctx, r, verb, audit.Change{
+		Before: map[string]any{"ReleaseState": r.ReleaseState}, After: map[string]any{"ReleaseState": state},
+	})
 }
 
 // Delete removes a schedule that is offline; what it started stays. Only who made it, an owner of the project or an
@@ -308,7 +323,7 @@ func (s *Service) Delete(ctx context.Context, project, id int64) error {
 		if err := s.store.tell(ctx, id); err != nil {
 			return err
 		}
-		return s.record(ctx, &r, "delete", nil)
+		return s.record(ctx, &r, "delete", audit.Change{Before: r})
 	})
 }
 
@@ -318,8 +333,9 @@ func (s *Service) Can(ctx context.Context, project int64, p access.Permission) b
 }
 
 func (s *Service) record(ctx context.Context, r *Schedule, verb string, detail any) error {
-	if detail == nil {
-		detail = map[string]any{"workflow": r.WorkflowCode, "crontab": r.Crontab, "timeZone": r.TimeZone}
+	if c, ok := detail.(audit.Change); detail == nil || ok && c.Detail == nil {
+		c.Detail = map[string]any{"workflow": r.WorkflowCode, "crontab": r.Crontab, "timeZone": r.TimeZone}
+		detail = c
 	}
 	return s.Audit.Record(ctx, audit.Entry{
 		Action: "schedule." + verb, ObjectType: "schedule", ObjectID: strconv.FormatInt(r.ID, 10), ObjectName: r.Label(),

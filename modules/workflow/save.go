@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dorado/modules/access"
+	"dorado/modules/audit"
 	"dorado/modules/flow"
 )
 
@@ -53,7 +54,7 @@ func (s *Service) Create(ctx context.Context, projectCode int64, c Change) (Save
 		if err := s.keepSource(ctx, Workflow{}, Saved{Workflow: w, Definition: def, Changed: true}, src); err != nil {
 			return err
 		}
-		if err := s.record(ctx, w, "workflow.create", map[string]any{"version": 1, "tasks": len(def.Tasks)}); err != nil {
+		if err := s.record(ctx, w, "workflow.create", audit.Change{After: head(w), Detail: map[string]any{"version": 1, "tasks": len(def.Tasks)}}); err != nil {
 			return err
 		}
 		if c.Online {
@@ -175,6 +176,7 @@ func (s *Service) revise(ctx context.Context, saved *Saved, next revision, messa
 		saved.Definition = next.last
 		return nil
 	}
+	before := head(*w)
 	w.Name, w.Description, w.Version, w.ExecutionType, w.TaskCount = def.Name, def.Description, def.Version, def.ExecutionType, len(def.Tasks)
 	s.touch(ctx, w)
 	if err := s.store.update(ctx, *w); err != nil {
@@ -184,9 +186,9 @@ func (s *Service) revise(ctx context.Context, saved *Saved, next revision, messa
 		return err
 	}
 	saved.Changed = true
-	return s.record(ctx, *w, "workflow.update", map[string]any{
+	return s.record(ctx, *w, "workflow.update", audit.Change{Before: before, After: head(*w), Detail: map[string]any{
 		"version": w.Version, "added": next.diff.added, "changed": len(next.diff.changed) - next.diff.added, "removed": len(next.diff.removed),
-	})
+	}})
 }
 
 // write stores a version, brings the mirror of tasks and the lineage up to date, and forgets the author's draft: it is

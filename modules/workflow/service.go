@@ -249,6 +249,7 @@ func (s *Service) release(ctx context.Context, w *Workflow, state flow.ReleaseSt
 			return err
 		}
 	}
+	before := head(*w)
 	w.ReleaseState = state
 	s.touch(ctx, w)
 	if err := s.store.update(ctx, *w); err != nil {
@@ -261,7 +262,7 @@ func (s *Service) release(ctx context.Context, w *Workflow, state flow.ReleaseSt
 	if state == flow.Online {
 		action = "workflow.online"
 	}
-	return s.record(ctx, *w, action, map[string]any{"version": w.Version})
+	return s.record(ctx, *w, action, audit.Change{Before: before, After: head(*w), Detail: map[string]any{"version": w.Version}})
 }
 
 // touch notes who changed the head, and when.
@@ -326,7 +327,7 @@ func (s *Service) remove(ctx context.Context, code int64, together []int64) erro
 	if err := s.store.remove(ctx, code); err != nil {
 		return err
 	}
-	return s.record(ctx, w, "workflow.delete", nil)
+	return s.record(ctx, w, "workflow.delete", audit.Change{Before: head(w)})
 }
 
 // Uses names what keeps a workflow from being deleted, besides its Dependants.
@@ -348,6 +349,14 @@ func (s *Service) Uses(ctx context.Context, code int64) ([]string, error) {
 // Can reports whether whoever acts has the permission in the workflow's project.
 func (s *Service) Can(ctx context.Context, projectCode int64, p access.Permission) bool {
 	return s.Projects.Can(ctx, projectCode, p)
+}
+
+// head is what the audit log says of a workflow: what its tasks are is in its versions.
+func head(w Workflow) map[string]any {
+	return map[string]any{
+		"name": w.Name, "description": w.Description, "version": w.Version, "release_state": w.ReleaseState, "execution_type": w.ExecutionType,
+		"tasks": w.TaskCount,
+	}
 }
 
 func (s *Service) record(ctx context.Context, w Workflow, action string, detail any) error {
