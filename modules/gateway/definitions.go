@@ -73,6 +73,7 @@ func (e *entry) submit(ctx context.Context, user string, s submission) (py4j.Val
 	if err != nil {
 		return py4j.Value{}, err
 	}
+	e.given.withNames(def.Tasks)
 	var code int64
 	err = e.DB.InTx(ctx, func(ctx context.Context) error {
 		saved, err := e.save(ctx, in.Code, def, s.online)

@@ -17,6 +17,7 @@ type entry struct {
 	methods   map[string][]method
 	passwords passwords
 	codes     taskCodes
+	given     given
 	calls     *prometheus.CounterVec
 	took      prometheus.Observer
 }

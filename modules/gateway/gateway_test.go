@@ -465,6 +465,14 @@ func TestThingsThatTasksNameAreFoundOrNamed(t *testing.T) {
 	require.Equal(t, "!ysfile:/analysts/main.py", c.of(c.object("getResourcesFileInfo", "n", "smain.py"), "get", "sname"))
 	require.Contains(t, c.reason(c.call("queryResourcesFileInfo", "sadmin", "smain.py")), "main.py")
 
+	require.Equal(t, "!yv", c.call("createOrGrantProject", "sanna", "setl", "n"))
+	code := c.call("createOrUpdateWorkflow", "sanna", "setl", "sof40", "n", "s[]", "n", "bTrue", "sNONE", "i0", "i0", "sdefault", "i1",
+		`s[{"preTaskCode": 0, "postTaskCode": 7}]`, `s[{"code": 7, "name": "a", "taskType": "SHELL", "taskParams": {"rawScript": "true", "resourceList": [{"id": 5}]}}]`, "n", "sPARALLEL")
+	require.Regexp(t, `^!yL`, code, c.reason(code))
+	def, err := w.workflows.Definition(w.admin, number(t, code[3:]), 0)
+	require.NoError(t, err)
+	require.Contains(t, string(def.Tasks[0].Params), `[{"resourceName":"file:/analysts/main.py"}]`, "ids that were told become names")
+
 	without := open(t, dbtest.SQLite(t)).client(t)
 	for name, args := range map[string][]string{
 		"getDatasource": {"sx", "n"}, "getResourcesFileInfo": {"n", "sx"}, "createOrUpdateResource": {"sadmin", "sx", "sy"},

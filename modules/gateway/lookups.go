@@ -81,6 +81,7 @@ func (e *entry) resource(ctx context.Context, name string, tenants ...string) (p
 				return py4j.Value{}, err
 			}
 			if found {
+				e.given.note(r.ID, r.FullName)
 				return resourceBean(r), nil
 			}
 		}

@@ -27,6 +27,12 @@ func (e *entry) createOrGrantProject(ctx context.Context, a args) (py4j.Value, e
 	if err != nil || e.Projects.Role(ctx, p.Code) != "" {
 		return py4j.OfVoid(), err
 	}
+	if err := e.Projects.Access.Refresh(ctx); err != nil { // the project may be a moment old, made by another thread of the script
+		return py4j.Value{}, err
+	}
+	if e.Projects.Role(ctx, p.Code) != "" {
+		return py4j.OfVoid(), nil
+	}
 	return py4j.OfVoid(), e.Projects.SetMember(instead(ctx, u), p.Code, u.Name, string(access.All))
 }
 
