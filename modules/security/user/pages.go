@@ -41,7 +41,7 @@ func (m *Module) index(r *http.Request) (web.Response, error) {
 		row := security.UserRow{
 			Name: u.Name, Admin: u.Admin(), Tenant: codes[u.TenantID], Queue: u.Queue, Email: u.Email, Phone: u.Phone,
 			Enabled: u.Enabled, Self: u.ID == me.UserID, Service: u.Service, Source: i18n.T(ctx, "user.source."+choice(u)), UpdatedAt: u.UpdatedAt,
-			URL: address(u.ID, ""), EditURL: address(u.ID, "/edit"), DeleteURL: address(u.ID, "/delete"),
+			URL: address(u.ID, ""), EditURL: address(u.ID, "/edit"), GrantsURL: address(u.ID, "/grants"), DeleteURL: address(u.ID, "/delete"),
 		}
 		if u.HasPassword() {
 			row.LinkURL = address(u.ID, "/link")

@@ -349,3 +349,17 @@ func TestAServiceAccountIsMadeWithoutAPassword(t *testing.T) {
 	rows := w.call(t, w.Admin, "GET", "/users/list-paging?pageNo=1&pageSize=10&searchVal=etl", "", "")["data"].(map[string]any)["totalList"].([]any)
 	require.Len(t, rows[0].(map[string]any), 15, "clients see an ordinary user")
 }
+
+func TestAlertGroupsHaveNoUsersOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	admin, general := crudtest.REST(t, w.App, w.Admin, w.users.API), crudtest.REST(t, w.App, w.General, w.users.API)
+	require.Empty(t, admin("GET", "/users/authed-user?alertgroupId=1", "")["data"])
+	others := admin("GET", "/users/unauth-user?alertgroupId=1", "")["data"].([]any)
+	require.Len(t, others, 1)
+	require.Equal(t, "gwen", others[0].(map[string]any)["userName"])
+	for _, path := range []string{"/users/authed-user", "/users/unauth-user"} {
+		require.InDelta(t, 30001, general("GET", path+"?alertgroupId=1", "")["code"], 0, path)
+		require.InDelta(t, 10001, admin("GET", path, "")["code"], 0, path)
+	}
+}
