@@ -15,7 +15,7 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 	size, updated := head("size"), head("updated")
 	size.Right, size.Drop, updated.Drop = true, 1, 2
 	return []components.Column{
-		{Label: i18n.T(ctx, "component.table.select_all"), Hidden: false, All: Batch, Class: "box"},
+		{Label: i18n.T(ctx, "component.table.select_all"), Hidden: true, All: Batch, Class: "box"},
 		head("name"), size,
 		{Label: i18n.T(ctx, "resource.field.revision"), Right: true, Drop: 3},
 		{Label: i18n.T(ctx, "resource.field.user"), Drop: 2},
