@@ -63,6 +63,7 @@ func TestATokenIsShownOnceAndOpensTheDoor(t *testing.T) {
 	require.NotContains(t, list.Body, value)
 	require.Contains(t, list.Body, value[len(value)-4:])
 	require.False(t, b.Get(accesstoken.Path+"/new").Has("select[name=user_id]"), "others' tokens are not his to make")
+	require.Equal(t, fmt.Sprint(a.General.UserID), a.Browser(t, m.Routes).As(crudtest.As(a.Admin)).Get(fmt.Sprintf("%s/new?user_id=%d", accesstoken.Path, a.General.UserID)).Value("user_id"))
 	b.Post(accesstoken.Path, "name", "evil", "expires", "2099-12-31", "user_id", fmt.Sprint(a.Admin.UserID)).Require(http.StatusForbidden)
 	b.Post(accesstoken.Path, "name", "late", "expires", "2001-01-01").Require(http.StatusUnprocessableEntity)
 }

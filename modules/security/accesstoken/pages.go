@@ -63,7 +63,11 @@ func (m *Module) new(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	inAYear := time.Now().In(i18n.Zone(r.Context())).AddDate(1, 0, 0).Format(day)
-	return m.form(r, 0, identity.TokenDraft{UserID: p.UserID}, inAYear, "", nil)
+	d := identity.TokenDraft{UserID: p.UserID}
+	if id, err := strconv.ParseInt(r.URL.Query().Get("user_id"), 10, 64); err == nil { // from the page of that user
+		d.UserID = id
+	}
+	return m.form(r, 0, d, inAYear, "", nil)
 }
 
 func (m *Module) create(r *http.Request) (web.Response, error) {

@@ -36,9 +36,10 @@ func (m *Module) show(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	view := security.UserPage{
-		Shell: m.frame.Page(r, u.Name, crumb(r)), Name: u.Name, Enabled: u.Enabled, EditURL: address(id, "/edit"), GrantsURL: address(id, "/grants"),
+		Shell: m.frame.Page(r, u.Name, crumb(r)), Name: u.Name, EditURL: address(id, "/edit"), GrantsURL: address(id, "/grants"),
 		Data: []components.Datum{
 			{Label: i18n.T(ctx, "user.field.type"), Value: typeName(ctx, u)},
+			{Label: i18n.T(ctx, "user.field.state"), Body: security.UserState(u.Enabled)},
 			{Label: i18n.T(ctx, "user.field.source"), Value: i18n.T(ctx, "user.source."+choice(u))},
 			{Label: i18n.T(ctx, "user.field.email"), Value: u.Email},
 			{Label: i18n.T(ctx, "user.field.phone"), Value: u.Phone},
