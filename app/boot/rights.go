@@ -16,6 +16,7 @@ import (
 	"dorado/modules/security/k8scluster"
 	"dorado/modules/security/namespace"
 	"dorado/modules/security/policy"
+	"dorado/modules/security/workergroup"
 	"dorado/modules/workflow"
 )
 
@@ -64,9 +65,11 @@ func (m *modules) referToRights(projects *project.Service, workflows *workflow.S
 	})
 	m.rights.grants.SetOffer(access.WorkerGroup, func(ctx context.Context) ([]grant.Object, error) {
 		names, err := m.groups.Names(ctx)
-		out := make([]grant.Object, len(names))
-		for i, name := range names {
-			out[i] = grant.Object{Key: name, Name: name}
+		var out []grant.Object
+		for _, name := range names {
+			if name != workergroup.Default { // everybody's, always
+				out = append(out, grant.Object{Key: name, Name: name})
+			}
 		}
 		return out, err
 	})

@@ -101,6 +101,17 @@ func (s *Service) Restricted(kind Kind, key string) bool {
 	return s.current.Load().objects.taken[kind][key]
 }
 
+// MayUseWorkerGroup reports whether the principal of ctx may send tasks to a worker group: when nobody is granted it,
+// everybody; else those who are. What a project may use is another question.
+func (s *Service) MayUseWorkerGroup(ctx context.Context, name string) bool {
+	return !s.Restricted(WorkerGroup, name) || s.MayUse(ctx, WorkerGroup, name, PermRead)
+}
+
+// RenameObject lets the grants on an object follow it to another key, in the transaction of ctx.
+func (s *Service) RenameObject(ctx context.Context, kind Kind, from, to string) error {
+	return s.remove(ctx, "UPDATE object_grant SET object_key = ? WHERE kind = ? AND object_key = ?", to, string(kind), from)
+}
+
 // GranteesOf lists who is granted an object, in the order of their ids. Checking that the caller may know is the caller's
 // task, for this and the following methods.
 func (s *Service) GranteesOf(ctx context.Context, kind Kind, key string) ([]ObjectGrant, error) {

@@ -141,6 +141,7 @@ var (
 	ErrSelection      = fault.New(fault.Invalid, "instance.selection")
 	ErrRunningDefined = fault.New(fault.Conflict, "instance.running")
 	ErrGroupUnknown   = fault.New(fault.Invalid, "run.group_unknown")
+	ErrGroupDenied    = fault.New(fault.Forbidden, "workergroup.error.denied")
 	ErrEnvUnknown     = fault.New(fault.Invalid, "run.environment_unknown")
 	ErrSubOffline     = fault.New(fault.Conflict, "run.sub_workflow_offline")
 	ErrChild          = fault.New(fault.NotFound, "run.child_unknown")

@@ -140,6 +140,9 @@ func (s *Service) checkPlace(ctx context.Context, project int64, r *StartRequest
 		if err != nil {
 			return err
 		}
+		if !s.Access.MayUseWorkerGroup(ctx, g) {
+			return ErrGroupDenied.With("name", g)
+		}
 		if known == 0 && (s.Workers == nil || !slices.Contains(s.Workers.Groups(), g)) {
 			return ErrGroupUnknown.With("name", g)
 		}

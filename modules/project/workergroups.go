@@ -43,7 +43,8 @@ func (s *Service) AssignedGroups(ctx context.Context, project int64) ([]string, 
 	return rows, wrap(err, "read worker groups")
 }
 
-// WorkerGroups are those that the tasks of a project may ask for, "default" first.
+// WorkerGroups are those that whoever acts may let the tasks of a project ask for, "default" first: what the project may use,
+// without what is granted to others.
 func (s *Service) WorkerGroups(ctx context.Context, project int64) ([]string, error) {
 	assigned, err := s.AssignedGroups(ctx, project)
 	if err != nil {
@@ -54,7 +55,7 @@ func (s *Service) WorkerGroups(ctx context.Context, project int64) ([]string, er
 			return nil, err
 		}
 	}
-	assigned = slices.DeleteFunc(assigned, func(n string) bool { return n == defaultGroup })
+	assigned = slices.DeleteFunc(assigned, func(n string) bool { return n == defaultGroup || !s.Access.MayUseWorkerGroup(ctx, n) })
 	return append([]string{defaultGroup}, assigned...), nil
 }
 

@@ -196,6 +196,9 @@ func (s *Service) checkKnown(ctx context.Context, d Draft, c *fault.Collector) e
 			c.Add("tenant", ErrTenant.Key, "code", d.TenantCode)
 		}
 	}
+	if !s.Projects.Access.MayUseWorkerGroup(ctx, d.WorkerGroup) {
+		c.Add("worker_group", "workergroup.error.denied", "name", d.WorkerGroup)
+	}
 	if s.Known.WorkerGroup != nil && d.WorkerGroup != "default" {
 		if ok, err := s.Known.WorkerGroup(ctx, d.WorkerGroup); err != nil {
 			return err

@@ -33,3 +33,18 @@ func (s *Service) validate(ctx context.Context, def *flow.Definition) ([]flow.Pr
 	}
 	return flow.Validate(def, checker{s.Catalog}, known...), nil
 }
+
+// deniedGroups are the tasks in worker groups that are granted to others than whoever saves: what a task does there is his
+// doing, whoever chose the group. Who releases or starts the workflow later is not asked again.
+func (s *Service) deniedGroups(ctx context.Context, def *flow.Definition) []flow.Problem {
+	var out []flow.Problem
+	for _, t := range def.Tasks {
+		if !s.Projects.Access.MayUseWorkerGroup(ctx, t.WorkerGroup) {
+			out = append(out, flow.Problem{
+				TaskCode: t.Code, TaskName: t.Name, Field: "workerGroup", Key: "workergroup.error.denied", Args: []any{"name", t.WorkerGroup},
+				Severity: flow.SeverityError,
+			})
+		}
+	}
+	return out
+}

@@ -241,6 +241,7 @@ func (s *Service) prepare(ctx context.Context, def *flow.Definition, empty bool)
 	if err != nil {
 		return err
 	}
+	problems = append(problems, s.deniedGroups(ctx, def)...)
 	if empty {
 		problems = slices.DeleteFunc(problems, func(p flow.Problem) bool { return p.Key == problemEmpty })
 	}

@@ -205,6 +205,7 @@ func (s *Service) Check(ctx context.Context, projectCode int64, def *flow.Defini
 	if err != nil {
 		return nil, err
 	}
+	problems = append(problems, s.deniedGroups(ctx, def)...)
 	related, err := s.related(ctx, def, s.links(def))
 	return append(problems, related...), err
 }

@@ -102,3 +102,12 @@ func REST(t *testing.T, a *App, p access.Principal, mount func(chi.Router)) func
 		return out
 	}
 }
+
+// Policy writes a rule of administrators, as their page does.
+func (a *App) Policy(t testing.TB, p access.Policy) {
+	t.Helper()
+	_, err := a.DB.Exec(t.Context(), `INSERT INTO policy_rule (subject, permission, project_code, workflow_code, effect, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`, p.Subject, string(p.Permission), p.Project, p.Workflow, string(p.Effect), time.Now(), time.Now())
+	require.NoError(t, err)
+	require.NoError(t, a.Access.Changed(t.Context()))
+}

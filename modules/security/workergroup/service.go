@@ -26,7 +26,7 @@ func (s *Service) referring(ctx context.Context, g Group, limit int) ([]Use, err
 	return crud.Gather(s.referrers, limit, func(r Referrer, limit int) ([]Use, error) { return r.WorkerGroupUses(ctx, g.Name, limit) })
 }
 
-// named keeps the name of a group that something refers to.
+// named keeps the name of a group that something refers to. Whom it is granted follows it to its new name.
 func (s *Service) named(ctx context.Context, was *Group, d Draft) (Draft, error) {
 	if was == nil || d.Name == "" || d.Name == was.Name {
 		return d, nil
@@ -34,6 +34,9 @@ func (s *Service) named(ctx context.Context, was *Group, d Draft) (Draft, error)
 	uses, err := s.referring(ctx, *was, 1)
 	if err == nil && len(uses) > 0 {
 		err = ErrRenamed.OnField("name", ErrRenamed.Key)
+	}
+	if err == nil {
+		err = s.access.RenameObject(ctx, access.WorkerGroup, was.Name, d.Name)
 	}
 	return d, err
 }
