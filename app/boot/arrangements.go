@@ -103,3 +103,15 @@ func liveWorkers(eng *engine.Engine) []workergroup.Worker {
 	}
 	return out
 }
+
+// projectOptions lists all projects that whoever asks may see, for filters.
+func projectOptions(projects *project.Service) func(ctx context.Context) ([]components.Option, error) {
+	return func(ctx context.Context) ([]components.Option, error) {
+		all, err := projects.All(ctx)
+		out := make([]components.Option, len(all))
+		for i, p := range all {
+			out[i] = components.Option{Value: strconv.FormatInt(p.Code, 10), Label: p.Name}
+		}
+		return out, err
+	}
+}

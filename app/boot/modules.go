@@ -137,7 +137,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.token = accesstoken.New(accesstoken.Deps{
 		DB: c.db, Identity: m.identity, Access: m.access, Site: m.site, API: m.api, Frame: m.frame,
 	})
-	m.audit = auditlog.New(auditlog.Deps{Audit: log, Access: m.access, Site: m.site, Frame: m.frame})
+	m.audit = auditlog.New(auditlog.Deps{Audit: log, Access: m.access, Site: m.site, API: m.api, Frame: m.frame})
 
 	m.resource = newResources(c, m, log)
 	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now, Sealer: c.sealer})
@@ -177,6 +177,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.referToArrangements(projects, workflows)
 	m.referToRights(projects, workflows)
 	m.project.SetRunStats(m.projectStates)
+	m.audit.SetProjects(projectOptions(projects))
 	m.workflow = workflow.NewModule(workflows, workflow.PageDeps{
 		Site: m.site, API: m.api, Frame: m.frame, Run: instance.Operate,
 		WorkerGroups: m.groups.Names, History: m.runHistory, Timings: m.timings(), Lists: m.formLists(),
@@ -211,7 +212,7 @@ func (m *modules) pages() []func(chi.Router) {
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
+	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.
