@@ -77,10 +77,10 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 	list := listAddress(in.Code)
 	v := view.ListPage{
 		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(ctx, "workflow.title")), List: frame.Listed(list, q, page),
-		History: p.history != nil, Timed: p.timings != nil,
+		History: p.history != nil, Timed: p.timings != nil, ExportURL: project.Address(in.Code, "/export"),
 	}
 	if p.svc.Can(ctx, in.Code, Edit) {
-		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", list+"/import"
+		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", project.Address(in.Code, "/import")
 	}
 	mine := make(map[int64]Draft, len(drafts))
 	for _, d := range drafts {
@@ -115,7 +115,7 @@ func (p *pages) bars(ctx context.Context, rows []Workflow) (map[int64][]Bar, err
 func (p *pages) row(ctx context.Context, w Workflow, bars []Bar, draft bool) view.Row {
 	at := address(w.ProjectCode, w.Code)
 	row := view.Row{
-		ID: "w" + strconv.FormatInt(w.Code, 10), Name: w.Name, URL: at, Description: w.Description, State: string(w.ReleaseState),
+		ID: "w" + strconv.FormatInt(w.Code, 10), Code: strconv.FormatInt(w.Code, 10), Name: w.Name, URL: at, Description: w.Description, State: string(w.ReleaseState),
 		Online: w.Online(), Version: w.Version, VersionsURL: at + "/versions", ExportURL: at + "/yaml", Tasks: w.TaskCount, Owner: w.OwnerName,
 		Modifier: w.ModifierName, UpdatedAt: w.UpdatedAt, Draft: draft,
 	}

@@ -10,6 +10,7 @@ import (
 // columns are the heads of the list.
 func (p ListPage) columns(ctx context.Context) []components.Column {
 	columns := []components.Column{
+		{Label: i18n.T(ctx, "transfer.field.select"), Hidden: true, All: "batch"},
 		p.List.Column("name", i18n.T(ctx, "workflow.field.name")),
 		p.List.Column("state", i18n.T(ctx, "workflow.field.state")),
 		{Label: i18n.T(ctx, "workflow.field.version"), Right: true, Drop: 2},

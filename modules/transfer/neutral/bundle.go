@@ -148,11 +148,14 @@ func (b *Bundle) Called(kind Kind, code int64, name string) {
 	b.Names[Ref{kind, strconv.FormatInt(code, 10)}] = name
 }
 
-// NewCode gives a number to something that has only a name in the file. Such numbers are small, so that they are never the
-// codes of anything in a database.
+// firstCode is where the numbers begin that stand for names: above those that people write by hand, and below the codes of
+// anything in a database, which do not fit 32 bits.
+const firstCode = 1 << 30
+
+// NewCode gives a number to something that has only a name in the file.
 func (b *Bundle) NewCode() int64 {
 	b.last++
-	return b.last
+	return firstCode + b.last
 }
 
 // Is marks the format of one more file.
@@ -177,6 +180,7 @@ const (
 // Faults of reading. Further ones are made with Refuse.
 var (
 	ErrTooLarge   = fault.New(fault.TooLarge, "transfer.too_large")
+	ErrTooMany    = fault.New(fault.TooLarge, "transfer.too_many")
 	ErrUnsafe     = fault.New(fault.Invalid, "transfer.unsafe_archive")
 	ErrArchive    = fault.New(fault.Invalid, "transfer.broken_archive")
 	ErrUnreadable = fault.New(fault.Invalid, "transfer.unreadable")

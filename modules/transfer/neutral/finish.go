@@ -14,7 +14,7 @@ func (b *Bundle) Finish() error {
 		return ErrEmpty
 	}
 	if len(b.Workflows) > MaxWorkflows {
-		return ErrTooLarge.With("limit", MaxWorkflows)
+		return ErrTooMany.With("limit", MaxWorkflows)
 	}
 	names := map[string]bool{}
 	codes := map[int64]bool{}

@@ -1,0 +1,2 @@
+// Package crontab makes workflows of crontab files: one SHELL task and one schedule for each line.
+package crontab
