@@ -82,6 +82,7 @@ func (s *Service) Arrive(ctx context.Context, r Return, c Credentials) (in Signe
 	switch {
 	case errors.Is(err, openid.ErrNotAllowed):
 		s.log.InfoContext(ctx, "refused to sign in", "reason", err, "client", c.Client)
+		s.recordRefused(ctx, User{}, "not_allowed")
 		return in, a.Next, ErrNotAllowed
 	case errors.Is(err, openid.ErrRefused):
 		s.log.WarnContext(ctx, "an answer of the OpenID provider does not hold", "reason", err, "client", c.Client)
@@ -93,9 +94,11 @@ func (s *Service) Arrive(ctx context.Context, r Return, c Credentials) (in Signe
 	if in.User, err = s.arrive(ctx, arrival{
 		source: OIDC, id: p.ID, name: nameOf(p), email: p.Email, maps: s.provider.MapsAdmin(), admin: p.Admin, creates: s.provider.Creates(),
 	}); err != nil {
+		s.recordRefused(ctx, User{}, "no_user")
 		return in, a.Next, err
 	}
 	if !in.User.Enabled {
+		s.recordRefused(ctx, in.User, "disabled")
 		return in, a.Next, ErrDisabled
 	}
 	if err := s.store.uncount(ctx, providerSubject(c.Client)); err != nil {

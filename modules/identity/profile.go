@@ -7,6 +7,7 @@ import (
 	"dorado/app/kit/fault"
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
+	"dorado/modules/audit"
 )
 
 // Me returns the signed-in user. It returns access.ErrUnauthenticated and, when just deleted, ErrNotFound.
@@ -37,11 +38,12 @@ func (s *Service) UpdateProfile(ctx context.Context, profile Profile) (User, err
 		if u, err = s.lock(ctx, p.UserID); err != nil {
 			return err
 		}
+		before := u
 		u.Email, u.Phone, u.UpdatedAt = profile.Email, profile.Phone, s.after(u.UpdatedAt)
 		if err := s.store.update(ctx, u); err != nil {
 			return err
 		}
-		return s.record(ctx, "user.profile", u, profile)
+		return s.record(ctx, "user.profile", u, audit.Change{Before: summary(before), After: summary(u)})
 	})
 	return u, err
 }

@@ -21,6 +21,9 @@ import (
 // maxAtOnce bounds the sign-ins that ask the directory at the same time.
 const maxAtOnce = 16
 
+// maxText is the most bytes of a name or a password that are sent on.
+const maxText = 1024
+
 var (
 	// ErrRefused means that the directory does not know the name, or the password is wrong.
 	ErrRefused = errors.New("directory: the name or the password is wrong")
@@ -75,7 +78,7 @@ func (c *Client) Creates() bool { return c.cfg.OnMissing == Create }
 // Authenticate returns the entry of who has this name and password. The error is, or wraps, ErrRefused, ErrUnavailable
 // or ErrBusy; its text is for the log and holds no password.
 func (c *Client) Authenticate(ctx context.Context, name string, password secret.String) (Entry, error) {
-	if name == "" || password == "" {
+	if name == "" || password == "" || len(name) > maxText || len(password) > maxText {
 		return Entry{}, ErrRefused
 	}
 	select {

@@ -76,6 +76,8 @@ func TestARealDirectoryTellsWhoSomebodyIs(t *testing.T) {
 		require.ErrorIs(t, err, directory.ErrRefused, "which of the two is not guessed")
 		_, err = c.Authenticate(t.Context(), "ann", "")
 		require.ErrorIs(t, err, directory.ErrRefused, "an empty password would bind as nobody, and succeed")
+		_, err = c.Authenticate(t.Context(), "ann", secret.String(strings.Repeat("x", 5_000_000)))
+		require.ErrorIs(t, err, directory.ErrRefused)
 	})
 	t.Run("what was typed is no filter", func(t *testing.T) {
 		for _, name := range []string{"*", "a*", "ann)(uid=*", "*)(objectClass=*", "x)(|(uid=ann", "ann\x00", `\61nn`, "{dn}", "bob)(cn=*))(|(uid=*"} {

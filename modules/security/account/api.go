@@ -20,6 +20,7 @@ var errNoName = fault.New(fault.Invalid, "identity.user.name_required")
 func (m *Module) API(r chi.Router) {
 	e := m.rest.Faults(dsapi.Faults{
 		errNoName.Key: 10004, identity.ErrCredentials.Key: 10013, identity.ErrDisabled.Key: 10148,
+		identity.ErrUnknown.Key: 10013, identity.ErrElsewhere.Key: 10013, // the directory knows him, and nobody here is he
 	})
 	r.Post("/login", m.signInREST(e))
 	r.Get("/login/sso", e.OK(10211, m.ssoREST))
