@@ -106,7 +106,7 @@ export class FileDrop extends HTMLElement {
       this.#send(u);
     }
     const busy = this.uploads.some((u) => u.state === 'sending' || u.state === 'waiting');
-    if (!busy && this.uploads.some((u) => u.state === 'done')) this.#renew();
+    if (!busy && this.uploads.some((u) => u.state === 'done')) void this.#renew();
   }
 
   /** @param {Upload} u */
@@ -165,14 +165,18 @@ export class FileDrop extends HTMLElement {
   }
 
   /** Shows the list of files anew. */
-  #renew() {
+  async #renew() {
     const list = document.getElementById('list');
     if (this.hasAttribute('name') || !list) {
       location.reload();
       return;
     }
-    const htmx = /** @type {any} */ (window).htmx;
-    void htmx?.ajax('GET', location.pathname + location.search, { target: '#list', swap: 'outerHTML' });
+    const answer = await fetch(location.href, { headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': 'div#list' } }).catch(() => null);
+    if (!answer?.ok) return;
+    const part = document.createRange().createContextualFragment(await answer.text()).querySelector('#list');
+    if (!part) return;
+    list.replaceWith(part);
+    /** @type {any} */ (window).htmx?.process(part);
   }
 
   #draw() {
