@@ -105,9 +105,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	refused := newRefusals(log, c.logger, time.Now)
 	m.site.OnRefused(refused.note)
 	m.api.OnRefused(refused.note)
-	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
-	)})
+	m.access, err = access.New(ctx, access.Deps{DB: c.db, Log: c.logger, Now: time.Now, Rules: declaredRules()})
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +200,13 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	return m, nil
 }
 
+// declaredRules says which roles have which permissions, of all modules.
+func declaredRules() []access.Rule {
+	return slices.Concat(
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+	)
+}
+
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return append([]func(chi.Router){
@@ -212,7 +217,7 @@ func (m *modules) pages() []func(chi.Router) {
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
+	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.backfill.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

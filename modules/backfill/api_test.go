@@ -87,3 +87,56 @@ func TestWrongDatesHaveTheNumbersClientsKnow(t *testing.T) {
 		"expectedParallelismNumber", "-2")
 	require.Equal(t, 50080, code)
 }
+
+// client calls an endpoint of backfills as somebody.
+func (w *world) client(t testing.TB, who access.Principal, method, path string) (code int, data json.RawMessage) {
+	t.Helper()
+	h := w.App.API.Router(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(rw, r.WithContext(access.WithPrincipal(r.Context(), who)))
+		})
+	}, w.Module.API)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, "/projects/"+strconv.FormatInt(w.project, 10)+"/backfills"+path, http.NoBody))
+	var e struct {
+		Code int
+		Data json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &e), rec.Body.String())
+	return e.Code, e.Data
+}
+
+func TestBackfillsAreListedAndCancelledByREST(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		code, _ := w.rest(t, "start-workflow-instance", "scheduleTime", `{"complementScheduleDateList":"2026-01-01 00:00:00,2026-01-02 00:00:00,2026-01-03 00:00:00"}`)
+		require.Zero(t, code)
+		code, data := w.client(t, w.General, http.MethodGet, "?pageNo=1&pageSize=10")
+		require.Zero(t, code)
+		var page struct {
+			TotalList []struct {
+				ID    int64
+				State string
+				Dates map[string]int
+			}
+		}
+		require.NoError(t, json.Unmarshal(data, &page))
+		require.Len(t, page.TotalList, 1)
+		require.Equal(t, map[string]int{"RUNNING": 1, "WAITING": 2}, page.TotalList[0].Dates)
+		one := "/" + strconv.FormatInt(page.TotalList[0].ID, 10)
+
+		stranger := access.Principal{UserID: 4711, Name: "mallory"}
+		for _, call := range [][2]string{{http.MethodGet, "?pageNo=1&pageSize=10"}, {http.MethodGet, one}, {http.MethodPost, one + "/cancel"}} {
+			code, _ := w.client(t, stranger, call[0], call[1])
+			require.NotZero(t, code, call)
+		}
+		code, data = w.client(t, w.General, http.MethodPost, one+"/cancel")
+		require.Zero(t, code)
+		require.Contains(t, string(data), `"CANCELLED":2`)
+		code, _ = w.client(t, w.General, http.MethodGet, one)
+		require.Zero(t, code)
+		code, _ = w.client(t, w.General, http.MethodGet, "/4711")
+		require.Equal(t, 50001, code)
+	})
+}

@@ -18,16 +18,17 @@ type Deps struct {
 	Frame *frame.Frame
 }
 
-// Module is what backfills are: rules and pages. Their endpoint is that of instances.
+// Module is what backfills are: rules, pages and endpoints. They are started by the endpoint of instances.
 type Module struct {
 	*Service
 	pages pages
+	rest  *dsapi.API
 }
 
 // New makes the module.
 func New(d Deps) *Module {
 	svc := NewService(d.Services)
-	return &Module{Service: svc, pages: pages{Service: svc, frame: d.Frame, site: d.Site}}
+	return &Module{Service: svc, rest: d.API, pages: pages{Service: svc, frame: d.Frame, site: d.Site}}
 }
 
 // Routes adds the pages.
