@@ -24,6 +24,9 @@ type world struct {
 	refs    map[neutral.Ref]*Reference
 	order   []neutral.Ref
 	linked  map[int]map[int]bool // what links found
+	// Workflows that are here already, by the place of those of their names, and how the file's codes become theirs.
+	namesakes map[int]namesake
+	here      codes
 }
 
 // use notes that a workflow names something.

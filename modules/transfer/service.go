@@ -72,6 +72,11 @@ func (s *Service) look(ctx context.Context, project int64, b *neutral.Bundle, c 
 	if err := w.resolve(ctx, c.Mapping); err != nil {
 		return nil, nil, err
 	}
+	if !c.Stamped {
+		if err := w.findNamesakes(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	same := w.codes()
 	for i := range b.Workflows {
 		if d := b.Workflows[i].Definition; d != nil {
@@ -122,13 +127,8 @@ func (w *world) item(ctx context.Context, i int, c Choices, kept codes, taken ma
 
 // decide chooses the action and the name, as whoever imports wants it.
 func (w *world) decide(ctx context.Context, item *Item, c Choices, taken map[string]bool) error {
-	there, err := w.svc.Workflows.ByName(ctx, w.project, item.Name)
-	switch {
-	case err == nil:
-		item.Existing = there
-		if item.Same, err = w.same(ctx, item.Index, there); err != nil {
-			return err
-		}
+	if there, known := w.namesakes[item.Index]; known {
+		item.Existing, item.Same = there.head, w.same(item.Index)
 		item.Action = Rename
 		switch {
 		case c.Conflict != "":
@@ -136,8 +136,6 @@ func (w *world) decide(ctx context.Context, item *Item, c Choices, taken map[str
 		case item.Same:
 			item.Action = Skip
 		}
-	case !hidden(err):
-		return err
 	}
 	if chosen, said := c.Actions[item.Index]; said {
 		if !slices.Contains(Actions(), chosen) {
@@ -159,6 +157,7 @@ func (w *world) decide(ctx context.Context, item *Item, c Choices, taken map[str
 		if want == "" {
 			want = item.Name
 		}
+		var err error
 		if item.As, err = w.free(ctx, want, taken); err != nil {
 			return err
 		}
@@ -227,18 +226,45 @@ func (w *world) foreign(d *flow.Definition) []string {
 	return out
 }
 
-// same reports whether a workflow here says what one of the bundle says, whatever the codes.
-func (w *world) same(ctx context.Context, i int, there workflow.Workflow) (bool, error) {
-	has, err := w.svc.Workflows.Definition(ctx, there.Code, 0)
-	if err != nil {
-		return false, err
+// namesake is a workflow here that has the name of one of the bundle.
+type namesake struct {
+	head workflow.Workflow
+	has  *flow.Definition
+}
+
+// findNamesakes looks for workflows that are here already, by their names.
+func (w *world) findNamesakes(ctx context.Context) error {
+	w.namesakes = map[int]namesake{}
+	w.here = w.codes()
+	for i := range w.bundle.Workflows {
+		d := w.bundle.Workflows[i].Definition
+		if d == nil {
+			continue
+		}
+		head, err := w.svc.Workflows.ByName(ctx, w.project, d.Name)
+		if hidden(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		has, err := w.svc.Workflows.Definition(ctx, head.Code, 0)
+		if err != nil {
+			return err
+		}
+		w.namesakes[i] = namesake{head, has}
+		w.here.workflows[d.Code] = head.Code
+		w.here.adopt(d, has, func(int64) int64 { return -1 })
 	}
-	codes := w.codes()
-	codes.workflows[w.bundle.Workflows[i].Definition.Code] = there.Code
-	codes.adopt(w.bundle.Workflows[i].Definition, has, func(int64) int64 { return -1 })
-	says := w.definition(i, codes, false)
-	says.Code, says.ProjectCode, says.Name = there.Code, has.ProjectCode, has.Name
-	return flow.Equal(has, says), nil
+	return nil
+}
+
+// same reports whether the namesake of a workflow says what that says, whatever the codes.
+func (w *world) same(i int) bool {
+	has := w.namesakes[i].has
+	says := w.definition(i, w.here, false)
+	says.Code, says.ProjectCode, says.Name = has.Code, has.ProjectCode, has.Name
+	return flow.Equal(has, says)
 }
 
 // problems says what would keep a definition from being saved, apart from what it names.
