@@ -197,7 +197,13 @@ func (p policies) explain(ctx context.Context, q PolicyQuestion) (access.Decisio
 			return access.Decision{}, err
 		}
 	}
-	return p.access.Explain(ask)
+	d, err := p.access.Explain(ask)
+	if err != nil {
+		return d, err
+	}
+	enabled, err := p.enabled(ctx, q.User)
+	d.Allowed = d.Allowed && enabled
+	return d, err
 }
 
 func verdict(allowed bool) string {
@@ -209,7 +215,7 @@ func verdict(allowed bool) string {
 
 // tell writes a decision in words.
 func (p policies) tell(ctx context.Context, q PolicyQuestion, d access.Decision, out io.Writer) error {
-	enabled, err := db.Get[int](ctx, p.db, "SELECT state FROM users WHERE name = ?", q.User)
+	enabled, err := p.enabled(ctx, q.User)
 	if err != nil {
 		return err
 	}
@@ -227,6 +233,9 @@ func (p policies) tell(ctx context.Context, q PolicyQuestion, d access.Decision,
 		why = "neither a role nor a rule gives it"
 	case access.ByUndeclared:
 		why = "there is no such permission"
+	}
+	if !enabled {
+		why = q.User + " is disabled and cannot sign in"
 	}
 	fmt.Fprintf(out, "%s: %s: %s\n", verdict(d.Allowed), q, why)
 	role := string(d.Role)
@@ -246,10 +255,12 @@ func (p policies) tell(ctx context.Context, q PolicyQuestion, d access.Decision,
 		}
 		fmt.Fprintln(out)
 	}
-	if enabled != 1 {
-		fmt.Fprintf(out, "  %s is disabled and cannot sign in\n", q.User)
-	}
 	return nil
+}
+
+func (p policies) enabled(ctx context.Context, user string) (bool, error) {
+	state, err := db.Get[int](ctx, p.db, "SELECT state FROM users WHERE name = ?", user)
+	return state == 1, err
 }
 
 func texts(roles []access.Role) []string {

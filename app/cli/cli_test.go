@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"dorado/app/cli"
+	"dorado/app/kit/db"
 	"dorado/app/kit/testkit"
 )
 
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestCommandLine plays the sessions in testdata/script. "signin" waits for the server on $PORT and sets DORADO_SERVER
-// and DORADO_TOKEN for the administrator, whose project "etl" it makes.
+// and DORADO_TOKEN for the administrator, whose project "etl" it makes. "sql" runs a file of statements on a SQLite database.
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -36,6 +38,13 @@ func TestCommandLine(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"sql": func(ts *testscript.TestScript, _ bool, args []string) {
+				ctx := context.Background()
+				d, err := db.Open(ctx, db.Config{URL: ts.MkAbs(args[0])}, slog.New(slog.DiscardHandler))
+				ts.Check(err)
+				_, err = d.SQLX().ExecContext(ctx, ts.ReadFile(args[1]))
+				ts.Check(errors.Join(err, d.Close()))
+			},
 			"signin": func(ts *testscript.TestScript, _ bool, args []string) {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 				defer cancel()
