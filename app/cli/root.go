@@ -84,7 +84,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		serveCommand(s, "standalone", "Run everything in one process", boot.Standalone),
 		serveCommand(s, "master", "Run pages, REST and the scheduler; workers connect to it", boot.Master),
 		workerCommand(s),
-		backupCommand(s), restoreCommand(s), migrateCommand(s), userCommand(s), configCommand(s), workflowCommand(), versionCommand(),
+		backupCommand(s), restoreCommand(s), migrateCommand(s), secretCommand(s), userCommand(s), policyCommand(s), configCommand(s), workflowCommand(), versionCommand(),
 	)
 	return root
 }

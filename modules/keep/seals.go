@@ -68,12 +68,18 @@ func noteKey(ctx context.Context, d *db.DB, s *secret.Sealer) error {
 
 // SealedWith returns the ids of the keys that a database may hold secrets of, separated by commas, "" for none.
 func SealedWith(ctx context.Context, d *db.DB) (string, error) {
+	keys, err := KeysOf(ctx, d)
+	return strings.Join(keys, ", "), err
+}
+
+// KeysOf returns the ids of the keys that a database may hold secrets of.
+func KeysOf(ctx context.Context, d *db.DB) ([]string, error) {
 	rows, err := db.Select[checkRow](ctx, d, selectChecks)
 	keys := make([]string, len(rows))
 	for i, row := range rows {
 		keys[i] = strings.TrimPrefix(row.Name, checkSetting)
 	}
-	return strings.Join(keys, ", "), err
+	return keys, err
 }
 
 // Reseal seals secrets again with the newest key.

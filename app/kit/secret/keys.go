@@ -154,36 +154,49 @@ func readKeys(path string) (ring, stamp, error) {
 	return r, at, nil
 }
 
+func freshKey() (id, line string) {
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key)
+	id = idOf(key)
+	return id, id + " " + base64.StdEncoding.EncodeToString(key)
+}
+
 // AddKey appends a fresh key to the key file at path, creating the file when needed, and returns the id of the key.
 // Sealers of the file use it for new texts from then on.
 func AddKey(path string) (string, error) {
-	key := make([]byte, keySize)
-	_, _ = rand.Read(key)
-	id := idOf(key)
-	return id, appendLine(path, id+" "+base64.StdEncoding.EncodeToString(key))
+	id, line := freshKey()
+	return id, appendLine(path, line)
+}
+
+// StageKey puts a fresh key before the others of the key file at path: texts that it seals elsewhere can be opened, and
+// nothing is sealed with it here until PromoteKey. It returns the id of the key.
+func StageKey(path string) (string, error) {
+	id, line := freshKey()
+	lines, err := keyLines(path)
+	if err != nil {
+		return "", err
+	}
+	return id, rewrite(path, append([]string{line}, lines...))
+}
+
+// PromoteKey makes a key of the key file at path the one for new texts.
+func PromoteKey(path, id string) error {
+	mine, others, err := split(path, id)
+	if err != nil {
+		return err
+	}
+	if len(mine) == 0 {
+		return fmt.Errorf("secret: key file %s has no key %s", path, id)
+	}
+	return rewrite(path, append(others, mine[0]))
 }
 
 // RetireKeys takes keys, by their ids, out of the key file at path and appends them to the file beside it whose name ends
 // with ".retired": a backup of before may still need them. The last key of a file stays whatever is asked.
 func RetireKeys(path string, ids ...string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("secret: read key file: %w", err)
-	}
-	var kept, gone []string
-	for line := range strings.Lines(string(data)) {
-		line = strings.TrimSpace(line)
-		r := ring{byID: map[string]cipher.AEAD{}}
-		switch {
-		case line == "":
-		case r.add(line) == nil && slices.Contains(ids, r.newest()):
-			gone = append(gone, line)
-		default:
-			kept = append(kept, line)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
+	gone, kept, err := split(path, ids...)
+	if err != nil || len(gone) == 0 {
+		return err
 	}
 	if len(kept) == 0 {
 		return fmt.Errorf("secret: key file %s would be left without a key", path)
@@ -191,8 +204,41 @@ func RetireKeys(path string, ids ...string) error {
 	if err := appendLine(path+".retired", gone...); err != nil {
 		return err
 	}
+	return rewrite(path, kept)
+}
+
+func keyLines(path string) ([]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret: read key file: %w", err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}
+
+// split tells the lines of keys from the others of a file.
+func split(path string, ids ...string) (mine, others []string, err error) {
+	lines, err := keyLines(path)
+	for _, line := range lines {
+		r := ring{byID: map[string]cipher.AEAD{}}
+		if r.add(line) == nil && slices.Contains(ids, r.newest()) {
+			mine = append(mine, line)
+		} else {
+			others = append(others, line)
+		}
+	}
+	return mine, others, err
+}
+
+// rewrite replaces a key file in one step.
+func rewrite(path string, lines []string) error {
 	part := path + ".part"
-	if err := errors.Join(os.RemoveAll(part), appendLine(part, kept...)); err != nil {
+	if err := errors.Join(os.RemoveAll(part), appendLine(part, lines...)); err != nil {
 		return err
 	}
 	if err := os.Rename(part, path); err != nil {

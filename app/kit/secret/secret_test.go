@@ -107,6 +107,28 @@ func TestARetiredKeyLeavesTheFileButIsNotLost(t *testing.T) {
 	require.NoError(t, secret.RetireKeys(path, "unknown"))
 }
 
+func TestAStagedKeyOpensAndSealsNothingUntilItIsPromoted(t *testing.T) {
+	t.Parallel()
+	here, there := filepath.Join(t.TempDir(), "seal.key"), filepath.Join(t.TempDir(), "seal.key")
+	a, err := secret.OpenSealer(here)
+	require.NoError(t, err)
+	first := a.Newest()
+	staged, err := secret.StageKey(here)
+	require.NoError(t, err)
+	require.Equal(t, first, a.Newest())
+	data, err := os.ReadFile(here)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(there, data, 0o600))
+	b, err := secret.OpenSealer(there)
+	require.NoError(t, err)
+	require.NoError(t, secret.PromoteKey(here, staged))
+	require.Equal(t, []string{first, staged}, a.Keys())
+	plain, err := b.Open(a.Seal("x", "p"), "p")
+	require.NoError(t, err, "another master can open what this one seals before it has the new file")
+	require.Equal(t, "x", plain.Reveal())
+	require.Error(t, secret.PromoteKey(here, "unknown"))
+}
+
 func TestAKeyFileThatIsBrokenWhileInUseChangesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "seal.key")
