@@ -19,6 +19,7 @@ import (
 	"dorado/modules/apidocs"
 	"dorado/modules/audit"
 	"dorado/modules/backfill"
+	"dorado/modules/datasource"
 	"dorado/modules/engine"
 	"dorado/modules/frame"
 	"dorado/modules/gateway"
@@ -61,6 +62,7 @@ type modules struct {
 	envs     *environment.Module
 	alerts   *alertgroup.Module
 	ways     *alertinstance.Module
+	sources  *datasource.Module
 	calendar *calendar.Module
 	pools    *taskgroup.Module
 	user     *user.Module
@@ -87,6 +89,9 @@ type modules struct {
 // newModules builds everything in layer order. What a lower module needs of an upper one is handed in afterwards.
 func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, error) {
 	m := &modules{frame: frame.New(), api: dsapi.New(c.logger)}
+	if c.cfg.Web.Clients == "3.2" {
+		m.api = m.api.Exact32()
+	}
 	open, closing := context.WithCancel(context.WithoutCancel(ctx))
 	m.closing = closing
 	var err error
@@ -140,6 +145,13 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.resource = newResources(c, m, log)
 	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now, Sealer: c.sealer})
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
+	sourceTypes, err := catalog.BuiltinDataSources()
+	if err != nil {
+		return nil, err
+	}
+	m.sources = datasource.New(datasource.Deps{
+		DB: c.db, Access: m.access, Audit: log, Sealer: c.sealer, Types: sourceTypes, Site: m.site, API: m.api, Frame: m.frame,
+	})
 	m.pools = taskgroup.New(taskgroup.Deps{
 		DB: c.db, Access: m.access, Audit: log, Projects: projects, Site: m.site, API: m.api, Frame: m.frame,
 	})
@@ -194,7 +206,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.gateway = newGateway(c, m, projects, workflows, codes)
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.ways.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.ways.Menu(), m.sources.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(), m.rights.menu(),
 	)...)
 	return m, nil
@@ -203,21 +215,21 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // declaredRules says which roles have which permissions, of all modules.
 func declaredRules() []access.Rule {
 	return slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), datasource.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)
 }
 
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return append([]func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.sources.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
 		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.transfer.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
 	}, m.rights.pages()...)
 }
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.backfill.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
+	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.sources.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.backfill.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

@@ -99,6 +99,7 @@ func Default(data string) Config {
 		Gateway: gateway.DefaultConfig(),
 	}
 	c.Worker.Name = name
+	c.Web.Clients = "3.3"
 	return c
 }
 

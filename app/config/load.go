@@ -145,7 +145,7 @@ func (c Config) Print() (string, error) {
 		if s, ok := value.(secret.String); ok {
 			value = s.String()
 		}
-		for _, hidden := range []string{".secret", ".password", ".secret-key", ".secret-id", ".token"} {
+		for _, hidden := range []string{".secret", "-secret", "password", ".secret-key", ".secret-id", ".token"} {
 			if text, ok := value.(string); ok && strings.HasSuffix(key, hidden) {
 				value = secret.String(text).String()
 			}

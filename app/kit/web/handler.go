@@ -28,6 +28,9 @@ type Config struct {
 	TrustedProxies []string `koanf:"trusted_proxies"`
 	// FrameAncestors are the sites that may show pages in a frame, besides ourselves.
 	FrameAncestors []string `koanf:"frame_ancestors"`
+	// Clients are those that REST answers are made for: "3.2" for strict ones of DolphinScheduler 3.2.0, which stumble over
+	// keys that came later; "3.3" or empty for all others.
+	Clients string `koanf:"clients"`
 	// Limit says how many requests are answered.
 	Limit LimitConfig `koanf:"limit"`
 }
@@ -41,6 +44,9 @@ func (c Config) Validate() error {
 		if a == "" || strings.ContainsAny(a, "; ,\r\n\t") {
 			return fmt.Errorf("web.frame_ancestors: %q is not a site", a)
 		}
+	}
+	if c.Clients != "" && c.Clients != "3.2" && c.Clients != "3.3" {
+		return fmt.Errorf("web.clients: %q is neither 3.2 nor 3.3", c.Clients)
 	}
 	return c.Limit.Validate()
 }

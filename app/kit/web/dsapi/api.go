@@ -26,6 +26,7 @@ type API struct {
 	log     *slog.Logger
 	faults  Faults
 	refused *func(r *http.Request, err error) // shared with the copies that Faults makes
+	exact   bool                              // see wording
 }
 
 // New makes an API that logs to log.
@@ -40,12 +41,18 @@ func New(log *slog.Logger) *API {
 func (a *API) Faults(f Faults) *API {
 	all := maps.Clone(a.faults)
 	maps.Copy(all, f)
-	return &API{log: a.log, faults: all, refused: a.refused}
+	return &API{log: a.log, faults: all, refused: a.refused, exact: a.exact}
 }
 
 // OnRefused has fn told of every call that is refused because whoever calls may not. It must not be called once requests
 // are served.
 func (a *API) OnRefused(fn func(r *http.Request, err error)) { *a.refused = fn }
+
+// Exact32 returns an API that answers as DolphinScheduler 3.2.0 did where later releases added or renamed keys that strict
+// clients refuse.
+func (a *API) Exact32() *API {
+	return &API{log: a.log, faults: a.faults, refused: a.refused, exact: true}
+}
 
 // OK serves f with HTTP 200. wrap is the code of every failure without one of its own.
 func (a *API) OK(wrap Code, f Func) http.HandlerFunc { return a.handle(http.StatusOK, wrap, f) }
@@ -93,7 +100,7 @@ func answer(w http.ResponseWriter, r *http.Request, status int, data any) error 
 		if err != nil {
 			return err
 		}
-		return sendBody(w, status, wordsOf(r.Context()).worded(body))
+		return sendBody(w, status, wordingOf(r.Context()).worded(body))
 	case Message:
 		return send(r.Context(), w, status, Success, d.Msg, d.Data)
 	default:
@@ -181,7 +188,7 @@ func message(ctx context.Context, err error, f *fault.Error) string {
 // for addresses that do not exist.
 func (a *API) Router(authenticate func(http.Handler) http.Handler, mount ...func(chi.Router)) chi.Router {
 	r := chi.NewRouter()
-	r.Use(crossOrigin, guard, bound, stripSlash, translate, language)
+	r.Use(crossOrigin, guard, bound, stripSlash, a.translate, language)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
 	r.Group(func(r chi.Router) {

@@ -45,7 +45,7 @@ func send(ctx context.Context, w http.ResponseWriter, status int, code Code, msg
 	if err := enc.Encode(envelope{Code: code, Msg: msg, Data: data, Failed: code != Success, Success: code == Success}); err != nil {
 		return fmt.Errorf("encode envelope: %w", err)
 	}
-	return sendBody(w, status, wordsOf(ctx).worded(bytes.TrimRight(b.Bytes(), "\n")))
+	return sendBody(w, status, wordingOf(ctx).worded(bytes.TrimRight(b.Bytes(), "\n")))
 }
 
 func sendBody(w http.ResponseWriter, status int, body []byte) error {

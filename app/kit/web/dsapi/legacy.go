@@ -69,13 +69,21 @@ var sharedSegments = map[string]bool{
 	"schedules": true, "task-instances": true, "task-group": true, "lineages": true, "analysis": true, "task-definition": true, "executors": true,
 }
 
+// wording is how an answer is written.
+type wording struct {
+	words
+	// exact leaves out what 3.2.0 did not know and its strictest clients stumble over: the schedule of a definition, and the
+	// name pageNo of a page's offset, which was called start.
+	exact bool
+}
+
 type wordsKey struct{}
 
 // Legacy reports whether the caller used an address of DolphinScheduler 3.2 or older.
-func Legacy(ctx context.Context) bool { return wordsOf(ctx) == legacy }
+func Legacy(ctx context.Context) bool { return wordingOf(ctx).words == legacy }
 
-func wordsOf(ctx context.Context) words {
-	w, _ := ctx.Value(wordsKey{}).(words)
+func wordingOf(ctx context.Context) wording {
+	w, _ := ctx.Value(wordsKey{}).(wording)
 	return w
 }
 
@@ -136,7 +144,7 @@ func modernPath(path string) (string, words) {
 }
 
 // translate leads old addresses to today's, and remembers which words the caller knows.
-func translate(next http.Handler) http.Handler {
+func (a *API) translate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := chi.RouteContext(r.Context())
 		if route == nil {
@@ -150,7 +158,9 @@ func translate(next http.Handler) http.Handler {
 		now, said := modernPath(path)
 		if said != today {
 			route.RoutePath = now
-			r = r.WithContext(context.WithValue(r.Context(), wordsKey{}, said))
+		}
+		if said != today || a.exact {
+			r = r.WithContext(context.WithValue(r.Context(), wordsKey{}, wording{said, a.exact}))
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -166,8 +176,8 @@ func (p *Params) modern() {
 }
 
 // worded writes a JSON text with the names that the caller knows. The text must be sound, as json.Marshal makes it.
-func (w words) worded(body []byte) []byte {
-	if w == today {
+func (w wording) worded(body []byte) []byte {
+	if w.words == today && !w.exact {
 		return body
 	}
 	out := bytes.NewBuffer(make([]byte, 0, len(body)+len(body)/4))
@@ -179,7 +189,7 @@ func (w words) worded(body []byte) []byte {
 type member struct{ key, value []byte }
 
 // value copies the value that begins at, and returns where it ends.
-func (w words) value(out *bytes.Buffer, in []byte, at int) int {
+func (w wording) value(out *bytes.Buffer, in []byte, at int) int {
 	switch in[at] {
 	case '{':
 		return w.object(out, in, at)
@@ -201,7 +211,7 @@ func (w words) value(out *bytes.Buffer, in []byte, at int) int {
 	}
 }
 
-func (w words) object(out *bytes.Buffer, in []byte, at int) int {
+func (w wording) object(out *bytes.Buffer, in []byte, at int) int {
 	var members []member
 	known := map[string]bool{}
 	for at++; in[at] != '}'; {
@@ -228,13 +238,19 @@ func (w words) object(out *bytes.Buffer, in []byte, at int) int {
 	for _, m := range members {
 		now := string(m.key[1 : len(m.key)-1])
 		old, renamed := legacyFields[now]
+		renamed = renamed && w.words != today
 		switch {
+		case w.exact && now == "pageNo" && known["totalList"]:
+			write("start", m.value)
+			continue
+		case w.exact && now == "schedule" && w.words == legacy && known["executionType"]:
+			continue
 		case now == "workflowDefinition" && known["taskCode"]: // of a task instance
 			old = "processDefine"
 		case now == "workflowInstanceId" && known["inQueue"]: // of who waits for a task group
 			old = "processId"
 		}
-		if !renamed || w == both {
+		if !renamed || w.words == both {
 			write(now, m.value)
 		}
 		if renamed && !known[old] {

@@ -146,3 +146,32 @@ func shape(v any) any {
 		return v
 	}
 }
+
+func TestStrictClientsOf320GetTheKeysTheyKnow(t *testing.T) {
+	t.Parallel()
+	page := dsapi.Page([]map[string]any{{"executionType": "PARALLEL", "schedule": nil, "workflowDefinitionCode": 7}}, 1, 2, 10)
+	handler := func(api *dsapi.API) http.Handler {
+		return api.Router(func(next http.Handler) http.Handler { return next }, func(r chi.Router) {
+			r.Get("/projects/{project}/workflow-definition", api.OK(dsapi.Internal, func(*http.Request, *dsapi.Params) (any, error) { return page, nil }))
+			r.Get("/tenants", api.OK(dsapi.Internal, func(*http.Request, *dsapi.Params) (any, error) { return page, nil }))
+		})
+	}
+	for path, want := range map[string][2]string{
+		"/projects/1/process-definition": {
+			`{"totalList":[{"executionType":"PARALLEL","processDefinitionCode":7}],"total":1,"totalPage":1,"pageSize":10,"currentPage":2,"start":10}`,
+			`{"totalList":[{"executionType":"PARALLEL","schedule":null,"processDefinitionCode":7}],"total":1,"totalPage":1,"pageSize":10,"currentPage":2,"pageNo":10}`,
+		},
+		"/tenants": {
+			`{"totalList":[{"executionType":"PARALLEL","schedule":null,"workflowDefinitionCode":7}],"total":1,"totalPage":1,"pageSize":10,"currentPage":2,"start":10}`,
+			`{"totalList":[{"executionType":"PARALLEL","schedule":null,"workflowDefinitionCode":7}],"total":1,"totalPage":1,"pageSize":10,"currentPage":2,"pageNo":10}`,
+		},
+	} {
+		for i, api := range []*dsapi.API{dsapi.New(nil).Exact32(), dsapi.New(nil)} {
+			rec := httptest.NewRecorder()
+			handler(api).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+			var envelope struct{ Data json.RawMessage }
+			require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &envelope))
+			require.Equal(t, want[i], string(envelope.Data), path)
+		}
+	}
+}

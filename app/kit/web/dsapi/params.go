@@ -1,6 +1,7 @@
 package dsapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,10 @@ func (p *Params) read(r *http.Request) error {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return fmt.Errorf("read form body: %w", err)
+		}
+		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
+			p.json = trimmed // some clients do not say that it is JSON; no form begins so
+			return nil
 		}
 		addPairs(p.values, string(body))
 		return nil
