@@ -1,0 +1,13 @@
+// Package datasource keeps connections to databases and services: the data source center.
+//
+// A data source belongs to who made it. He and administrators change it; others use it when they are granted it (kind
+// DATASOURCE of package access), and change it, too, when the grant is for all. What of it is secret is sealed in a column of
+// its own and never leaves but to the driver and to tasks. A mask, or nothing, in place of a password keeps the one there is;
+// yet whoever is not its owner must type it again when he changes where it is sent, so that a password cannot be led away.
+//
+// Settings are checked and addresses made by the plugin of the type (plugins/datasource), whose parameters no caller gets
+// around. Tests and lists of tables connect from this process, for five seconds at most, and never to addresses on which
+// clouds hand out credentials.
+//
+// The type of a data source never changes. One that something refers to is not deleted.
+package datasource

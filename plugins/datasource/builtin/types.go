@@ -1,0 +1,188 @@
+package builtin
+
+import (
+	"slices"
+	"strings"
+
+	"dorado/plugins/datasource"
+	"dorado/plugins/form"
+)
+
+// Types are the types, in the order in which they are offered.
+func Types() []datasource.Plugin {
+	return []datasource.Plugin{
+		mysqlType("MYSQL", 0, "MySQL / MariaDB", 3306, "jdbc:mysql://"), postgresType("POSTGRESQL", 1, "PostgreSQL", 5432),
+		hive("HIVE", 2, "Hive / Impala", 10000), hive("SPARK", 3, "Spark", 10015), clickHouse(), oracle(), sqlServer(), azureSQL(),
+		plain("DB2", 7, "DB2", 50000, "jdbc:db2://", ":", ";", "com.ibm.db2.jcc.DB2Driver", "select 1 from sysibm.sysdummy1", "datasource.missing.vendor"),
+		presto(), trinoType(), redshift(), athena(), mysqlType("STARROCKS", 13, "StarRocks", 9030, "jdbc:mysql://"),
+		mysqlType("DORIS", 23, "Doris", 9030, "jdbc:mysql:loadbalance://"), oceanBase(),
+		plain("DAMENG", 15, "Dameng", 5236, "jdbc:dm://", "?", "&", "dm.jdbc.driver.DmDriver", "select 1", "datasource.missing.vendor"),
+		hive("KYUUBI", 18, "Kyuubi", 10000),
+		plain("DATABEND", 19, "Databend", 8000, "jdbc:databend://", "?", "&", "com.databend.jdbc.DatabendDriver", "select 1", "datasource.missing.later"),
+		snowflake(),
+		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.later"),
+		hana(), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
+	}
+}
+
+// jdbc are the fields that types for JDBC share; more stand before the further parameters.
+func jdbc(port float64, more ...form.Field) form.Schema {
+	return slices.Concat(form.Schema{
+		{Name: datasource.Host, Type: form.Text, Label: "datasource.host", Required: true},
+		{Name: datasource.Port, Type: form.Number, Label: "datasource.port", Default: port, Required: true, Min: new(1.0), Max: new(65535.0)},
+		{Name: datasource.Database, Type: form.Text, Label: "datasource.database", Required: true},
+		{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
+		{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
+	}, more, form.Schema{
+		{Name: datasource.Other, Type: form.TextArea, Label: "datasource.other", Help: "datasource.other.help"},
+	})
+}
+
+// address is what stands before the database: prefix and hosts with ports.
+func address(prefix string) func(datasource.Settings) string {
+	return func(s datasource.Settings) string { return prefix + s.HostList(true) }
+}
+
+// slashed is the usual address: prefix, hosts, a slash, the database, then parameters after first, separated by sep.
+func slashed(prefix, first, sep string) func(datasource.Settings) string {
+	return func(s datasource.Settings) string {
+		return prefix + s.HostList(true) + "/" + s.Database + parameters(s, first, sep)
+	}
+}
+
+func parameters(s datasource.Settings, first, sep string) string {
+	var b strings.Builder
+	for i, o := range s.Other {
+		if i == 0 {
+			b.WriteString(first)
+		} else {
+			b.WriteString(sep)
+		}
+		b.WriteString(o.Name + "=" + o.Value)
+	}
+	return b.String()
+}
+
+// plain is a type for JDBC without a driver here.
+func plain(name string, code int, label string, port float64, prefix, first, sep, class, query, missing string) datasource.Plugin {
+	return datasource.Plugin{
+		Type: name, Code: code, Label: label, Schema: jdbc(port), Class: class, Query: query, Missing: missing,
+		Address: address(prefix), URL: slashed(prefix, first, sep),
+	}
+}
+
+func hive(name string, code int, label string, port float64) datasource.Plugin {
+	p := plain(name, code, label, port, "jdbc:hive2://", ";", ";", "org.apache.hive.jdbc.HiveDriver", "select 1", "datasource.missing.later")
+	if name == "KYUUBI" {
+		p.Class, p.Address, p.URL = "org.apache.kyuubi.jdbc.KyuubiHiveDriver", address("jdbc:kyuubi://"), slashed("jdbc:kyuubi://", "?", ";")
+		return p
+	}
+	p.Schema = jdbc(port,
+		form.Field{Name: "principal", Type: form.Text, Label: "datasource.principal", Advanced: true},
+		form.Field{Name: "javaSecurityKrb5Conf", Type: form.Text, Label: "datasource.krb5", Advanced: true},
+		form.Field{Name: "loginUserKeytabUsername", Type: form.Text, Label: "datasource.keytab_user", Advanced: true},
+		form.Field{Name: "loginUserKeytabPath", Type: form.Text, Label: "datasource.keytab", Advanced: true},
+	)
+	return p
+}
+
+func presto() datasource.Plugin {
+	p := plain("PRESTO", 8, "Presto", 8080, "jdbc:presto://", "", "", "com.facebook.presto.jdbc.PrestoDriver", "select 1", "datasource.missing.later")
+	p.Slashes = true
+	p.URL = func(s datasource.Settings) string { return "jdbc:presto://" + s.HostList(true) + "/" + s.Database }
+	return p
+}
+
+func athena() datasource.Plugin {
+	region := func(s datasource.Settings) string { return "jdbc:awsathena://AwsRegion=" + s.All["awsRegion"] + ";" }
+	return datasource.Plugin{
+		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
+			{Name: datasource.Database, Type: form.Text, Label: "datasource.database", Required: true},
+			{Name: datasource.User, Type: form.Text, Label: "datasource.access_key", Required: true},
+			{Name: datasource.Password, Type: form.Secret, Label: "datasource.access_secret"},
+			{Name: datasource.Other, Type: form.TextArea, Label: "datasource.other", Help: "datasource.other.help"},
+		},
+		Address: region,
+		URL:     func(s datasource.Settings) string { return region(s) + parameters(s, "", ";") },
+	}
+}
+
+func snowflake() datasource.Plugin {
+	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.later")
+	p.Schema = jdbc(443, form.Field{Name: "datawarehouse", Type: form.Text, Label: "datasource.warehouse"})
+	p.URL = func(s datasource.Settings) string {
+		out := "jdbc:snowflake://" + s.HostList(true) + "/?db=" + s.Database
+		if w := s.All["datawarehouse"]; w != "" {
+			out += "&warehouse=" + w
+		}
+		return out + parameters(s, "&", "&")
+	}
+	return p
+}
+
+func hana() datasource.Plugin {
+	p := plain("HANA", 22, "SAP HANA", 30015, "jdbc:sap://", "", "", "com.sap.db.jdbc.Driver", "select 1 from DUMMY", "datasource.missing.later")
+	p.URL = func(s datasource.Settings) string {
+		return "jdbc:sap://" + s.HostList(true) + "?currentschema=" + s.Database + "&reconnect=true" + parameters(s, "&", "&")
+	}
+	return p
+}
+
+func ssh() datasource.Plugin {
+	return datasource.Plugin{
+		Type: "SSH", Code: 17, Label: "SSH", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: datasource.Host, Type: form.Text, Label: "datasource.host", Required: true},
+			{Name: datasource.Port, Type: form.Number, Label: "datasource.port", Default: 22.0, Required: true, Min: new(1.0), Max: new(65535.0)},
+			{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
+			{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
+			{Name: "publicKey", Type: form.Secret, Label: "datasource.private_key", Help: "datasource.private_key.help"},
+		},
+	}
+}
+
+func k8s() datasource.Plugin {
+	return datasource.Plugin{
+		Type: "K8S", Code: 26, Label: "Kubernetes", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: "kubeConfig", Type: form.Secret, Label: "datasource.kubeconfig", Required: true},
+			{Name: "namespace", Type: form.Text, Label: "datasource.namespace", Required: true},
+		},
+	}
+}
+
+func zeppelin() datasource.Plugin {
+	return datasource.Plugin{
+		Type: "ZEPPELIN", Code: 24, Label: "Zeppelin", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: "restEndpoint", Type: form.Text, Label: "datasource.endpoint", Required: true},
+			{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
+			{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
+		},
+	}
+}
+
+func sageMaker() datasource.Plugin {
+	return datasource.Plugin{
+		Type: "SAGEMAKER", Code: 25, Label: "SageMaker", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: datasource.User, Type: form.Text, Label: "datasource.access_key", Required: true},
+			{Name: datasource.Password, Type: form.Secret, Label: "datasource.access_secret", Required: true},
+			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
+		},
+	}
+}
+
+func aliyunSpark() datasource.Plugin {
+	return datasource.Plugin{
+		Type: "ALIYUN_SERVERLESS_SPARK", Code: 27, Label: "Aliyun Serverless Spark", Missing: "datasource.missing.later",
+		Schema: form.Schema{
+			{Name: "accessKeyId", Type: form.Text, Label: "datasource.access_key", Required: true},
+			{Name: "accessKeySecret", Type: form.Secret, Label: "datasource.access_secret"},
+			{Name: "regionId", Type: form.Text, Label: "datasource.region", Required: true},
+			{Name: "endpoint", Type: form.Text, Label: "datasource.endpoint"},
+		},
+	}
+}

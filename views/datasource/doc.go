@@ -1,0 +1,2 @@
+// Package datasource draws the form of a data source.
+package datasource
