@@ -72,10 +72,10 @@ func (p Policy) Validate() error {
 // Describe is the rule as a sentence for people.
 func (p Policy) Describe(ctx context.Context) string {
 	text := i18n.T(ctx, "identity.password.rule_length", "min", p.MinLength, "max", MaxPassword)
-	switch {
-	case p.MinClasses == 2:
+	switch p.MinClasses {
+	case 2:
 		text += i18n.T(ctx, "identity.password.rule_two")
-	case p.MinClasses == 3:
+	case 3:
 		text += i18n.T(ctx, "identity.password.rule_three")
 	}
 	if p.MixedCase {

@@ -280,6 +280,7 @@ func (s *Service) after(before time.Time) time.Time {
 	}
 	return before.Add(time.Millisecond)
 }
+
 func typeOf(admin bool) Type {
 	if admin {
 		return AdminUser

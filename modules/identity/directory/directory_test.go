@@ -161,9 +161,9 @@ func TestASilentServerEndsASignInInTime(t *testing.T) {
 				cfg := directory.DefaultConfig()
 				cfg.URLs, cfg.BaseDN, cfg.Timeout = []string{strings.Replace(scheme, "start", "ldap", 1) + "://" + l.Addr().String()}, "dc=x", 300*time.Millisecond
 				cfg.StartTLS, cfg.Insecure = scheme == "start", true
-				done := make(chan error, 1)
+				done, client := make(chan error, 1), open(t, cfg)
 				go func() {
-					_, err := open(t, cfg).Authenticate(context.WithoutCancel(t.Context()), "ann", password)
+					_, err := client.Authenticate(context.WithoutCancel(t.Context()), "ann", password)
 					done <- err
 				}()
 				select {

@@ -3,6 +3,7 @@ package accesstoken
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -147,7 +148,7 @@ func (m *Module) updateREST(r *http.Request, p *dsapi.Params) (any, error) {
 	}
 	before, err := m.identity.GetToken(r.Context(), id)
 	if err != nil {
-		return nil, err
+		return nil, m.hidden(r, err)
 	}
 	if d.Name == "" {
 		d.Name = before.Name // clients know no names
@@ -170,7 +171,15 @@ func (m *Module) deleteREST(r *http.Request, p *dsapi.Params) (any, error) {
 		return nil, err
 	}
 	if err := m.identity.DeleteToken(r.Context(), id); err != nil {
-		return nil, err
+		return nil, m.hidden(r, err)
 	}
 	return false, nil
+}
+
+// hidden refuses general users what is not theirs, whether it exists or not, with the code that clients expect of them.
+func (m *Module) hidden(r *http.Request, err error) error {
+	if errors.Is(err, identity.ErrToken) && !m.access.Can(r.Context(), identity.TokenManage) {
+		return access.ErrDenied.With("permission", string(identity.TokenManage))
+	}
+	return err
 }
