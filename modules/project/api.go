@@ -250,11 +250,24 @@ func (a api) filtered(r *http.Request, p *dsapi.Params, keep func(access.Role) b
 	return toDSAll(slices.DeleteFunc(rows, func(row Row) bool { return !keep(roles[row.Code]) })), err
 }
 
-// dsMember is the part of a user that the members of a project may see.
+// dsMember is a user as the members of a project may see him: clients want all members of the object, so those that are
+// nobody's business are null.
 type dsMember struct {
-	ID       int64  `json:"id"`
-	UserName string `json:"userName"`
-	State    int    `json:"state"`
+	ID         int64      `json:"id"`
+	UserName   string     `json:"userName"`
+	Password   *string    `json:"userPassword"`
+	Email      *string    `json:"email"`
+	Phone      *string    `json:"phone"`
+	UserType   string     `json:"userType"`
+	TenantID   int64      `json:"tenantId"`
+	State      int        `json:"state"`
+	TenantCode *string    `json:"tenantCode"`
+	QueueName  *string    `json:"queueName"`
+	AlertGroup *string    `json:"alertGroup"`
+	Queue      *string    `json:"queue"`
+	TimeZone   *string    `json:"timeZone"`
+	CreateTime dsapi.Time `json:"createTime"` // since when he is a member
+	UpdateTime dsapi.Time `json:"updateTime"`
 }
 
 func (a api) users(r *http.Request, p *dsapi.Params) (any, error) {
@@ -272,7 +285,10 @@ func (a api) users(r *http.Request, p *dsapi.Params) (any, error) {
 		if m.IsEnabled {
 			state = 1
 		}
-		out = append(out, dsMember{ID: m.UserID, UserName: m.Name, State: state})
+		since := dsapi.Time(m.Since)
+		out = append(out, dsMember{
+			ID: m.UserID, UserName: m.Name, UserType: "GENERAL_USER", TenantID: -1, State: state, CreateTime: since, UpdateTime: since,
+		})
 	}
 	return out, err
 }

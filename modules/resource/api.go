@@ -28,11 +28,11 @@ func (a api) routes(r chi.Router) {
 		ErrNotText.Key: 20006, ErrTooLarge.Key: 20007, ErrInUse.Key: 20014, ErrQuota.Key: 20007,
 	})
 	r.Get("/resources", e.OK(10057, a.page))
-	r.Post("/resources", e.Created(10054, a.upload))
+	r.Post("/resources", e.OK(10054, a.upload))
 	r.Put("/resources", e.OK(10055, a.update))
 	r.Delete("/resources", e.OK(10058, a.remove))
-	r.Post("/resources/directory", e.Created(10054, a.directory))
-	r.Post("/resources/online-create", e.Created(10061, a.onlineCreate))
+	r.Post("/resources/directory", e.OK(10054, a.directory))
+	r.Post("/resources/online-create", e.OK(10061, a.onlineCreate))
 	r.Put("/resources/update-content", e.OK(10063, a.updateContent))
 	r.Get("/resources/list", e.OK(10056, a.tree))
 	r.Get("/resources/query-by-type", e.OK(10056, a.byType))
@@ -434,8 +434,18 @@ func (a api) byName(r *http.Request, p *dsapi.Params) (any, error) {
 // transferFolder is where DolphinScheduler keeps files that tasks pass on.
 const transferFolder = "DATA_TRANSFER"
 
-// dataTransfer throws away what tasks passed on more than some days ago. DolphinScheduler answers with two lists beside the
-// data; they are in it here, because no other key may stand in an envelope.
+// dropped is an answer with two lists beside data, as clients of DolphinScheduler 3.2 expect it.
+type dropped struct {
+	Code    int      `json:"code"`
+	Msg     string   `json:"msg"`
+	Data    *string  `json:"data"`
+	Failed  bool     `json:"failed"`
+	Success bool     `json:"success"`
+	Done    []string `json:"successList"`
+	Undone  []string `json:"failedList"`
+}
+
+// dataTransfer throws away what tasks passed on more than some days ago.
 func (a api) dataTransfer(r *http.Request, p *dsapi.Params) (any, error) {
 	days := p.RequiredInt("days")
 	if err := p.Err(); err != nil {
@@ -453,5 +463,5 @@ func (a api) dataTransfer(r *http.Request, p *dsapi.Params) (any, error) {
 	for i, f := range gone {
 		done[i] = a.svc.Names.Full(f)
 	}
-	return map[string]any{"successList": done, "failedList": []string{}}, nil
+	return dsapi.Bare{Value: dropped{Msg: "success", Success: true, Done: done, Undone: []string{}}}, nil
 }

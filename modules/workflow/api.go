@@ -366,7 +366,7 @@ func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return taskLogs(w, def), nil
+	return plainTasks(w, def), nil
 }
 
 func (a api) current(r *http.Request, projectCode, code int64) (Workflow, *flow.Definition, error) {
@@ -383,13 +383,13 @@ func (a api) batchTasks(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string][]dsTaskLog, len(codes))
+	out := make(map[string][]dsTask, len(codes))
 	for _, code := range codes {
 		w, def, err := a.current(r, p.Path("project"), code)
 		if err != nil {
 			return nil, err
 		}
-		out[strconv.FormatInt(code, 10)] = taskLogs(w, def)
+		out[strconv.FormatInt(code, 10)] = plainTasks(w, def)
 	}
 	return out, nil
 }

@@ -263,6 +263,15 @@ func taskLogs(w Workflow, def *flow.Definition) []dsTaskLog {
 	return out
 }
 
+// plainTasks are the tasks of a version without who saved them.
+func plainTasks(w Workflow, def *flow.Definition) []dsTask {
+	out := make([]dsTask, len(def.Tasks))
+	for i, t := range def.Tasks {
+		out[i] = toDSTask(w, t)
+	}
+	return out
+}
+
 // dsName is all that a short list holds.
 type dsName struct {
 	ID          int64  `json:"id"`

@@ -80,7 +80,8 @@ func (a api) list(r *http.Request, _ *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []dsTenant{{ID: -1, TenantCode: Default, Description: "", QueueID: 1}}
+	since := dsapi.Time(time.Date(2018, 3, 27, 15, 48, 50, 0, time.UTC)) // clients want a time; so old is theirs
+	out := []dsTenant{{ID: -1, TenantCode: Default, Description: "", QueueID: 1, CreateTime: since, UpdateTime: since}}
 	for _, t := range all {
 		out = append(out, toDS(t))
 	}
