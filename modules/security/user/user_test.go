@@ -220,6 +220,9 @@ func TestClientsManageUsers(t *testing.T) {
 		info := general("GET", "/users/get-user-info", "")["data"].(map[string]any)
 		require.Equal(t, "gwen", info["userName"])
 		require.Equal(t, "UTC", info["timeZone"])
+		limited := w.General
+		limited.Scope = []string{"project:7"}
+		require.InDelta(t, 0, w.call(t, limited, "GET", "/users/get-user-info", form, "")["code"], 0, "whose a token is it may know, however limited")
 		self := fmt.Sprintf("id=%d&userName=gwen&tenantId=-1&queue=", w.General.UserID)
 		require.InDelta(t, 0, general("POST", "/users/update", self+"&userPassword=&email=new@example.org&timeZone=Asia/Shanghai")["code"], 0)
 		require.InDelta(t, 130031, general("POST", "/users/update", self+"&userPassword=&email=new@example.org&timeZone=Mars/Base")["code"], 0)
