@@ -38,6 +38,7 @@ func (a api) routes(r chi.Router) {
 	r.Get("/datasources/tables", lists.OK(1200018, a.tables))
 	r.Get("/datasources/tableColumns", lists.OK(1200019, a.columns))
 	r.Get("/datasources/databases", lists.Faults(dsapi.Faults{ErrNotFound.Key: 10035}).OK(1200035, a.databases))
+	r.Get("/data-quality/getDatasourceOptionsById", bad(1200017).OK(1200017, a.choices))
 	r.Get("/datasources/{id}", e.OK(10035, a.get))
 	r.Put("/datasources/{id}", bad(10034).OK(10034, a.update))
 	r.Delete("/datasources/{id}", e.OK(10038, a.remove))
@@ -103,7 +104,7 @@ func (a api) create(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.toDS(made), nil
+	return a.saved(r, made)
 }
 
 func (a api) update(r *http.Request, p *dsapi.Params) (any, error) {
@@ -119,7 +120,15 @@ func (a api) update(r *http.Request, p *dsapi.Params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.toDS(changed), nil
+	return a.saved(r, changed)
+}
+
+// saved answers with what was saved; 3.2.0 had nothing to say.
+func (a api) saved(r *http.Request, s DataSource) (any, error) {
+	if dsapi.Exact(r.Context()) {
+		return nil, nil //nolint:nilnil // null is the answer
+	}
+	return a.toDS(s), nil
 }
 
 // get answers with what was typed, as forms of clients want it.
@@ -251,6 +260,27 @@ func (a api) kerberos(r *http.Request, _ *dsapi.Params) (any, error) {
 		return nil, err
 	}
 	return false, nil
+}
+
+// choices are the data sources of a type, which is given by its number, as choices of a form.
+func (a api) choices(r *http.Request, p *dsapi.Params) (any, error) {
+	code := p.RequiredInt("datasourceId")
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	t, ok := a.svc.types.Type(strconv.Itoa(code))
+	if !ok {
+		return nil, ErrType
+	}
+	list, err := a.svc.All(r.Context(), t.Type)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]dsOption, 0, len(list))
+	for _, d := range list {
+		out = append(out, dsOption{Label: d.Name, Value: d.key()})
+	}
+	return out, nil
 }
 
 // dsOption is a choice of a form of clients.

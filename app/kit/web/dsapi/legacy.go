@@ -82,6 +82,9 @@ type wordsKey struct{}
 // Legacy reports whether the caller used an address of DolphinScheduler 3.2 or older.
 func Legacy(ctx context.Context) bool { return wordingOf(ctx).words == legacy }
 
+// Exact reports whether answers are made for strict clients of DolphinScheduler 3.2.0.
+func Exact(ctx context.Context) bool { return wordingOf(ctx).exact }
+
 func wordingOf(ctx context.Context) wording {
 	w, _ := ctx.Value(wordsKey{}).(wording)
 	return w
