@@ -55,6 +55,14 @@ func (m *modules) referToRights(projects *project.Service, workflows *workflow.S
 		},
 		Set: projects.SetMember, Remove: projects.RemoveMember,
 	})
+	m.rights.grants.SetOffer(access.DataSource, func(ctx context.Context) ([]grant.Object, error) {
+		all, err := m.sources.All(ctx, "")
+		out := make([]grant.Object, len(all))
+		for i, d := range all {
+			out[i] = grant.Object{Key: strconv.FormatInt(d.ID, 10), Name: d.Name, Note: d.Type}
+		}
+		return out, err
+	})
 	m.rights.grants.SetOffer(access.Namespace, func(ctx context.Context) ([]grant.Object, error) {
 		all, err := m.rights.namespaces.All(ctx)
 		out := make([]grant.Object, len(all))

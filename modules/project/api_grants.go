@@ -10,13 +10,19 @@ import (
 	"dorado/modules/access"
 )
 
+// noOperation is DolphinScheduler's newer number for a lacking permission.
+const noOperation = 1400001
+
 // grantRoutes mounts what gives and takes the grants of projects. Clients know two levels: all, and reading.
 func (a api) grantRoutes(r chi.Router) {
 	e := a.rest.Faults(dsapi.Faults{
 		ErrNotFound.Key: dsapi.ProjectMissing, ErrNoAccess.Key: dsapi.NoPermission, ErrNoGrant.Key: dsapi.NoPermission, ErrUserUnknown.Key: 10010,
 	})
-	r.Post("/users/grant-project", e.OK(10094, a.grantIDs(access.All)))
-	r.Post("/users/grant-project-with-read-perm", e.OK(10094, a.grantIDs(access.Read)))
+	byIDs := a.rest.Faults(dsapi.Faults{ // these two say in another number that something is not permitted
+		ErrNotFound.Key: dsapi.ProjectMissing, ErrNoAccess.Key: noOperation, ErrNoGrant.Key: noOperation, ErrUserUnknown.Key: 10010,
+	})
+	r.Post("/users/grant-project", byIDs.OK(10094, a.grantIDs(access.All)))
+	r.Post("/users/grant-project-with-read-perm", byIDs.OK(10094, a.grantIDs(access.Read)))
 	r.Post("/users/grant-project-by-code", e.OK(10094, a.grantCode))
 	r.Post("/users/revoke-project-by-id", e.OK(10182, a.revokeIDs))
 	r.Post("/users/revoke-project", e.OK(10182, a.revokeCode))

@@ -119,5 +119,10 @@ func TestGrantsAreGivenAndTakenByREST(t *testing.T) {
 			require.Equal(t, 30001, code, path)
 		}
 		require.Empty(t, m.Role(annSees, first.Code))
+		require.NoError(t, m.SetMember(access.WithPrincipal(t.Context(), a.Admin), first.Code, ann.Name, "read"))
+		for path, want := range map[string]int{"/users/grant-project": 1400001, "/users/grant-project-with-read-perm": 1400001, "/users/revoke-project-by-id": 30001} {
+			code, _ = call(t, a, m, ann, "POST", path, fmt.Sprintf("userId=%d&projectIds=%d", ann.UserID, first.ID))
+			require.Equal(t, want, code, "a reader gives nothing and takes nothing: %s", path)
+		}
 	})
 }

@@ -3,6 +3,7 @@ package project
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/web"
@@ -58,7 +59,7 @@ func (p *pages) membersPage(r *http.Request, of Project, f *web.Form) (web.Respo
 	}
 	v := view.MembersPage{
 		Shell: p.frame.InProject(r, Ref(of), i18n.T(ctx, "project.members")), OwnerName: of.OwnerName, Role: string(access.Read),
-		Error: f.Notice(), Errors: f.Errors(),
+		Error: f.Notice(), Errors: f.Errors(), Path: Address(of.Code, "/members"), Total: len(members),
 	}
 	may := p.svc.Can(ctx, of.Code, Members)
 	if may {
@@ -75,9 +76,15 @@ func (p *pages) membersPage(r *http.Request, of Project, f *web.Form) (web.Respo
 		v.User, v.Role = f.Text("user"), f.Text("role")
 	}
 	for _, role := range []access.Role{access.Read, access.Operate, access.All, access.Owner} {
-		v.Roles = append(v.Roles, components.Option{Value: string(role), Label: i18n.T(ctx, "project.role."+string(role))})
+		v.Roles = append(v.Roles, components.Option{
+			Value: string(role), Label: i18n.T(ctx, "project.role."+string(role)), Hint: i18n.T(ctx, "project.role_hint."+string(role)),
+		})
 	}
+	v.Search = strings.TrimSpace(r.URL.Query().Get("q"))
 	for _, m := range members {
+		if !strings.Contains(strings.ToLower(m.Name), strings.ToLower(v.Search)) {
+			continue
+		}
 		row := view.MemberRow{
 			Name: m.Name, Role: roleName(ctx, m.Role), RoleHint: i18n.T(ctx, "project.role_hint."+string(m.Role)), Value: string(m.Role),
 			Owner: m.Role == access.Owner, Disabled: !m.IsEnabled, Since: m.Since,
