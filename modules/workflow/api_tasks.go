@@ -12,7 +12,7 @@ import (
 	"dorado/modules/flow"
 )
 
-// Tasks are parts of workflows here, so all that clients do to a task makes a new version of its workflow (ADR 2, ADR 25).
+// Tasks are parts of workflows here, so all that clients do to a task makes a new version of its workflow (ADR 2, ADR 23).
 
 func (a api) taskRoutes(r chi.Router, e, w *dsapi.API, base string) {
 	r.Get(base+"/gen-task-codes", e.OK(10049, a.genCodes))

@@ -9,7 +9,7 @@ import (
 )
 
 // holder begins the names of workflows that only hold tasks for clients of DolphinScheduler 3.2, which make tasks first and
-// put them into a workflow afterwards (ADR 25). A holder is offline, and its tasks are not connected.
+// put them into a workflow afterwards (ADR 23). A holder is offline, and its tasks are not connected.
 const holder = "tasks_without_workflow_"
 
 // Hold stores tasks that belong to no workflow yet, in an offline workflow of their own. Connect takes them out of it. It
