@@ -27,7 +27,7 @@ import (
 
 // center is a resource center with two tenants: gwen is of etl, nobody of ops.
 type center struct {
-	*resource.Service
+	*resource.Module
 	app   *crudtest.App
 	clock *clock
 	used  *naming
@@ -62,9 +62,12 @@ func newCenter(t *testing.T, d *db.DB, change func(*resource.Config)) *center {
 	if change != nil {
 		change(&cfg)
 	}
-	c.Service = resource.NewService(resource.Services{
-		DB: d, Storage: files, Names: resource.Names{Prefix: "file:", Base: cfg.Base}, Config: cfg, Access: app.Access, Audit: app.Audit,
-		Tenants: tenants.Service, Now: c.clock.now, Logger: slog.New(slog.DiscardHandler),
+	c.Module = resource.New(resource.Deps{
+		Services: resource.Services{
+			DB: d, Storage: files, Names: resource.Names{Prefix: "file:", Base: cfg.Base}, Config: cfg, Access: app.Access, Audit: app.Audit,
+			Tenants: tenants.Service, Now: c.clock.now, Logger: slog.New(slog.DiscardHandler),
+		},
+		Site: app.Site, API: app.API, Frame: app.Frame,
 	})
 	c.AddReferrer(c.used)
 	c.admin, c.gwen = crudtest.As(app.Admin)(t.Context()), crudtest.As(app.General)(t.Context())
