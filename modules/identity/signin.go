@@ -84,7 +84,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 	}
 	switch {
 	case errors.Is(err, ErrCredentials):
-		s.log.InfoContext(ctx, "refused to sign in", "user", cut(c.Name, 64), "client", c.Client)
+		s.log.InfoContext(ctx, "refused to sign in", "user_id", user.ID, "client", c.Client) // an unknown name may be a password
 		s.recordRefused(ctx, user, "credentials")
 		return SignedIn{}, ErrCredentials
 	case err != nil && !knewPassword(err): // nobody looked at the password, so it was no guess
