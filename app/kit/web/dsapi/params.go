@@ -68,7 +68,7 @@ func (p *Params) read(r *http.Request) error {
 		return p.readJSON(r)
 	case strings.HasPrefix(kind, "multipart/form-data"):
 		if err := r.ParseMultipartForm(8 << 20); err != nil {
-			return fmt.Errorf("read multipart body: %w", err)
+			return p.unreadable(err)
 		}
 		for name, values := range r.MultipartForm.Value {
 			for _, v := range values {
@@ -82,7 +82,7 @@ func (p *Params) read(r *http.Request) error {
 	default:
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return fmt.Errorf("read form body: %w", err)
+			return p.unreadable(err)
 		}
 		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
 			p.json = trimmed // some clients do not say that it is JSON; no form begins so
@@ -93,12 +93,20 @@ func (p *Params) read(r *http.Request) error {
 	}
 }
 
+// unreadable is what is wrong with a body that cannot be read: it is the caller's fault, or he is gone.
+func (p *Params) unreadable(err error) error {
+	if err := p.r.Context().Err(); err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	return errors.Join(&ParamError{Name: "body"}, err)
+}
+
 // readJSON keeps the body for JSON and takes the members of an object as parameters. A body that is no JSON is refused when
 // something is wanted of it.
 func (p *Params) readJSON(r *http.Request) error {
 	var err error
 	if p.json, err = io.ReadAll(io.LimitReader(r.Body, web.JSONLimit)); err != nil {
-		return fmt.Errorf("read JSON body: %w", err)
+		return p.unreadable(err)
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(p.json, &members) != nil {
