@@ -14,8 +14,6 @@ import (
 	"dorado/modules/access"
 )
 
-const workflowRead access.Permission = "workflow.read"
-
 // put writes policies as their module does.
 func put(t *testing.T, s *access.Service, policies ...access.Policy) {
 	t.Helper()

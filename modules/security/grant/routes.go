@@ -169,7 +169,7 @@ func (m *Module) saveRoles(r *http.Request) (web.Response, error) {
 	f := web.ReadForm(r)
 	var codes []int64
 	for _, text := range f.List("project") {
-		code, _ := strconv.ParseInt(text, 10, 64) //nolint:errcheck // 0 is no project, and refused as such
+		code, _ := strconv.ParseInt(text, 10, 64) // 0 is no project, and refused as such
 		codes = append(codes, code)
 	}
 	if err := m.SetRoles(r.Context(), id, codes, f.Text("role")); err != nil {

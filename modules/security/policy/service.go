@@ -48,7 +48,7 @@ func (s *Service) where(ctx context.Context, inProject, ofWorkflow string) (proj
 	if err != nil {
 		return 0, 0, err
 	}
-	code, _ := strconv.ParseInt(inProject, 10, 64) //nolint:errcheck // a name is no number
+	code, _ := strconv.ParseInt(inProject, 10, 64) // a name is no number, and 0 no project
 	at := slices.IndexFunc(all, func(p Place) bool { return p.Code == code })
 	if at < 0 {
 		at = slices.IndexFunc(all, func(p Place) bool { return p.Name == inProject })
