@@ -249,9 +249,9 @@ func TestThePageShowsWhatItWouldDoAndDoesItWhenAsked(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := open(t, d)
 		b := w.browser(t, w.General)
-		require.True(t, b.Get(w.at("/import")).Has("[data-test='transfer.file']"))
+		require.True(t, b.Get(w.at("/workflows/import-file")).Has("[data-test='transfer.file']"))
 		file := payload(t, family())
-		page := b.Post(w.at("/import"), "name", "workflow_1.json", "payload", file)
+		page := b.Post(w.at("/workflows/import-file"), "name", "workflow_1.json", "payload", file)
 		require.Equal(t, http.StatusOK, page.Status)
 		require.Contains(t, page.Text("[data-test='transfer.workflows']"), "Kept, but not runnable here yet: SQL")
 		require.Equal(t, 8, page.Count("[data-test='transfer.references'] tbody tr"))
@@ -260,20 +260,20 @@ func TestThePageShowsWhatItWouldDoAndDoesItWhenAsked(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, all, "nothing is written yet")
 
-		page = b.Post(w.at("/import"), "name", "workflow_1.json", "payload", file, "step", "import", "action.0", "skip", "map.datasource:3", "5", "map.worker_group:old", "gpu")
+		page = b.Post(w.at("/workflows/import-file"), "name", "workflow_1.json", "payload", file, "step", "import", "action.0", "skip", "map.datasource:3", "5", "map.worker_group:old", "gpu")
 		require.Equal(t, http.StatusOK, page.Status)
 		require.Equal(t, 2, page.Count("[data-test='transfer.made'] a"))
 		require.Equal(t, "gpu", byName(w.definition(t, "parent"))["alarm"].WorkerGroup)
 
-		page = b.Post(w.at("/import"), "name", "workflow_1.json", "payload", file)
+		page = b.Post(w.at("/workflows/import-file"), "name", "workflow_1.json", "payload", file)
 		require.Contains(t, page.Text("[data-test='transfer.row.child']"), "same")
 		for name, bad := range map[string]string{"no base64": "!", "no gzip": "AAAA", "no JSON": payload(t, "{"), "no workflow": payload(t, "[]"), "nothing": payload(t, "")} {
-			page = b.Post(w.at("/import"), "name", "f.json", "payload", bad)
+			page = b.Post(w.at("/workflows/import-file"), "name", "f.json", "payload", bad)
 			require.Equal(t, http.StatusUnprocessableEntity, page.Status, name)
 			require.True(t, page.Has("[role='alert']"), name)
 		}
-		require.Equal(t, http.StatusUnprocessableEntity, b.Post(w.at("/import")).Status)
-		require.Contains(t, b.In("zh").Post(w.at("/import"), "name", "f.json", "payload", file).Body, "Worker 分组")
+		require.Equal(t, http.StatusUnprocessableEntity, b.Post(w.at("/workflows/import-file")).Status)
+		require.Contains(t, b.In("zh").Post(w.at("/workflows/import-file"), "name", "f.json", "payload", file).Body, "Worker 分组")
 	})
 }
 
@@ -282,9 +282,9 @@ func TestAMissingWorkflowIsChosenOnThePage(t *testing.T) {
 	w := open(t, dbtest.SQLite(t))
 	b := w.browser(t, w.General)
 	lonely := payload(t, "["+dag(parentCode, "parent", "null", [][2]int64{{0, t2}}, task(t2, "start", "SUB_PROCESS", `{"processDefinitionCode":4652338640257}`, ""))+"]")
-	page := b.Post(w.at("/import"), "name", "f.json", "payload", lonely)
+	page := b.Post(w.at("/workflows/import-file"), "name", "f.json", "payload", lonely)
 	require.Contains(t, page.Text("[data-test='transfer.preview']"), "One reference must be chosen")
-	page = b.Post(w.at("/import"), "name", "f.json", "payload", lonely, "step", "import")
+	page = b.Post(w.at("/workflows/import-file"), "name", "f.json", "payload", lonely, "step", "import")
 	require.Equal(t, http.StatusUnprocessableEntity, page.Status)
 	require.True(t, page.Has("[data-test='transfer.preview']"), "what was chosen so far is still there")
 }
@@ -295,16 +295,16 @@ func TestThePageOfTheExportAnswersAFile(t *testing.T) {
 	require.Zero(t, w.upload(t, w.General, w.base("workflow")+"/transfer/import", "f.json", "application/json", []byte(family())).Code)
 	b := w.browser(t, w.General)
 	code := number(w.definition(t, "child").Code)
-	page := b.Get(w.at("/export?codes=" + code))
+	page := b.Get(w.at("/workflows/export?codes=" + code))
 	require.Equal(t, 3, page.Count("input[name='codes']"))
 	require.Equal(t, 1, page.Count("input[name='codes'][checked]"))
-	require.Contains(t, b.Post(w.at("/export"), "codes", code, "format", "ds33").Body, `"workflowDefinition" : {`)
-	require.Contains(t, b.Post(w.at("/export"), "codes", code, "format", "ds32", "stable", "true").Body, `"processDefinition" : {`)
-	require.True(t, neutral.IsZip([]byte(b.Post(w.at("/export"), "codes", code, "format", "yaml").Body)))
+	require.Contains(t, b.Post(w.at("/workflows/export"), "codes", code, "format", "ds33").Body, `"workflowDefinition" : {`)
+	require.Contains(t, b.Post(w.at("/workflows/export"), "codes", code, "format", "ds32", "stable", "true").Body, `"processDefinition" : {`)
+	require.True(t, neutral.IsZip([]byte(b.Post(w.at("/workflows/export"), "codes", code, "format", "yaml").Body)))
 	for _, fields := range [][]string{{"codes", "x"}, {"format", "ds33"}, {"codes", code, "format", "xls"}} {
-		require.Equal(t, http.StatusUnprocessableEntity, b.Post(w.at("/export"), fields...).Status, fields)
+		require.Equal(t, http.StatusUnprocessableEntity, b.Post(w.at("/workflows/export"), fields...).Status, fields)
 	}
-	require.Equal(t, http.StatusNotFound, b.Post("/projects/"+number(w.other)+"/export", "codes", code).Status, "of another project")
+	require.Equal(t, http.StatusNotFound, b.Post("/projects/"+number(w.other)+"/workflows/export", "codes", code).Status, "of another project")
 }
 
 func TestOnlyThoseWhoMaySeeThePages(t *testing.T) {
@@ -313,13 +313,13 @@ func TestOnlyThoseWhoMaySeeThePages(t *testing.T) {
 	eve, rita := w.stranger(t, "eve", ""), w.stranger(t, "rita", access.Read)
 	file := payload(t, family())
 	for _, p := range []access.Principal{eve, rita} {
-		require.Equal(t, http.StatusForbidden, w.browser(t, p).Get(w.at("/import")).Status)
-		require.Equal(t, http.StatusForbidden, w.browser(t, p).Post(w.at("/import"), "name", "f.json", "payload", file, "step", "import").Status)
+		require.Equal(t, http.StatusForbidden, w.browser(t, p).Get(w.at("/workflows/import-file")).Status)
+		require.Equal(t, http.StatusForbidden, w.browser(t, p).Post(w.at("/workflows/import-file"), "name", "f.json", "payload", file, "step", "import").Status)
 	}
-	require.Equal(t, http.StatusForbidden, w.browser(t, eve).Get(w.at("/export")).Status)
-	require.Equal(t, http.StatusForbidden, w.browser(t, eve).Post(w.at("/export"), "codes", "1").Status)
-	require.Equal(t, http.StatusOK, w.browser(t, rita).Get(w.at("/export")).Status)
-	require.Equal(t, http.StatusNotFound, w.browser(t, w.General).Get("/projects/4711/import").Status)
+	require.Equal(t, http.StatusForbidden, w.browser(t, eve).Get(w.at("/workflows/export")).Status)
+	require.Equal(t, http.StatusForbidden, w.browser(t, eve).Post(w.at("/workflows/export"), "codes", "1").Status)
+	require.Equal(t, http.StatusOK, w.browser(t, rita).Get(w.at("/workflows/export")).Status)
+	require.Equal(t, http.StatusNotFound, w.browser(t, w.General).Get("/projects/4711/workflows/import-file").Status)
 	all, err := w.workflows.All(w.gwen, w.project)
 	require.NoError(t, err)
 	require.Empty(t, all)

@@ -43,7 +43,7 @@ func address(project int64, rest string) string { return "/projects/" + number(p
 func (p *pages) importPage(r *http.Request, in project.Project) view.ImportPage {
 	list := address(in.Code, "/workflows")
 	return view.ImportPage{
-		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(r.Context(), "transfer.import.title")), Action: address(in.Code, "/import"),
+		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(r.Context(), "transfer.import.title")), Action: address(in.Code, "/workflows/import-file"),
 		CancelURL: list, PasteURL: list + "/import", Limit: "5 MB",
 	}
 }
@@ -213,9 +213,10 @@ func (p *pages) preview(ctx context.Context, in project.Project, name string, da
 	}
 	out := &view.Preview{
 		File: neutral.CleanName(name, 200), Format: i18n.T(ctx, "transfer.format."+string(seen.Format)), Payload: payload, Keep: c.KeepCodes,
-		Ready: seen.Ready(), Notes: notes(ctx, seen.Notes),
+		Notes: notes(ctx, seen.Notes),
 	}
 	for _, i := range seen.Items {
+		out.Ready = out.Ready || !i.Blocked // another action may be chosen together with the import
 		row := view.Row{
 			Index: i.Index, Name: i.Name, Project: i.Project, As: i.As, File: i.File, Tasks: i.Tasks, Schedules: i.Schedules,
 			Foreign: strings.Join(i.Foreign, ", "), Same: i.Same, Blocked: i.Blocked, Problems: i.Problems, Action: string(i.Action),
@@ -345,7 +346,7 @@ func (p *pages) exportForm(r *http.Request) (web.Response, error) {
 		chosen[code] = true
 	}
 	v := view.ExportPage{
-		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(ctx, "transfer.export.title")), Action: address(in.Code, "/export"),
+		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(ctx, "transfer.export.title")), Action: address(in.Code, "/workflows/export"),
 		CancelURL: address(in.Code, "/workflows"),
 	}
 	for _, w := range all {

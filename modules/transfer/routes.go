@@ -34,10 +34,10 @@ func New(d Deps) *Module {
 // Routes adds the pages.
 func (m *Module) Routes(r chi.Router) {
 	p, h := m.pages, m.site.Handle
-	r.Get("/projects/{project}/import", h(p.importForm))
-	r.Post("/projects/{project}/import", h(p.importFile))
-	r.Get("/projects/{project}/export", h(p.exportForm))
-	r.Post("/projects/{project}/export", h(p.export))
+	r.Get("/projects/{project}/workflows/import-file", h(p.importForm))
+	r.Post("/projects/{project}/workflows/import-file", h(p.importFile))
+	r.Get("/projects/{project}/workflows/export", h(p.exportForm))
+	r.Post("/projects/{project}/workflows/export", h(p.export))
 }
 
 // API adds the REST endpoints.

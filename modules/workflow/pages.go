@@ -77,10 +77,10 @@ func (p *pages) index(r *http.Request) (web.Response, error) {
 	list := listAddress(in.Code)
 	v := view.ListPage{
 		Shell: p.frame.InProject(r, project.Ref(in), i18n.T(ctx, "workflow.title")), List: frame.Listed(list, q, page),
-		History: p.history != nil, Timed: p.timings != nil, ExportURL: project.Address(in.Code, "/export"),
+		History: p.history != nil, Timed: p.timings != nil, ExportURL: list + "/export",
 	}
 	if p.svc.Can(ctx, in.Code, Edit) {
-		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", project.Address(in.Code, "/import")
+		v.NewURL, v.ExampleURL, v.ImportURL = list+"/new", list+"/example", list+"/import-file"
 	}
 	mine := make(map[int64]Draft, len(drafts))
 	for _, d := range drafts {

@@ -135,7 +135,7 @@ func List(p ListPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.NewURL != "" {
-					templ_7745c5c3_Err = components.Button(components.ButtonProps{Text: i18n.T(ctx, "yaml.import"), Icon: "import", URL: p.ImportURL, Test: "workflows.import"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = components.Button(components.ButtonProps{Text: i18n.T(ctx, "transfer.import.button"), Icon: "import", URL: p.ImportURL, Test: "workflows.import"}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
