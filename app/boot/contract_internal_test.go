@@ -54,6 +54,13 @@ func TestHowMuchOfTheInterfaceIsServed(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d endpoints are served, and %d of the %d that only 3.2 has", there[false], all[false], there[true], all[true])
+	for _, line := range lines(t, "testdata/ds-unconfigured.txt") {
+		endpoint, why, _ := strings.Cut(line, ": ")
+		method, path, _ := strings.Cut(endpoint, " ")
+		require.True(t, served[method+" "+variable.ReplaceAllString(path, "{}")], "%s is not even routed", endpoint)
+		require.NotEmpty(t, why, "testdata/ds-unconfigured.txt says why %s is not set up", endpoint)
+		t.Logf("not set up: %s (%s)", endpoint, why)
+	}
 	listed := lines(t, "testdata/ds-missing.txt")
 	slices.Sort(listed)
 	slices.Sort(missing)

@@ -42,6 +42,7 @@ func Layers() []Layer {
 		{3, []string{"modules/resource"}},
 		{3, []string{"modules/project"}},
 		{3, []string{"modules/datasource"}},
+		{3, []string{"modules/tasktype", "modules/udf", "modules/unconfigured"}},
 		{3, []string{"modules/taskgroup"}},
 		{3, []string{"modules/workflow"}},
 		{3, []string{"modules/instance"}},
@@ -80,7 +81,7 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/resource", "modules/project", "modules/datasource", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
+		"modules/resource", "modules/project", "modules/datasource", "modules/tasktype", "modules/udf", "modules/unconfigured", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
 		"modules/monitor", "modules/gateway", "modules/home", "modules/apidocs",
 	}
 	return []Prohibition{

@@ -43,7 +43,10 @@ import (
 	"dorado/modules/security/user"
 	"dorado/modules/security/workergroup"
 	"dorado/modules/taskgroup"
+	"dorado/modules/tasktype"
 	"dorado/modules/transfer"
+	"dorado/modules/udf"
+	"dorado/modules/unconfigured"
 	"dorado/modules/workflow"
 	"dorado/plugins/catalog"
 )
@@ -63,6 +66,8 @@ type modules struct {
 	alerts   *alertgroup.Module
 	ways     *alertinstance.Module
 	sources  *datasource.Module
+	udfs     *udf.Module
+	small    []func(chi.Router) // endpoints of lists that have no pages
 	calendar *calendar.Module
 	pools    *taskgroup.Module
 	user     *user.Module
@@ -152,6 +157,12 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.sources = datasource.New(datasource.Deps{
 		DB: c.db, Access: m.access, Audit: log, Sealer: c.sealer, Types: sourceTypes, Site: m.site, API: m.api, Frame: m.frame,
 	})
+	m.udfs = udf.New(udf.Deps{DB: c.db, Access: m.access, Audit: log, API: m.api})
+	m.small = []func(chi.Router){
+		m.udfs.API,
+		tasktype.New(tasktype.Deps{DB: c.db, Access: m.access, Catalog: plugins, API: m.api}).API,
+		unconfigured.New(m.access, m.api).API,
+	}
 	m.pools = taskgroup.New(taskgroup.Deps{
 		DB: c.db, Access: m.access, Audit: log, Projects: projects, Site: m.site, API: m.api, Frame: m.frame,
 	})
@@ -215,7 +226,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // declaredRules says which roles have which permissions, of all modules.
 func declaredRules() []access.Rule {
 	return slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), datasource.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), datasource.Rules(), tasktype.Rules(), udf.Rules(), unconfigured.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)
 }
 
@@ -229,7 +240,7 @@ func (m *modules) pages() []func(chi.Router) {
 
 // calls are the routes of REST.
 func (m *modules) calls() []func(chi.Router) {
-	return append([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.sources.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.backfill.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls()...)
+	return slices.Concat([]func(chi.Router){m.account.API, m.queue.API, m.tenant.API, m.groups.API, m.envs.API, m.alerts.API, m.ways.API, m.sources.API, m.user.API, m.token.API, m.audit.API, m.resource.API, m.project.API, m.pools.API, m.workflow.API, m.instance.API, m.backfill.API, m.schedule.API, m.transfer.API, m.monitor.API}, m.rights.calls(), m.small)
 }
 
 // projectStates gives the overview of a project what the module of runs counts.

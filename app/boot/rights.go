@@ -63,6 +63,14 @@ func (m *modules) referToRights(projects *project.Service, workflows *workflow.S
 		}
 		return out, err
 	})
+	m.rights.grants.SetOffer(access.UDF, func(ctx context.Context) ([]grant.Object, error) {
+		all, err := m.udfs.All(ctx, "")
+		out := make([]grant.Object, len(all))
+		for i, f := range all {
+			out[i] = grant.Object{Key: strconv.FormatInt(f.ID, 10), Name: f.Name, Note: f.Type}
+		}
+		return out, err
+	})
 	m.rights.grants.SetOffer(access.Namespace, func(ctx context.Context) ([]grant.Object, error) {
 		all, err := m.rights.namespaces.All(ctx)
 		out := make([]grant.Object, len(all))

@@ -153,6 +153,8 @@ func TestClientsKeepDataSources(t *testing.T) {
 		require.InDelta(t, 10015, call("GET", "/datasources/verify-name?name=dw", "")["code"], 0)
 		require.Equal(t, true, call("GET", "/datasources/verify-name?name=new", "")["data"])
 		require.Equal(t, false, call("GET", "/datasources/kerberos-startup-state", "")["data"])
+		require.Equal(t, []any{dict{"label": "dw", "value": fmt.Sprintf("%.0f", data["id"]), "disabled": false}}, call("GET", "/data-quality/getDatasourceOptionsById?datasourceId=1", "")["data"])
+		require.InDelta(t, 1200017, call("GET", "/data-quality/getDatasourceOptionsById?datasourceId=99", "")["code"], 0)
 		require.InDelta(t, 20004, call("GET", "/datasources/4711", "")["code"], 0)
 		require.InDelta(t, 20004, call("GET", "/datasources/4711/connect-test", "")["code"], 0)
 
