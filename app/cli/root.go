@@ -79,12 +79,14 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	} {
 		s.flags[f.key] = flags.String(f.key, "", f.help)
 	}
-	flags.StringArrayVar(&s.set, "set", nil, "any other key, as key=value; repeat for more (see `dorado config --reference`)")
+	flags.StringArrayVar(&s.set, "set", nil, "any other key, as key=value; repeat for more (see dorado config --reference)")
 	root.AddCommand(
 		serveCommand(s, "standalone", "Run everything in one process", boot.Standalone),
 		serveCommand(s, "master", "Run pages, REST and the scheduler; workers connect to it", boot.Master),
 		workerCommand(s),
-		backupCommand(s), restoreCommand(s), migrateCommand(s), secretCommand(s), userCommand(s), policyCommand(s), configCommand(s), workflowCommand(), versionCommand(),
+		backupCommand(s), restoreCommand(s), migrateCommand(s), secretCommand(s), userCommand(s), policyCommand(s), configCommand(s),
+		loginCommand(), logoutCommand(), projectCommand(), workflowCommand(), runsCommand(), logsCommand(), backfillCommand(), exportFileCommand(),
+		importFileCommand(), tokenCommand(), versionCommand(),
 	)
 	return root
 }

@@ -40,12 +40,16 @@ func (e exit) Unwrap() error { return e.err }
 func workflowCommand() *cobra.Command {
 	c := &remote{}
 	cmd := &cobra.Command{
-		Use: "workflow", Short: "Workflows as YAML files: export, import, compare, run", Args: cobra.NoArgs,
-		Long: "Workflows as YAML files, for Git and for scripts. The commands talk to a server with the access token of a user.",
+		Use: "workflow", Short: "List, run and release workflows; export, import and compare them as YAML files", Args: cobra.NoArgs,
+		Long: "Workflows, and workflows as YAML files for Git and for scripts. The commands talk to a server with the access token of a user.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.flags(cmd)
-	cmd.AddCommand(listCommand(c), exportCommand(c), importCommand(c), diffCommand(c), runCommand(c))
+	cmd.AddCommand(
+		listCommand(c), exportCommand(c), importCommand(c), diffCommand(c), runCommand(c),
+		releaseCommand(c, "online", "Put workflows online: they can run, and their schedules too", flow.Online),
+		releaseCommand(c, "offline", "Take workflows offline, with their schedules; what runs goes on", flow.Offline),
+	)
 	return cmd
 }
 
@@ -57,7 +61,14 @@ func listCommand(c *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := c.workflows(cmd.Context(), in)
+			rows, err := c.rows(cmd.Context(), in+"/workflow-definition", nil, 0)
+			if err != nil {
+				return err
+			}
+			if c.output == outputJSON {
+				return printJSON(cmd, rows)
+			}
+			all, err := each[named](rows)
 			if err != nil {
 				return err
 			}
@@ -75,7 +86,7 @@ func exportCommand(c *remote) *cobra.Command {
 	var all, codes, noLayout bool
 	var to string
 	cmd := &cobra.Command{
-		Use: "export [NAME...]", Short: "Write workflows as YAML, to standard output or into a folder", Args: cobra.ArbitraryArgs,
+		Use: "export [NAME...]", Short: "Write workflows as YAML, to standard output or into a folder", Args: cobra.ArbitraryArgs, ValidArgsFunction: c.offerWorkflows(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) != all {
 				return usageError{errors.New("name the workflows, or give --all")}
@@ -346,7 +357,7 @@ func runCommand(c *remote) *cobra.Command {
 	var wait, dry bool
 	var params []string
 	cmd := &cobra.Command{
-		Use: "run NAME", Short: "Start an online workflow and print the number of the run", Args: usageArgs(cobra.ExactArgs(1)),
+		Use: "run NAME", Short: "Start an online workflow and print the number of the run", Args: usageArgs(cobra.ExactArgs(1)), ValidArgsFunction: c.offerWorkflows(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			start := make([]flow.Property, 0, len(params))
@@ -382,9 +393,13 @@ func runCommand(c *remote) *cobra.Command {
 			if len(ids) == 0 {
 				return errors.New("the server started nothing")
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), ids[0])
-			if !wait {
-				return nil
+			if c.output == outputJSON {
+				err = printJSON(cmd, map[string]int64{"id": ids[0]})
+			} else {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), ids[0])
+			}
+			if err != nil || !wait {
+				return err
 			}
 			return c.await(ctx, cmd.ErrOrStderr(), in, ids[0])
 		},
@@ -393,6 +408,32 @@ func runCommand(c *remote) *cobra.Command {
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "let every task succeed without running it")
 	cmd.Flags().StringArrayVar(&params, "param", nil, "start parameter, as name=value; repeat for more")
 	return cmd
+}
+
+// releaseCommand puts workflows online or takes them offline.
+func releaseCommand(c *remote, use, short string, state flow.ReleaseState) *cobra.Command {
+	return &cobra.Command{
+		Use: use + " NAME...", Short: short, Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: c.offerWorkflows(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			in, err := c.place(ctx)
+			if err != nil {
+				return err
+			}
+			return every(cmd, args, func(name string) error {
+				w, err := c.workflow(ctx, in, name)
+				if err != nil {
+					return err
+				}
+				path := in + "/workflow-definition/" + strconv.FormatInt(w.Code, 10) + "/release"
+				if err := c.call(ctx, http.MethodPost, path, url.Values{"releaseState": {string(state)}}, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", name, strings.ToLower(string(state)))
+				return nil
+			})
+		},
+	}
 }
 
 // await asks for the state of a run until it has ended.
