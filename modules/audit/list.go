@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"dorado/app/kit/db"
@@ -64,15 +66,10 @@ func (s *Service) where(q listing.Query, f Filter) (string, []any) {
 		if len(list) == 0 {
 			return
 		}
-		all := ""
-		for i, item := range list {
-			if i > 0 {
-				all += " OR "
-			}
-			all += sql
+		for _, item := range list {
 			args = append(args, arg(item))
 		}
-		where += " AND (" + all + ")"
+		where += " AND (" + strings.Repeat(sql+" OR ", len(list)-1) + sql + ")"
 	}
 	plain := func(item string) any { return item }
 	oneOf(f.Types, "object_type = ?", plain)
@@ -135,12 +132,12 @@ func (s *Service) Each(ctx context.Context, q listing.Query, f Filter, limit int
 	where, args := s.where(q, f)
 	before := int64(0)
 	for done := 0; ; {
-		page, pageArgs := where, args
+		page, pageArgs := where, slices.Clone(args)
 		if before != 0 {
-			page, pageArgs = where+" AND id < ?", append(args[:len(args):len(args)], before)
+			page, pageArgs = page+" AND id < ?", append(pageArgs, before)
 		}
 		rows, err := db.Select[Row](ctx, s.DB, "SELECT "+columns+" FROM audit_log WHERE "+page+" ORDER BY id DESC LIMIT ?",
-			append(pageArgs[:len(pageArgs):len(pageArgs)], exportPage)...)
+			append(pageArgs, exportPage)...)
 		if err != nil {
 			return false, fmt.Errorf("read the audit log: %w", err)
 		}

@@ -50,8 +50,11 @@ func state(v any) (map[string]json.RawMessage, string, error) {
 		return nil, "", err
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
+	if !bytes.HasPrefix(text, []byte("{")) {
 		return nil, string(text), nil
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, "", err
 	}
 	out, err := written(members)
 	return members, out, err

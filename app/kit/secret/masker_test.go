@@ -106,8 +106,10 @@ func BenchmarkMasker(b *testing.B) {
 	line := []byte("2026-05-01 08:00:00.123 INFO [main] com.example.Loader - copied 4096 rows from staging.orders in 12 ms\n")
 	chunk := bytes.Repeat(line, 640)
 	for name, values := range map[string][]string{
-		"one secret": {"correct-horse-battery"}, "ten secrets": {"alpha-1-secret", "bravo-2-secret", "charlie-3-sec", "delta-4-secret",
-			"echo-5-secret", "foxtrot-6-secr", "golf-7-secret", "hotel-8-secret", "india-9-secret", "juliett-10-secret"},
+		"one secret": {"correct-horse-battery"},
+		"ten secrets": {
+			"alpha-1-secret", "bravo-2-secret", "charlie-3-sec", "delta-4-secret", "echo-5-secret", "foxtrot-6-secr", "golf-7-secret", "hotel-8-secret", "india-9-secret", "juliett-10-secret",
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			m := secret.NewMasker(values...)
