@@ -117,6 +117,12 @@ func (t *Tab) Fill(selector, text string) {
 	Eval[bool](t, "(document.activeElement?.blur(), true)")
 }
 
+// Upload chooses files, by their paths on this machine, in a file input.
+func (t *Tab) Upload(selector string, paths ...string) {
+	t.T.Helper()
+	t.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
+}
+
 // Type types text into what has the focus, as an input method does: line ends included, nothing completed.
 func (t *Tab) Type(text string) {
 	t.T.Helper()
