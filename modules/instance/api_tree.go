@@ -67,7 +67,8 @@ func (s *Service) tree(ctx context.Context, in, code int64, limit int) (dsTree, 
 	var runs []Instance
 	if limit > 0 {
 		q := listing.New(Spec(), 1, limit, "").WithFilter("workflow", strconv.FormatInt(code, 10))
-		page, err := s.store.list(ctx, `w.project_code = ?`, []any{in}, q)
+		hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+		page, err := s.store.list(ctx, `w.project_code = ?`+hidden, append([]any{in}, more...), q)
 		if err != nil {
 			return dsTree{}, err
 		}

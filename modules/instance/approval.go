@@ -94,15 +94,19 @@ func (s *Service) Approval(ctx context.Context, task int64) (*Approval, error) {
 	return &a, err
 }
 
-// MayDecide reports whether whoever acts has the role that a decision asks for.
+// MayDecide reports whether whoever acts has the role that a decision asks for, and neither a rule nor the scope of his
+// token keeps him from operating on the workflow.
 func (s *Service) MayDecide(ctx context.Context, a *Approval) bool {
+	if !s.Access.CanWorkflow(ctx, a.ProjectCode, a.WorkflowCode, Operate) {
+		return false
+	}
 	role := s.Projects.Role(ctx, a.ProjectCode)
 	if role == access.Admin {
 		return true
 	}
 	switch a.Role {
 	case "", "OPERATE":
-		return slices.Contains(access.Operators(), role)
+		return true
 	case "ALL":
 		return slices.Contains(access.Writers(), role)
 	case "OWNER":

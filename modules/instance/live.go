@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -219,6 +220,7 @@ func (p pages) sendRows(ctx context.Context, out *web.Stream, projectCode int64,
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(i Instance) bool { return !p.Access.CanWorkflow(ctx, projectCode, i.WorkflowCode, Read) })
 	rows, err := p.rows(ctx, list, next)
 	if err != nil {
 		return err

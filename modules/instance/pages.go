@@ -219,7 +219,7 @@ func (p pages) rows(ctx context.Context, list []Instance, next string) ([]view.R
 		if i.EndTime != nil {
 			row.EndedAt = *i.EndTime
 		}
-		if p.Access.CanProject(ctx, i.ProjectCode, Operate) {
+		if p.Access.CanWorkflow(ctx, i.ProjectCode, i.WorkflowCode, Operate) {
 			row.BatchForm = "batch"
 		}
 		out = append(out, row)
@@ -253,7 +253,7 @@ func (p pages) actions(ctx context.Context, i *Instance) []view.Action {
 		}
 		out = append(out, a)
 	}
-	if p.Access.CanProject(ctx, i.ProjectCode, Operate) {
+	if p.Access.CanWorkflow(ctx, i.ProjectCode, i.WorkflowCode, Operate) {
 		again := i.State == flow.WorkflowReadyStop
 		add(flow.OpStop, "stop", again, again)
 		if again {

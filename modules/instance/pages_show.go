@@ -186,10 +186,10 @@ func (p pages) failures(ctx context.Context, h *view.Head, d *Detail, lines map[
 		h.Failures = append(h.Failures, f)
 	}
 	h.FailedNames = name(names)
-	if p.Access.CanProject(ctx, d.ProjectCode, Operate) {
+	if p.Access.CanWorkflow(ctx, d.ProjectCode, d.WorkflowCode, Operate) {
 		h.AgainURL = workflowAddress(d.ProjectCode, d.WorkflowCode) + "/run?like=" + strconv.FormatInt(d.ID, 10)
 	}
-	if ok, _ := flow.Allowed(flow.OpRecoverFailed, d.State); ok && p.Access.CanProject(ctx, d.ProjectCode, Operate) {
+	if ok, _ := flow.Allowed(flow.OpRecoverFailed, d.State); ok && p.Access.CanWorkflow(ctx, d.ProjectCode, d.WorkflowCode, Operate) {
 		h.RecoverURL = address(d.ProjectCode, d.ID) + "/operate"
 	}
 }

@@ -76,3 +76,16 @@ func TestARunIsSentToWorkerGroupsOfWhoStartsIt(t *testing.T) {
 	_, err = w.Start(access.WithPrincipal(t.Context(), bob), w.project, r)
 	require.NoError(t, err)
 }
+
+func TestWhoMayNotOperateDecidesNothing(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	a := &instance.Approval{ProjectCode: w.project, WorkflowCode: w.flow.Workflow.Code, Role: "OPERATE"}
+	bob, root := w.member(t, "bob", access.Operate), w.Admin
+	require.True(t, w.MayDecide(access.WithPrincipal(t.Context(), bob), a))
+	root.Scope = []string{"*.read"}
+	require.False(t, w.MayDecide(access.WithPrincipal(t.Context(), root), a), "a token to read with, though an administrator's")
+	w.Policy(t, access.Policy{Subject: access.UserSubject(bob.UserID), Permission: instance.Operate, Workflow: a.WorkflowCode, Effect: access.EffectDeny})
+	require.False(t, w.MayDecide(access.WithPrincipal(t.Context(), bob), a))
+	require.True(t, w.MayDecide(w.gwen, a))
+}

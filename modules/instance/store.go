@@ -183,7 +183,8 @@ func (s *store) byIDs(ctx context.Context, project int64, ids []int64) ([]Instan
 // of its own for it.
 func (s *Service) longest(ctx context.Context, project int64, r Range, limit int) ([]Instance, error) {
 	where, args := r.narrow("w.start_time", `w.project_code = ? AND w.state = 'SUCCESS'`, []any{project})
-	rows, err := s.store.some(ctx, where, args, longestOf)
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	rows, err := s.store.some(ctx, where+hidden, append(args, more...), longestOf)
 	if err != nil {
 		return nil, err
 	}

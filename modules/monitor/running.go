@@ -9,6 +9,7 @@ import (
 	"dorado/app/kit/db"
 	"dorado/app/kit/listing"
 	"dorado/modules/flow"
+	"dorado/modules/instance"
 	"dorado/modules/security/crud"
 )
 
@@ -77,7 +78,8 @@ func (s *Service) Running(ctx context.Context, q listing.Query, longer time.Dura
 	if err != nil {
 		return listing.Page[Attempt]{}, err
 	}
-	more := []crud.Condition{{SQL: runningWhere}, mine}
+	hidden, codes := s.Access.NotHidden(ctx, "w.workflow_code", instance.Read)
+	more := []crud.Condition{{SQL: runningWhere + hidden, Args: codes}, mine}
 	if longer > 0 {
 		more = append(more, crud.Condition{SQL: "COALESCE(t.start_time, t.submit_time) <= ?", Args: []any{s.now().Add(-longer)}})
 	}

@@ -121,6 +121,9 @@ func (s *Service) Choices(ctx context.Context, projectCode int64, text string, c
 	}
 	rows, err := s.store.choices(ctx, projectCode, strings.TrimSpace(text), codes, limit)
 	seen := make(map[int64]bool, len(rows))
+	for _, code := range s.Projects.Access.HiddenWorkflows(ctx, Read) {
+		seen[code] = true
+	}
 	kept := rows[:0]
 	for _, w := range rows {
 		if !seen[w.Code] {
