@@ -118,6 +118,7 @@ type call struct {
 	sql      []string
 	onlyNew  bool // not repeated at the address of 3.2: it can only be done once
 	onlyOld  bool // made there alone: the answer is another one
+	until    int  // the code by which a gap is refused, and by nothing else
 }
 
 // readScenario reads a scenario: entries begin in the first column, what belongs to them is indented.
@@ -165,6 +166,9 @@ func readScenario(t *testing.T, file string) []*call {
 			now.onlyNew = true
 		case "old":
 			now.onlyOld = true
+		case "until":
+			now.until, err = strconv.Atoi(rest)
+			require.NoError(t, err, "%s:%d", file, n+1)
 		case "sql":
 			now.sql = append(now.sql, rest)
 		case "keep":
@@ -245,6 +249,9 @@ func (s *stage) check(t *testing.T, c *call, method, pattern string, said words)
 		}
 		if got := string(envelope["code"]); got != strconv.Itoa(c.code) {
 			wrong("code %s instead of %d: %s", got, c.code, envelope["msg"])
+			if c.until != 0 && got != strconv.Itoa(c.until) {
+				t.Errorf("line %d, %s: what is not there yet is refused with %d, not with %s", c.line, pattern, c.until, got)
+			}
 			return
 		}
 		members := slices.Sorted(maps.Keys(envelope))

@@ -329,7 +329,7 @@ func TestLineageTellsWhatDependsOnWhat(t *testing.T) {
 		base := fmt.Sprintf("/projects/%d/lineages", s.project)
 		type graph struct {
 			Data struct {
-				Edges []struct{ SourceWorkFlowCode, TargetWorkFlowCode int64 }   `json:"workFlowRelationList"`
+				Edges []struct{ SourceWorkFlowCode, TargetWorkFlowCode int64 }     `json:"workFlowRelationList"`
 				Nodes []struct{ WorkFlowName, WorkFlowPublishStatus, Crontab any } `json:"workFlowRelationDetailList"`
 			}
 			Old []struct{ WorkFlowName string } `json:"workFlowList"`
@@ -382,11 +382,19 @@ func TestTheWorkflowSideChecksWhoAsks(t *testing.T) {
 		"pageNo", "1", "pageSize", "9", "releaseState", "OFFLINE",
 	}
 	for _, c := range []struct{ method, path string }{
-		{"PUT", "/task-definition" + one}, {"DELETE", "/task-definition" + one}, {"PUT", "/task-definition" + one + "/with-upstream"},
-		{"POST", "/task-definition"}, {"POST", "/task-definition/save-single"}, {"POST", "/task-definition" + one + "/release"},
-		{"GET", "/task-definition" + one + "/versions/1"}, {"DELETE", "/task-definition" + one + "/versions/1"},
-		{"POST", "/workflow-task-relation"}, {"DELETE", "/workflow-task-relation" + one}, {"DELETE", "/workflow-task-relation" + one + "/upstream"},
-		{"DELETE", "/workflow-task-relation/" + a + "/downstream"}, {"DELETE", fmt.Sprintf("/workflow-task-relation/%d/%s/%s", code, a, b)},
+		{"PUT", "/task-definition" + one},
+		{"DELETE", "/task-definition" + one},
+		{"PUT", "/task-definition" + one + "/with-upstream"},
+		{"POST", "/task-definition"},
+		{"POST", "/task-definition/save-single"},
+		{"POST", "/task-definition" + one + "/release"},
+		{"GET", "/task-definition" + one + "/versions/1"},
+		{"DELETE", "/task-definition" + one + "/versions/1"},
+		{"POST", "/workflow-task-relation"},
+		{"DELETE", "/workflow-task-relation" + one},
+		{"DELETE", "/workflow-task-relation" + one + "/upstream"},
+		{"DELETE", "/workflow-task-relation/" + a + "/downstream"},
+		{"DELETE", fmt.Sprintf("/workflow-task-relation/%d/%s/%s", code, a, b)},
 	} {
 		_, e := s.as(t, stranger, c.method, in+c.path, fields...)
 		require.Equal(t, 30002, e.Code, "%s %s: %s", c.method, c.path, e.Msg)
@@ -405,12 +413,15 @@ func TestTheWorkflowSideChecksWhoAsks(t *testing.T) {
 		require.Zero(t, e.Code, "%s: %s", path, e.Msg)
 	}
 	for _, c := range []struct{ method, path, body string }{
-		{"PUT", fmt.Sprintf("/v2/workflows/%d", code), `{"name":"x"}`}, {"DELETE", fmt.Sprintf("/v2/workflows/%d", code), ""},
+		{"PUT", fmt.Sprintf("/v2/workflows/%d", code), `{"name":"x"}`},
+		{"DELETE", fmt.Sprintf("/v2/workflows/%d", code), ""},
 		{"POST", "/v2/workflows", fmt.Sprintf(`{"name":"x","projectCode":%d}`, s.project)},
 		{"POST", "/v2/tasks", fmt.Sprintf(`{"workflowCode":%d,"name":"x","taskType":"SHELL","taskParams":"{}"}`, code)},
-		{"PUT", "/v2/tasks/" + a, `{"name":"x"}`}, {"DELETE", "/v2/tasks/" + b, ""},
+		{"PUT", "/v2/tasks/" + a, `{"name":"x"}`},
+		{"DELETE", "/v2/tasks/" + b, ""},
 		{"POST", "/v2/relations", fmt.Sprintf(`{"workflowCode":%d,"preTaskCode":%s,"postTaskCode":%s}`, code, a, b)},
-		{"DELETE", "/v2/relations/" + a + "," + b, ""}, {"PUT", "/v2/relations/" + b, `{"upstreams":""}`},
+		{"DELETE", "/v2/relations/" + a + "," + b, ""},
+		{"PUT", "/v2/relations/" + b, `{"upstreams":""}`},
 	} {
 		_, e := s.js(t, reader, c.method, c.path, c.body)
 		require.Equal(t, 30003, e.Code, "%s %s: %s", c.method, c.path, e.Msg)
