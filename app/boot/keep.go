@@ -76,7 +76,14 @@ func Backup(ctx context.Context, cfg config.Config, logger *slog.Logger, o Backu
 			deps.Files = append(deps.Files, keep.Folder{Of: keep.KindLogs, Path: dir, Unreadable: unreadable})
 		}
 	}
-	deps.Files = append(deps.Files, keep.Folder{Of: keep.KindResources, Path: filepath.Join(cfg.Data, "resources"), Unreadable: unreadable})
+	files, err := filesAlone(ctx, cfg, logger)
+	if err != nil {
+		return errors.Join(err, finish(err))
+	}
+	defer func() { err = errors.Join(err, closeStorage(files)) }()
+	if files != nil {
+		deps.Files = append(deps.Files, storedContents{files, unreadable})
+	}
 	h, m, err := keep.Backup(ctx, deps)
 	if err := finish(err); err != nil {
 		return err
@@ -200,7 +207,15 @@ func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o Rest
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	targets := map[string]keep.Target{}
-	folders := map[string]string{keep.KindResources: filepath.Join(cfg.Data, "resources")}
+	files, err := filesAlone(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStorage(files)) }()
+	if files != nil {
+		targets[keep.KindResources] = intoStorage{files}
+	}
+	folders := map[string]string{}
 	if !o.WithoutLogs {
 		folders[keep.KindLogs] = cfg.Worker.LogDir
 	}
