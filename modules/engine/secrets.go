@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,19 +210,8 @@ type asking struct {
 // fetch asks the vault and the resource center for what an attempt needs that has a slot on a worker, and tries to send it
 // again.
 func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
-	q, project, tenant := l.queued(a), l.run.ProjectCode, l.instance.TenantCode
+	q, project, tenant, ctx := l.queued(a), l.run.ProjectCode, l.instance.TenantCode, s.work
 	go func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		stop := make(chan struct{})
-		defer close(stop)
-		go func() {
-			select {
-			case <-s.e.over:
-				cancel()
-			case <-stop:
-			}
-		}()
 		for _, ref := range missing.secrets {
 			if err := s.e.vault.Fetch(ctx, project, ref); err != nil {
 				s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})

@@ -16,6 +16,7 @@ type shard struct {
 	e        *term
 	runs     map[int64]*live
 	attempts map[int64]place // attempts that are not over, by id
+	work     context.Context //nolint:containedctx // that of loop, for what it starts and does not wait for
 
 	mu    sync.Mutex
 	inbox []message
@@ -114,6 +115,7 @@ func (s *shard) waits() {
 
 // loop handles messages until ctx ends.
 func (s *shard) loop(ctx context.Context) {
+	s.work = ctx
 	for {
 		select {
 		case <-s.wake:
