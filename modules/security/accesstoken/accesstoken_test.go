@@ -85,7 +85,7 @@ func TestATokenIsLimitedByWhatWasChosen(t *testing.T) {
 		{[]string{"access", "read"}, "*.read *.view"},
 		{[]string{"access", "operate", "projects", "42"}, "*.read *.view instance.operate project:42 schedule.release taskgroup.operate workflow.run"},
 		{[]string{"access", "all", "projects", "42", "projects", "43"}, "project:42 project:43"},
-		{[]string{"access", "custom", "scope", "workflow.run, instance.*"}, "instance.* workflow.run"},
+		{[]string{"access", "custom", "scope", "user.read, token.*"}, "token.* user.read"},
 	} {
 		made := b.Post(accesstoken.Path, append([]string{"name", name(i), "expires", "2099-12-31"}, c.fields...)...).Require(http.StatusOK)
 		p, err := ident.AuthenticateToken(t.Context(), made.Text("[data-test='secret.value']"))
@@ -99,6 +99,7 @@ func TestATokenIsLimitedByWhatWasChosen(t *testing.T) {
 		{"access", "all", "scope", "*.read"},
 		{"access", "root"},
 		{"access", "custom", "scope", "everything"},
+		{"access", "custom", "scope", "usre.read"},
 		{"access", "read", "projects", "warehouse"},
 		{"access", "read", "projects", "42 *.*"},
 	} {
@@ -155,6 +156,7 @@ func TestClientsKeepTokens(t *testing.T) {
 		require.Len(t, call(a.Admin, "GET", "/access-tokens/user/1", "", "")["data"], 2)
 		require.InDelta(t, 30001, call(a.General, "GET", "/access-tokens/user/1", "", "")["code"], 0)
 
+		require.InDelta(t, 10001, call(a.General, "POST", "/access-tokens", form, own+"&scope=usre.read")["code"], 0, "no permission is called so")
 		limited := call(a.General, "POST", "/access-tokens", form, own+"&name=ci&scope=*.read")["data"].(map[string]any)
 		require.Len(t, limited, 7, "clients see the keys they know")
 		p, err := ident.AuthenticateToken(t.Context(), limited["token"].(string))

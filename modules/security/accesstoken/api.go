@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"dorado/app/kit/fault"
 	"dorado/app/kit/listing"
 	"dorado/app/kit/secret"
 	"dorado/app/kit/web/dsapi"
@@ -83,6 +84,9 @@ func (m *Module) createV2(r *http.Request, p *dsapi.Params) (any, error) {
 }
 
 func (m *Module) make(r *http.Request, d identity.TokenDraft) (any, error) {
+	for _, word := range m.access.BadScope(d.Scope) {
+		return nil, fault.New(fault.Invalid, fault.KeyInvalid).OnField("scope", "identity.token.scope_word", "word", word)
+	}
 	t, value, err := m.identity.CreateToken(r.Context(), d)
 	if err != nil {
 		return nil, err

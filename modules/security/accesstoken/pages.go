@@ -82,7 +82,7 @@ func (m *Module) create(r *http.Request) (web.Response, error) {
 		d.UserID = p.UserID
 	}
 	var value secret.String
-	d.Scope = readScope(f)
+	d.Scope = m.readScope(f)
 	t, err := web.Submit(f, func() (t identity.Token, err error) {
 		t, value, err = m.identity.CreateToken(ctx, d)
 		return t, err
@@ -128,7 +128,7 @@ const (
 )
 
 // readScope puts the scope together from what was chosen.
-func readScope(f *web.Form) identity.Scope {
+func (m *Module) readScope(f *web.Form) identity.Scope {
 	var words identity.Scope
 	switch typed := identity.ParseScope(f.Text("scope")); f.Text("access") {
 	case accessRead:
@@ -138,6 +138,9 @@ func readScope(f *web.Form) identity.Scope {
 	case accessCustom:
 		if words = typed; len(typed.Permissions()) == 0 {
 			f.Reject("scope", "security.required")
+		}
+		for _, word := range m.access.BadScope(typed) { // a typing mistake would be found when a program is refused
+			f.Reject("scope", "identity.token.scope_word", "word", word)
 		}
 	case accessAll, "":
 		if len(typed) > 0 { // a limit that somebody typed must not be lost because another choice was left as it was
