@@ -74,7 +74,7 @@ func (s *Sender) Run(ctx context.Context) error {
 		every = pollShared
 	}
 	for {
-		wait := every
+		var wait time.Duration
 		more, err := s.pass(ctx)
 		switch {
 		case ctx.Err() != nil:

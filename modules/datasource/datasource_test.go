@@ -181,8 +181,12 @@ func TestOnlyTheOwnerAndWhomItIsGrantedUseADataSource(t *testing.T) {
 
 		require.InDelta(t, 0, total(), 0)
 		for _, c := range [][3]string{
-			{"GET", id, ""}, {"PUT", id, text(warehouse("dw"))}, {"DELETE", id, ""}, {"GET", id + "/connect-test", ""},
-			{"GET", "/datasources/databases?datasourceId=" + key, ""}, {"GET", "/datasources/tables?database=dw&datasourceId=" + key, ""},
+			{"GET", id, ""},
+			{"PUT", id, text(warehouse("dw"))},
+			{"DELETE", id, ""},
+			{"GET", id + "/connect-test", ""},
+			{"GET", "/datasources/databases?datasourceId=" + key, ""},
+			{"GET", "/datasources/tables?database=dw&datasourceId=" + key, ""},
 			{"GET", "/datasources/tableColumns?database=dw&tableName=t&datasourceId=" + key, ""},
 			{"GET", fmt.Sprint("/datasources/authed-datasource?userId=", a.Admin.UserID), ""},
 		} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"dorado/app/kit/i18n"
@@ -79,7 +80,8 @@ func (s *Service) Named(ctx context.Context, name string) (DataSource, error) {
 	if err != nil {
 		return d, err
 	}
-	return d, s.MayView(ctx, &d)
+	err = s.MayView(ctx, &d)
+	return d, err
 }
 
 // CheckName returns ErrNameTaken when there is a data source with this name.
@@ -150,9 +152,7 @@ func (s *Service) Opened(ctx context.Context, id int64) (datasource.Plugin, data
 	if err != nil {
 		return p, datasource.Settings{}, err
 	}
-	for name, text := range secrets {
-		open[name] = text
-	}
+	maps.Copy(open, secrets)
 	settings, problems := p.Read(open)
 	if len(problems) > 0 {
 		return p, settings, wrong(problems)

@@ -65,10 +65,6 @@ func (s store) named(ctx context.Context, name string) (DataSource, error) {
 	return crud.Found(d, err, ErrNotFound)
 }
 
-func (s store) ofUser(ctx context.Context, user int64, limit int) ([]DataSource, error) {
-	return db.Select[DataSource](ctx, s.db, read+" WHERE d.user_id = ? ORDER BY d.name LIMIT ?", user, limit)
-}
-
 func (s store) Insert(ctx context.Context, d Draft, now time.Time) (int64, error) {
 	who, _ := access.From(ctx)
 	id, err := db.Get[int64](ctx, s.db, `INSERT INTO datasource (name, note, type, params, secrets, user_id, created_at, updated_at)

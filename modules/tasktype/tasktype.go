@@ -33,7 +33,12 @@ type category struct{ name, plugin string }
 // categories are the groups in the order in which clients are told of them.
 func categories() []category {
 	return []category{
-		{"Universal", "universal"}, {"DataIntegration", "di"}, {"Cloud", "cloud"}, {"Logic", "logic"}, {"DataQuality", "dq"}, {"Other", "other"},
+		{"Universal", "universal"},
+		{"DataIntegration", "di"},
+		{"Cloud", "cloud"},
+		{"Logic", "logic"},
+		{"DataQuality", "dq"},
+		{"Other", "other"},
 		{"MachineLearning", "ml"},
 	}
 }

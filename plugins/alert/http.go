@@ -43,7 +43,9 @@ type Answer struct {
 }
 
 // Text is the body for people.
-func (a Answer) Text() string { return strings.TrimSpace(strings.ToValidUTF8(string(a.Body), "\uFFFD")) }
+func (a Answer) Text() string {
+	return strings.TrimSpace(strings.ToValidUTF8(string(a.Body), "\uFFFD"))
+}
 
 // Refused is ErrRefused with the status and what the receiver said.
 func (a Answer) Refused() error {

@@ -16,9 +16,9 @@ type Table struct {
 
 // Row is one object of the content.
 type Row struct {
-	Keys   []string          // in the order in which they were written
-	Values map[string]Value  // by key
-	Raw    json.RawMessage   // the object as it was written
+	Keys   []string         // in the order in which they were written
+	Values map[string]Value // by key
+	Raw    json.RawMessage  // the object as it was written
 }
 
 // Value is one cell.

@@ -153,7 +153,7 @@ func TestAGroupKeepsItsInstancesInOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "night", uses[0].Name)
 		require.Equal(t, "2", call("PUT", fmt.Sprint("/alert-groups/", id), "groupName=night&alertInstanceIds=2")["data"].(map[string]any)["alertInstanceIds"])
-		require.Equal(t, "", call("GET", "/alert-groups/list", "")["data"].([]any)[0].(map[string]any)["alertInstanceIds"])
+		require.Empty(t, call("GET", "/alert-groups/list", "")["data"].([]any)[0].(map[string]any)["alertInstanceIds"])
 
 		b := a.Browser(t, m.Routes).As(crudtest.As(a.Admin))
 		edit := b.Get(fmt.Sprint(alertgroup.Path, "/", id, "/edit")).Require(http.StatusOK)

@@ -101,10 +101,18 @@ func TestSecretsRestSealedAndNeverComeBack(t *testing.T) {
 		a, m := open(t, d)
 		call := crudtest.REST(t, a, a.Admin, m.API)
 		form := []dict{
-			{"field": "WarningType", "value": "failure"}, {"field": "receivers", "value": "a@example.org"}, {"field": "serverHost", "value": "mail.example.org"},
-			{"field": "serverPort", "value": 587}, {"field": "sender", "value": "d@example.org"}, {"field": "enableSmtpAuth", "value": "true"},
-			{"field": "User", "value": "ann"}, {"field": "Password", "value": "hunter2hunter2"}, {"field": "starttlsEnable", "value": true},
-			{"field": "sslEnable", "value": "false"}, {"field": "smtpSslTrust", "value": nil}, {"field": "showType", "value": "table attachment"},
+			{"field": "WarningType", "value": "failure"},
+			{"field": "receivers", "value": "a@example.org"},
+			{"field": "serverHost", "value": "mail.example.org"},
+			{"field": "serverPort", "value": 587},
+			{"field": "sender", "value": "d@example.org"},
+			{"field": "enableSmtpAuth", "value": "true"},
+			{"field": "User", "value": "ann"},
+			{"field": "Password", "value": "hunter2hunter2"},
+			{"field": "starttlsEnable", "value": true},
+			{"field": "sslEnable", "value": "false"},
+			{"field": "smtpSslTrust", "value": nil},
+			{"field": "showType", "value": "table attachment"},
 		}
 		made := call("POST", "/alert-plugin-instances", "pluginDefineId=1&instanceName=mail&pluginInstanceParams="+params(form))
 		require.InDelta(t, 201, made["status"], 0, made)

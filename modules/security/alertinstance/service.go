@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -209,9 +210,6 @@ func (s *Service) Deliver(ctx context.Context, id int64, m alert.Message) (answe
 	if err != nil {
 		return "", err
 	}
-	for name, text := range secrets {
-		open[name] = text
-	}
+	maps.Copy(open, secrets)
 	return p.Deliver(ctx, open, m)
 }
-

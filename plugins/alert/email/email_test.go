@@ -44,7 +44,9 @@ type received struct {
 	text []byte
 }
 
-func (b *box) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{box: b, in: b.noAuth}, nil }
+func (b *box) NewSession(*smtp.Conn) (smtp.Session, error) {
+	return &session{box: b, in: b.noAuth}, nil
+}
 
 type session struct {
 	box *box

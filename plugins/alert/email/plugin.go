@@ -36,8 +36,10 @@ func Plugin() alert.Plugin {
 			{Name: "sslEnable", Type: form.Switch, Label: "alert.email.ssl", Help: "alert.email.ssl.help", Default: false},
 			{Name: "smtpSslTrust", Type: form.Text, Label: "alert.email.trust", Help: "alert.email.trust.help", Advanced: true},
 			{Name: "showType", Type: form.Select, Label: "alert.show_type", Default: showTable, Required: true, Options: []form.Option{
-				{Value: showTable, Label: "alert.email.show.table"}, {Value: showText, Label: "alert.email.show.text"},
-				{Value: showAttachment, Label: "alert.email.show.attachment"}, {Value: showBoth, Label: "alert.email.show.both"},
+				{Value: showTable, Label: "alert.email.show.table"},
+				{Value: showText, Label: "alert.email.show.text"},
+				{Value: showAttachment, Label: "alert.email.show.attachment"},
+				{Value: showBoth, Label: "alert.email.show.both"},
 			}},
 		},
 		Check: check,

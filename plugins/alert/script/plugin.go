@@ -112,4 +112,6 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (b *bounded) text() string { return strings.TrimSpace(strings.ToValidUTF8(b.b.String(), "\uFFFD")) }
+func (b *bounded) text() string {
+	return strings.TrimSpace(strings.ToValidUTF8(b.b.String(), "\uFFFD"))
+}

@@ -3,7 +3,6 @@ package script_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,5 +68,5 @@ func TestNothingOfTheProgramReachesAScript(t *testing.T) {
 	answer, err := script.Plugin(dir).Deliver(t.Context(), form.Flat{"path": path}, alert.Message{})
 	require.NoError(t, err)
 	require.NotContains(t, answer, "hunter2")
-	require.True(t, strings.Contains(answer, "PATH="))
+	require.Contains(t, answer, "PATH=")
 }

@@ -19,7 +19,7 @@ func Feishu() alert.Plugin {
 	return alert.Plugin{
 		ID: 4, Name: "Feishu", Label: "alert.feishu", Help: "alert.feishu.help",
 		Schema: slices.Concat(form.Schema{
-			address("WebHook", "alert.webhook", "alert.webhook.secret"),
+			address("WebHook"),
 			{Name: "Secret", Type: form.Secret, Label: "alert.feishu.secret", Help: "alert.feishu.secret.help", Advanced: true},
 		}, alert.ProxyFields()),
 		Send: sendFeishu,
@@ -65,7 +65,7 @@ func Slack() alert.Plugin {
 	return alert.Plugin{
 		ID: 5, Name: "Slack", Label: "alert.slack", Help: "alert.slack.help",
 		Schema: form.Schema{
-			address("webHook", "alert.webhook", "alert.webhook.secret"),
+			address("webHook"),
 			{Name: "username", Type: form.Text, Label: "alert.slack.username", Required: true},
 		},
 		Send: sendSlack,

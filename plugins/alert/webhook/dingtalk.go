@@ -21,7 +21,7 @@ func DingTalk() alert.Plugin {
 	return alert.Plugin{
 		ID: 2, Name: "DingTalk", Label: "alert.dingtalk", Help: "alert.dingtalk.help",
 		Schema: slices.Concat(form.Schema{
-			address("WebHook", "alert.webhook", "alert.webhook.secret"),
+			address("WebHook"),
 			{Name: "Keyword", Type: form.Text, Label: "alert.dingtalk.keyword", Help: "alert.dingtalk.keyword.help"},
 			{Name: "Secret", Type: form.Secret, Label: "alert.dingtalk.secret", Help: "alert.dingtalk.secret.help"},
 			{Name: "MsgType", Type: form.Select, Label: "alert.msg_type", Default: "text", Options: []form.Option{{Value: "text"}, {Value: "markdown"}}},
@@ -62,11 +62,12 @@ func sendDingTalk(ctx context.Context, v form.Values, m alert.Message) (string, 
 	}
 	body := dingBody{MsgType: v.Text("MsgType"), At: dingAt{list(v.Text("AtMobiles")), list(v.Text("AtDingtalkIds")), v.Bool("IsAtAll")}}
 	if body.MsgType == "markdown" {
-		text := strings.ReplaceAll(content, "\n", "\n\n") + "\n\n" // a single line end is none in this markup
+		var text strings.Builder
+		text.WriteString(strings.ReplaceAll(content, "\n", "\n\n") + "\n\n") // a single line end is none in this markup
 		for _, who := range slices.Concat(body.At.AtMobiles, body.At.AtDingtalkIDs) {
-			text += "@" + who + " "
+			text.WriteString("@" + who + " ")
 		}
-		body.Markdown = &dingMarkdown{m.Title, text}
+		body.Markdown = &dingMarkdown{m.Title, text.String()}
 	} else {
 		body.Text = &dingText{m.Title + "\n" + content}
 	}

@@ -27,6 +27,6 @@ func answered(a alert.Answer, v any) error {
 }
 
 // address is the field for an address that holds a token.
-func address(name, label, help string) form.Field {
-	return form.Field{Name: name, Type: form.Secret, Label: label, Help: help, Required: true}
+func address(name string) form.Field {
+	return form.Field{Name: name, Type: form.Secret, Label: "alert.webhook", Help: "alert.webhook.secret", Required: true}
 }

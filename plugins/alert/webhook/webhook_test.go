@@ -55,6 +55,12 @@ func send(t *testing.T, p alert.Plugin, settings form.Flat) (string, error) {
 	return p.Deliver(t.Context(), settings, message())
 }
 
+// same compares byte for byte: services count on the order of members as little as on blanks, but nothing shows a change better.
+func same(t *testing.T, want, got string) {
+	t.Helper()
+	require.Equal(t, want, got)
+}
+
 func TestContractOfDingTalk(t *testing.T) {
 	t.Parallel()
 	s := serve(t, 200, `{"errcode":0,"errmsg":"ok"}`)
@@ -63,7 +69,7 @@ func TestContractOfDingTalk(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, "ok", answer)
-	require.Equal(t, `{"msgtype":"text","text":{"content":"start process failed\nprojectName:etl\ntaskName:a<b\nretryTimes:3 dorado"},`+
+	same(t, `{"msgtype":"text","text":{"content":"start process failed\nprojectName:etl\ntaskName:a<b\nretryTimes:3 dorado"},`+
 		`"at":{"atMobiles":["1","2"],"atDingtalkIds":[],"isAtAll":true}}`, s.bodies[0])
 	require.Equal(t, "application/json; charset=utf-8", s.requests[0].Header.Get("Content-Type"))
 	mac := hmac.New(sha256.New, []byte("SEC1"))
@@ -74,7 +80,7 @@ func TestContractOfDingTalk(t *testing.T) {
 
 	_, err = send(t, webhook.DingTalk(), form.Flat{"WebHook": s.URL, "MsgType": "markdown", "AtMobiles": "1", "AtDingtalkIds": "u"})
 	require.NoError(t, err)
-	require.Equal(t, `{"msgtype":"markdown","markdown":{"title":"start process failed","text":"projectName:etl\n\ntaskName:a<b\n\nretryTimes:3\n\n@1 @u "},`+
+	same(t, `{"msgtype":"markdown","markdown":{"title":"start process failed","text":"projectName:etl\n\ntaskName:a<b\n\nretryTimes:3\n\n@1 @u "},`+
 		`"at":{"atMobiles":["1"],"atDingtalkIds":["u"],"isAtAll":false}}`, s.bodies[1])
 
 	refusing := serve(t, 200, `{"errcode":310000,"errmsg":"keywords not in content"}`)
@@ -92,7 +98,7 @@ func TestContractOfWeChat(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/cgi-bin/gettoken?corpid=c&corpsecret=s+e", s.requests[0].URL.String())
 	require.Equal(t, "/cgi-bin/message/send?access_token=T%261", s.requests[1].URL.String())
-	require.Equal(t, `{"touser":"ann|bob","msgtype":"text","agentid":1000002,"text":{"content":"`+"`start process failed`"+
+	same(t, `{"touser":"ann|bob","msgtype":"text","agentid":1000002,"text":{"content":"`+"`start process failed`"+
 		`\n>projectName:etl\n>taskName:a<b\n>retryTimes:3\n"},"safe":0,"enable_id_trans":0,"enable_duplicate_check":0}`, s.bodies[1])
 
 	group := serve(t, 200, `{"errcode":0,"access_token":"T"}`, `{"errcode":0}`)
@@ -115,7 +121,7 @@ func TestContractOfFeishu(t *testing.T) {
 		s := serve(t, 200, good)
 		_, err := send(t, webhook.Feishu(), form.Flat{"WebHook": s.URL + "/hook/x"})
 		require.NoError(t, err)
-		require.Equal(t, `{"msg_type":"text","content":{"text":"`+"`start process failed`"+`\nprojectName:etl\ntaskName:a<b\nretryTimes:3"}}`, s.bodies[0])
+		same(t, `{"msg_type":"text","content":{"text":"`+"`start process failed`"+`\nprojectName:etl\ntaskName:a<b\nretryTimes:3"}}`, s.bodies[0])
 	}
 	s := serve(t, 200, `{"code":0}`)
 	_, err := send(t, webhook.Feishu(), form.Flat{"WebHook": s.URL, "Secret": "k"})
@@ -132,7 +138,7 @@ func TestContractOfSlack(t *testing.T) {
 	s := serve(t, 200, "ok")
 	_, err := send(t, webhook.Slack(), form.Flat{"webHook": s.URL + "/services/T/B/X", "username": "dorado"})
 	require.NoError(t, err)
-	require.Equal(t, `{"username":"dorado","text":"start process failed","attachments":[{"text":"`+"```"+
+	same(t, `{"username":"dorado","text":"start process failed","attachments":[{"text":"`+"```"+
 		`projectName|taskName|retryTimes\n-------------------------------\netl        |a<b     |3         \n`+"```"+`"}]}`, s.bodies[0])
 	bad := serve(t, 403, "invalid_token")
 	_, err = send(t, webhook.Slack(), form.Flat{"webHook": bad.URL + "/services/T/B/X", "username": "dorado"})
@@ -166,7 +172,7 @@ func TestContractOfTeamsWebexAndPagerDuty(t *testing.T) {
 	s := serve(t, 202, "")
 	_, err := send(t, webhook.Teams(), form.Flat{"webHook": s.URL})
 	require.NoError(t, err)
-	require.Equal(t, `{"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":{`+
+	same(t, `{"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":{`+
 		`"$schema":"http://adaptivecards.io/schemas/adaptive-card.json","type":"AdaptiveCard","version":"1.4","body":[`+
 		`{"type":"TextBlock","text":"start process failed","weight":"Bolder","wrap":true},{"type":"FactSet","facts":[`+
 		`{"title":"projectName","value":"etl"},{"title":"taskName","value":"a<b"},{"title":"retryTimes","value":"3"}]}]}}]}`, s.bodies[0])
@@ -174,7 +180,7 @@ func TestContractOfTeamsWebexAndPagerDuty(t *testing.T) {
 	webex := serve(t, 200, "{}")
 	_, err = send(t, webhook.WebexTeams(webex.URL), form.Flat{"BotAccessToken": "tok", "RoomId": "r1", "AtSomeoneInRoom": "ann@example.org"})
 	require.NoError(t, err)
-	require.Equal(t, `{"roomId":"r1","markdown":"`+"`start process failed`"+`\nprojectName:etl\ntaskName:a<b\nretryTimes:3 <@personEmail:ann@example.org>"}`, webex.bodies[0])
+	same(t, `{"roomId":"r1","markdown":"`+"`start process failed`"+`\nprojectName:etl\ntaskName:a<b\nretryTimes:3 <@personEmail:ann@example.org>"}`, webex.bodies[0])
 	require.Equal(t, "Bearer tok", webex.requests[0].Header.Get("Authorization"))
 	_, problems := webhook.WebexTeams("").Decode(form.Flat{"BotAccessToken": "t", "Destination": "personEmail"})
 	require.Equal(t, "ToPersonEmail", problems[0].Field)
@@ -182,7 +188,7 @@ func TestContractOfTeamsWebexAndPagerDuty(t *testing.T) {
 	pager := serve(t, 202, `{"status":"success"}`)
 	_, err = send(t, webhook.PagerDuty(pager.URL), form.Flat{"IntegrationKey": "key1"})
 	require.NoError(t, err)
-	require.Equal(t, `{"routing_key":"key1","event_action":"trigger","dedup_key":"7:1:WORKFLOW_INSTANCE_FAILURE:0","payload":{"summary":"start process failed",`+
+	same(t, `{"routing_key":"key1","event_action":"trigger","dedup_key":"7:1:WORKFLOW_INSTANCE_FAILURE:0","payload":{"summary":"start process failed",`+
 		`"source":"Dorado","severity":"critical","custom_details":"projectName:etl\ntaskName:a<b\nretryTimes:3"}}`, pager.bodies[0])
 }
 

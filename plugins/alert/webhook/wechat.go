@@ -39,7 +39,9 @@ func WeChat(base string) alert.Plugin {
 			}
 			return nil
 		},
-		Send: func(ctx context.Context, v form.Values, m alert.Message) (string, error) { return sendWeChat(ctx, base, v, m) },
+		Send: func(ctx context.Context, v form.Values, m alert.Message) (string, error) {
+			return sendWeChat(ctx, base, v, m)
+		},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 func Teams() alert.Plugin {
 	return alert.Plugin{
 		ID: 7, Name: "Teams", Label: "alert.teams", Help: "alert.teams.help",
-		Schema: form.Schema{address("webHook", "alert.webhook", "alert.webhook.secret")},
+		Schema: form.Schema{address("webHook")},
 		Send:   sendTeams,
 	}
 }
@@ -90,7 +90,9 @@ func WebexTeams(target string) alert.Plugin {
 			{Name: "ToPersonEmail", Type: form.Text, Label: "alert.webex.email", Required: true, VisibleWhen: when("personEmail")},
 			{Name: "AtSomeoneInRoom", Type: form.Text, Label: "alert.webex.at", Help: "alert.commas", VisibleWhen: when("roomId"), Advanced: true},
 		},
-		Send: func(ctx context.Context, v form.Values, m alert.Message) (string, error) { return sendWebex(ctx, target, v, m) },
+		Send: func(ctx context.Context, v form.Values, m alert.Message) (string, error) {
+			return sendWebex(ctx, target, v, m)
+		},
 	}
 }
 
@@ -131,7 +133,9 @@ func PagerDuty(target string) alert.Plugin {
 	return alert.Plugin{
 		ID: 9, Name: "PagerDuty", Label: "alert.pagerduty", Help: "alert.pagerduty.help",
 		Schema: form.Schema{{Name: "IntegrationKey", Type: form.Secret, Label: "alert.pagerduty.key", Required: true}},
-		Send:   func(ctx context.Context, v form.Values, m alert.Message) (string, error) { return sendPagerDuty(ctx, target, v, m) },
+		Send: func(ctx context.Context, v form.Values, m alert.Message) (string, error) {
+			return sendPagerDuty(ctx, target, v, m)
+		},
 	}
 }
 

@@ -85,8 +85,9 @@ func TestConnectionParamsAreWrittenLikeThoseOfDolphinScheduler(t *testing.T) {
 	t.Parallel()
 	p := kind(t, "MYSQL")
 	s, _ := p.Read(form.Flat{"host": "127.0.0.1", "port": "3306", "database": "test", "userName": "root", "password": "x", "other": `{"useSSL":"false"}`})
-	require.Equal(t, `{"user":"root","password":"***","address":"jdbc:mysql://127.0.0.1:3306","database":"test","jdbcUrl":"jdbc:mysql://127.0.0.1:3306/test?useSSL=false",`+
-		`"driverLocation":null,"driverClassName":"com.mysql.cj.jdbc.Driver","validationQuery":"select 1","other":{"useSSL":"false"}}`, p.ConnectionParams(s, "***"))
+	want := `{"user":"root","password":"***","address":"jdbc:mysql://127.0.0.1:3306","database":"test","jdbcUrl":"jdbc:mysql://127.0.0.1:3306/test?useSSL=false",` +
+		`"driverLocation":null,"driverClassName":"com.mysql.cj.jdbc.Driver","validationQuery":"select 1","other":{"useSSL":"false"}}`
+	require.Equal(t, want, p.ConnectionParams(s, "***"), "in this order")
 	ssh := kind(t, "SSH")
 	s, problems := ssh.Read(form.Flat{"host": "h", "port": "22", "userName": "ann", "password": "hunter2"})
 	require.Empty(t, problems)
@@ -247,4 +248,3 @@ func TestADriverThatHangsIsLeft(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
-

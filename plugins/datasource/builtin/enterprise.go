@@ -20,7 +20,9 @@ import (
 type anyDialer struct{ s datasource.Settings }
 
 // DialContext connects while ctx lasts.
-func (d anyDialer) DialContext(ctx context.Context, _, _ string) (net.Conn, error) { return d.s.Dial(ctx) }
+func (d anyDialer) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	return d.s.Dial(ctx)
+}
 
 func openSQLServer(s datasource.Settings) (*sql.DB, error) {
 	query := url.Values{"database": {s.Database}, "app name": {"dorado"}, "encrypt": {"false"}}
@@ -59,7 +61,9 @@ func sqlServerStep(err error) datasource.Step {
 }
 
 func sqlServer() datasource.Plugin {
-	named := func(s datasource.Settings) string { return address("jdbc:sqlserver://")(s) + ";databaseName=" + s.Database }
+	named := func(s datasource.Settings) string {
+		return address("jdbc:sqlserver://")(s) + ";databaseName=" + s.Database
+	}
 	return datasource.Plugin{
 		Type: "SQLSERVER", Code: 6, Label: "SQL Server", Schema: jdbc(1433), Class: "com.microsoft.sqlserver.jdbc.SQLServerDriver", Query: "select 1",
 		Address: address("jdbc:sqlserver://"), URL: func(s datasource.Settings) string { return named(s) + parameters(s, ";", ";") },
@@ -78,8 +82,10 @@ func azureSQL() datasource.Plugin {
 	token := &form.Condition{Field: "mode", In: []string{"ACCESSTOKEN"}}
 	p.Schema = jdbc(1433,
 		form.Field{Name: "mode", Type: form.Select, Label: "datasource.mode", Default: "SQL_PASSWORD", Options: []form.Option{
-			{Value: "SQL_PASSWORD", Label: "datasource.mode.password"}, {Value: "AD_PASSWORD", Label: "datasource.mode.ad_password"},
-			{Value: "AD_MSI", Label: "datasource.mode.ad_msi"}, {Value: "AD_SERVICE_PRINCIPAL", Label: "datasource.mode.ad_service"},
+			{Value: "SQL_PASSWORD", Label: "datasource.mode.password"},
+			{Value: "AD_PASSWORD", Label: "datasource.mode.ad_password"},
+			{Value: "AD_MSI", Label: "datasource.mode.ad_msi"},
+			{Value: "AD_SERVICE_PRINCIPAL", Label: "datasource.mode.ad_service"},
 			{Value: "ACCESSTOKEN", Label: "datasource.mode.token"},
 		}},
 		form.Field{Name: "MSIClientId", Type: form.Text, Label: "datasource.msi", VisibleWhen: &form.Condition{Field: "mode", In: []string{"AD_MSI"}}},

@@ -20,7 +20,7 @@ func mariaDB(t *testing.T) form.Flat {
 	t.Helper()
 	server := program(t, "mariadbd", "/usr/sbin/mariadbd")
 	install := program(t, "mariadb-install-db", "/usr/bin/mariadb-install-db")
-	dir, err := os.MkdirTemp("", "dorado-mariadb-") // the path of a socket must be short
+	dir, err := os.MkdirTemp("", "dorado-mariadb-") //nolint:usetesting // the path of a socket must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	data := filepath.Join(dir, "data")

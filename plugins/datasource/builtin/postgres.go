@@ -28,7 +28,9 @@ func (d pgDialer) DialTimeout(_, _ string, timeout time.Duration) (net.Conn, err
 }
 
 // DialContext connects while ctx lasts.
-func (d pgDialer) DialContext(ctx context.Context, _, _ string) (net.Conn, error) { return d.s.Dial(ctx) }
+func (d pgDialer) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	return d.s.Dial(ctx)
+}
 
 func openPostgres(s datasource.Settings) (*sql.DB, error) {
 	query := url.Values{"sslmode": {"prefer"}, "application_name": {"dorado"}}
