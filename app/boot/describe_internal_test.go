@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -113,5 +112,4 @@ func TestEveryPageSaysWhoMayOpenIt(t *testing.T) {
 	}
 	require.Empty(t, unknown, "pages without an entry in app/kit/web/dsapi/describe/pages.yaml:\n%s", strings.Join(unknown, "\n"))
 	require.Empty(t, who, "pages that there are no more")
-	fmt.Printf("%d pages\n", len(routes))
 }

@@ -88,6 +88,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 					report(c, "refused", a.String())
 				case may && who == "admin" && where == "own" && a.Code != o.Code:
 					report(c, "code "+strconv.Itoa(o.Code), a.String())
+				case a.Code == 0 && a.Status == http.StatusOK || a.Status == http.StatusCreated:
+					if err := w.described(e, a); err != nil {
+						report(c, "as described", err.Error())
+					}
 				}
 			}
 		}
@@ -105,6 +109,21 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	t.Logf("%d routes of REST (%d of them with a failure that the world cannot avoid) and %d pages, %d cells", routes, weak, pages.routes, cells+pages.cells)
 	require.Zero(t, len(wrong), "%d cells are not as the tables in app/kit/web/dsapi/describe say:\n%s", len(wrong), strings.Join(wrong, "\n"))
+}
+
+// described compares a success with what the table says about it.
+func (w *world) described(e endpoints.Endpoint, a reply) error {
+	if a.Status != e.Status {
+		return fmt.Errorf("HTTP %d", a.Status)
+	}
+	switch e.Form {
+	case endpoints.Enveloped:
+		return conforms(w.table, e.Data, a.Data, "data")
+	case endpoints.Bare:
+		return conforms(w.table, e.Data, json.RawMessage(a.body), "answer")
+	case endpoints.File, endpoints.Empty, endpoints.Redirect:
+	}
+	return nil
 }
 
 // may is the rule.

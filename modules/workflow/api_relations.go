@@ -3,6 +3,7 @@ package workflow
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,7 +180,11 @@ func (a api) connectV2(r *http.Request, p *dsapi.Params) (any, error) {
 
 // cutV2 removes the edge that "pre,post" in the address names.
 func (a api) cutV2(r *http.Request, _ *dsapi.Params) (any, error) {
-	from, to, _ := strings.Cut(chi.URLParam(r, "pair"), ",")
+	pair, err := url.PathUnescape(chi.URLParam(r, "pair")) // some clients encode the comma
+	if err != nil {
+		return nil, &dsapi.ParamError{Name: "code-pair"}
+	}
+	from, to, _ := strings.Cut(pair, ",")
 	pre, err1 := strconv.ParseInt(strings.TrimSpace(from), 10, 64)
 	post, err2 := strconv.ParseInt(strings.TrimSpace(to), 10, 64)
 	if err := errors.Join(err1, err2); err != nil {

@@ -248,7 +248,7 @@ func (a api) taskPage(r *http.Request, p *dsapi.Params) (any, error) {
 	for i, f := range found {
 		w, t := f.Workflow, f.Task
 		rows[i] = dsTaskMain{
-			ID: t.Code, Name: t.Name, Code: t.Code, Version: t.Version, Type: t.Type, CreateTime: dsapi.Time(w.CreatedAt), UpdateTime: dsapi.Time(w.UpdatedAt),
+			ID: rowID(t.Code), Name: t.Name, Code: t.Code, Version: t.Version, Type: t.Type, CreateTime: dsapi.Time(w.CreatedAt), UpdateTime: dsapi.Time(w.UpdatedAt),
 			ProjectCode: w.ProjectCode, WorkflowCode: w.Code, WorkflowVersion: w.Version, WorkflowName: w.Name, WorkflowState: w.ReleaseState,
 			Upstream: map[string]string{},
 		}

@@ -153,7 +153,7 @@ type dsTaskVO struct {
 // only ever compare it.
 func toDSTask(w Workflow, t flow.Task) dsTask {
 	out := dsTask{
-		ID: t.Code, Code: t.Code, Name: t.Name, Version: t.Version, Description: t.Description, ProjectCode: w.ProjectCode,
+		ID: rowID(t.Code), Code: t.Code, Name: t.Name, Version: t.Version, Description: t.Description, ProjectCode: w.ProjectCode,
 		UserID: w.OwnerID, TaskType: t.Type, TaskParams: t.Params, TaskParamList: []flow.Property{}, TaskParamMap: map[string]string{},
 		Flag: t.Flag, IsCache: t.IsCache, TaskPriority: t.Priority, UserName: dsapi.OrNull(w.OwnerName), WorkerGroup: t.WorkerGroup,
 		EnvironmentCode: t.EnvironmentCode, FailRetryTimes: t.RetryTimes, FailRetryInterval: t.RetryInterval, TimeoutFlag: t.TimeoutFlag,
@@ -329,3 +329,7 @@ func blank(text string) bool {
 	var list []json.RawMessage
 	return json.Unmarshal([]byte(text), &list) == nil && len(list) == 0
 }
+
+// rowID stands for the id of a task, which has none here: clients read ids into 32 bits, where a code does not fit. Tasks are
+// named by code everywhere.
+func rowID(code int64) int64 { return (code ^ code>>31) & (1<<31 - 1) }
