@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,4 +87,61 @@ func TestNobodyReadsTheLogUnlessAllowed(t *testing.T) {
 	s := audit.New(audit.Deps{DB: d, Now: time.Now, MayList: func(context.Context) error { return boom }})
 	_, err = s.List(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Filter{})
 	require.ErrorIs(t, err, boom)
+}
+
+func TestAnEntryKeepsOfTwoStatesWhatDiffers(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := audit.New(audit.Deps{DB: d, Now: time.Now, MayList: everybody})
+		type thing struct {
+			Name      string
+			Size      int
+			Password  secret.String
+			Hidden    string `json:"-"`
+			UpdatedAt time.Time
+			Text      string
+		}
+		was := thing{"a", 1, "hunter2", "hunter2", time.Unix(1, 0), "x"}
+		is := thing{"a", 2, "hunter3", "hunter3", time.Unix(2, 0), strings.Repeat("文", 50_000)}
+		record := func(e audit.Entry) audit.Row {
+			t.Helper()
+			e.Action, e.ObjectType = "thing.do", "thing"
+			require.NoError(t, s.Record(t.Context(), e))
+			return list(t, s, "sort=-at", audit.Filter{}).Items[0]
+		}
+		both := record(audit.Entry{Before: was, After: is})
+		require.JSONEq(t, `{"Size":1,"Text":"x"}`, both.Before)
+		require.Contains(t, both.After, "(150002 bytes)")
+		require.Less(t, len(both.After), 2000, "of a long text the beginning is kept")
+		require.NotContains(t, both.Before+both.After, "hunter")
+		made := record(audit.Entry{Detail: audit.Change{After: was, Detail: map[string]int{"n": 1}}})
+		require.Empty(t, made.Before)
+		require.Contains(t, made.After, `"Password":"***"`)
+		require.NotContains(t, made.After, "hunter")
+		require.JSONEq(t, `{"n":1}`, made.Detail)
+		odd := record(audit.Entry{Before: []int{1}, After: "text"})
+		require.Equal(t, "[1]", odd.Before)
+		require.Equal(t, `"text"`, odd.After)
+	})
+}
+
+func TestEachGoesThroughAllPagesAndStopsAtItsLimit(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t)
+	s := audit.New(audit.Deps{DB: d, Now: time.Now, MayList: everybody})
+	for n := range 1100 {
+		require.NoError(t, s.Record(t.Context(), audit.Entry{Action: "thing.do", ObjectType: "thing", ObjectName: strconv.Itoa(n)}))
+	}
+	var names []string
+	more, err := s.Each(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Filter{Types: []string{"thing"}}, 1050, func(r audit.Row) error {
+		names = append(names, r.ObjectName)
+		return nil
+	})
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Len(t, names, 1050)
+	require.Equal(t, "1099", names[0])
+	require.Equal(t, "50", names[1049])
+	_, err = audit.New(audit.Deps{DB: d, Now: time.Now}).Each(t.Context(), listing.New(audit.Spec(), 1, 10, ""), audit.Filter{}, 1, nil)
+	require.ErrorIs(t, err, audit.ErrForbidden)
 }
