@@ -67,6 +67,9 @@ func busy(ctx context.Context, t *testing.T, admin *harness.Client) *site {
 	require.NoError(t, err)
 	_, err = admin.CreateUser(ctx, "ines", password, tenant.ID)
 	require.NoError(t, err)
+	require.NoError(t, admin.Call(ctx, http.MethodPost, "/resources/online-create", url.Values{
+		"type": {"FILE"}, "fileName": {"seed"}, "suffix": {"txt"}, "content": {"a bag of seed"}, "currentDir": {"/"},
+	}, nil))
 	publish := func(name, script string) harness.Definition {
 		d, err := admin.Publish(ctx, s.project, harness.Workflow{Name: name, Tasks: []harness.Task{{Name: "t", Script: script}}})
 		require.NoError(t, err)
@@ -138,6 +141,10 @@ func (s *site) is(ctx context.Context, t *testing.T, p *harness.Process) {
 		require.Equal(t, "KILL", tasks[0].State)
 	}
 
+	var file struct{ Content string }
+	require.NoError(t, admin.Call(ctx, http.MethodGet, "/resources/view", url.Values{"fullName": {"seed.txt"}, "skipLineNum": {"0"}, "limit": {"10"}}, &file))
+	require.Equal(t, "a bag of seed", strings.TrimSpace(file.Content), "files came with it")
+
 	before := s.fired(ctx, t, admin)
 	require.Eventually(t, func() bool { return s.fired(ctx, t, admin) > before }, time.Minute, 100*time.Millisecond, "schedules go on")
 	id, err := admin.StartWorkflow(ctx, s.project, s.done.Code, harness.StartOptions{})
@@ -163,7 +170,8 @@ func TestABackupOfABusyClusterBecomesAStandalone(t *testing.T) {
 	t.Parallel()
 	ctx := within(t, 8*time.Minute)
 	db := database(t)
-	master, worker, err := harness.StartCluster(ctx, harness.Cluster{Binary: binary(t), Database: db, AdminPassword: password})
+	stored := []string{"DORADO_STORAGE_TYPE=local", "DORADO_STORAGE_LOCAL_DIR=" + filepath.Join(open(t), "stored")}
+	master, worker, err := harness.StartCluster(ctx, harness.Cluster{Binary: binary(t), Database: db, AdminPassword: password, Env: stored})
 	require.NoError(t, err)
 	t.Cleanup(func() { finish(t, worker); finish(t, master) })
 	ready(t, master)
@@ -172,7 +180,7 @@ func TestABackupOfABusyClusterBecomesAStandalone(t *testing.T) {
 
 	file := filepath.Join(open(t), "dorado.backup")
 	secret := []string{"DORADO_BACKUP_PASSPHRASE=four words will do"}
-	dorado(ctx, t, secret, "backup", "--database", db, "--data", master.Data, "--logs", filepath.Join(worker.Data, "logs"), "--out", file)
+	dorado(ctx, t, append(stored, secret...), "backup", "--database", db, "--data", master.Data, "--logs", filepath.Join(worker.Data, "logs"), "--out", file)
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())
@@ -206,10 +214,11 @@ func TestABackupOfAStandaloneBecomesACluster(t *testing.T) {
 	require.NoError(t, from.Kill(ctx))
 
 	db, data := database(t), filepath.Join(open(t), "restored")
-	dorado(ctx, t, nil, "restore", "--in", file, "--database", db, "--data", data, "--log-worker", "harvester")
+	stored := []string{"DORADO_STORAGE_TYPE=local", "DORADO_STORAGE_LOCAL_DIR=" + filepath.Join(open(t), "stored")}
+	dorado(ctx, t, stored, "restore", "--in", file, "--database", db, "--data", data, "--log-worker", "harvester")
 	master, worker, err := harness.StartCluster(ctx, harness.Cluster{
 		Binary: binary(t), Database: db,
-		Env: []string{"DORADO_WORKER_NAME=harvester", "DORADO_WORKER_LOG_DIR=" + filepath.Join(data, "logs")},
+		Env: append([]string{"DORADO_WORKER_NAME=harvester", "DORADO_WORKER_LOG_DIR=" + filepath.Join(data, "logs")}, stored...),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { finish(t, worker); finish(t, master) })

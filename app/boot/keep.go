@@ -214,6 +214,8 @@ func Restore(ctx context.Context, cfg config.Config, logger *slog.Logger, o Rest
 	defer func() { err = errors.Join(err, closeStorage(files)) }()
 	if files != nil {
 		targets[keep.KindResources] = intoStorage{files}
+	} else {
+		fmt.Fprintln(t.Progress, "contents of files of the resource center are passed over: no storage is configured (storage.type)")
 	}
 	folders := map[string]string{}
 	if !o.WithoutLogs {
