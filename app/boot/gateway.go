@@ -10,6 +10,7 @@ import (
 	"dorado/app/config"
 	"dorado/app/kit/ids"
 	"dorado/app/kit/lifecycle"
+	"dorado/modules/datasource"
 	"dorado/modules/gateway"
 	"dorado/modules/project"
 	"dorado/modules/resource"
@@ -24,8 +25,8 @@ func newGateway(c *core, m *modules, projects *project.Service, workflows *workf
 	return gateway.New(gateway.Deps{
 		Config: c.cfg.Gateway, DB: c.db, Identity: m.identity, Tenants: m.tenant.Service, Queues: m.queue.Service, Environments: m.envs.Service,
 		Projects: projects, Workflows: workflows, Schedules: m.schedule.Service, Instances: m.instance.Service, Codes: codes,
-		Resources: resourceFiles{m.resource.Service},
-		Metrics:   c.metrics, Logger: c.logger, Now: time.Now,
+		Resources: resourceFiles{m.resource.Service}, Datasources: dataSources{m.sources.Service},
+		Metrics: c.metrics, Logger: c.logger, Now: time.Now,
 	})
 }
 
@@ -61,4 +62,19 @@ func (f resourceFiles) Save(ctx context.Context, name, tenant, content string) (
 
 func (f resourceFiles) entity(x resource.File) gateway.Resource {
 	return gateway.Resource{ID: x.ID, FullName: f.Names.Full(x.Ref()), FileName: x.Name, Directory: x.Dir, Size: x.Size}
+}
+
+// dataSources lets Python programs name data sources; secrets stay here.
+type dataSources struct{ *datasource.Service }
+
+// Named is part of gateway.Datasources. A name is there once, whatever the type.
+func (s dataSources) Named(ctx context.Context, name string) ([]gateway.Datasource, error) {
+	d, err := s.Service.Named(ctx, name)
+	if errors.Is(err, datasource.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []gateway.Datasource{{ID: d.ID, Name: d.Name, Note: d.Note, Type: d.Type, UserID: d.UserID, Params: s.ConnectionParams(d)}}, nil
 }
