@@ -206,7 +206,7 @@ func choices(p *dsapi.Params) (Choices, error) {
 func (a api) read(r *http.Request, p *dsapi.Params) (int64, *neutral.Bundle, Choices, error) {
 	in := p.Path("project")
 	c, err := choices(p)
-	if err = errors.Join(p.Err(), err); err != nil {
+	if err := errors.Join(p.Err(), err); err != nil {
 		return in, nil, c, err
 	}
 	if _, err := a.svc.Projects.Require(r.Context(), in, workflow.Edit); err != nil {

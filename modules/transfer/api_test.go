@@ -213,7 +213,7 @@ func TestOnlyThoseWhoMayReachTheEndpoints(t *testing.T) {
 		for _, p := range []access.Principal{eve, rita} {
 			e := w.upload(t, p, w.base("workflow")+path, "f.json", "application/json", []byte(family()))
 			require.NotZero(t, e.Code, path)
-			require.Empty(t, strings.Trim(string(e.Data), "null"))
+			require.Contains(t, []string{"", "null"}, string(e.Data))
 		}
 	}
 	require.Zero(t, w.upload(t, w.General, w.base("workflow")+"/import", "f.json", "application/json", []byte(family())).Code)

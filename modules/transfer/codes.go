@@ -218,7 +218,7 @@ func (w *world) freeCodes(ctx context.Context) (map[int64]bool, error) {
 
 // sorted lists the places of what is imported so that what a workflow names comes before it. Workflows that wait for each
 // other cannot all be: those that come too early are in late. ring are workflows that start each other.
-func (w *world) sorted(items []Item) (order []int, ring []int) {
+func (w *world) sorted(items []Item) (order, ring []int) {
 	const (
 		unseen = iota
 		open

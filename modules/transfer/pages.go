@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -307,12 +308,7 @@ func uses(all []string) string {
 func notes(ctx context.Context, all []neutral.Note) []view.Note {
 	out := make([]view.Note, len(all))
 	for i, n := range all {
-		where := n.File
-		for _, part := range []string{n.Workflow, n.Node} {
-			if part != "" {
-				where += " · " + part
-			}
-		}
+		where := strings.Join(slices.DeleteFunc([]string{n.File, n.Workflow, n.Node}, func(s string) bool { return s == "" }), " · ")
 		out[i] = view.Note{Level: string(n.Level), Text: i18n.T(ctx, n.Key, n.Args...), Where: where, Line: n.Line}
 	}
 	return out

@@ -32,7 +32,10 @@ func Read(name string, data []byte) (*neutral.Bundle, error) {
 		return nil, err
 	}
 	readTexts(b)
-	return b, b.Finish()
+	if err := b.Finish(); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // sorted are the files of an archive by what they are.

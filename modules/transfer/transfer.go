@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"slices"
 
 	"dorado/app/kit/fault"
 	"dorado/modules/transfer/neutral"
@@ -110,9 +111,9 @@ type Done struct {
 
 // Last is the last workflow that was imported.
 func (r *Result) Last() (workflow.Workflow, bool) {
-	for i := len(r.Items) - 1; i >= 0; i-- {
-		if r.Items[i].Workflow.Code != 0 {
-			return r.Items[i].Workflow, true
+	for _, d := range slices.Backward(r.Items) {
+		if d.Workflow.Code != 0 {
+			return d.Workflow, true
 		}
 	}
 	return workflow.Workflow{}, false

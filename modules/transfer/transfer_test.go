@@ -177,7 +177,7 @@ func TestAnImportGivesEverythingNewCodesWhereverItIsNamed(t *testing.T) {
 		require.Contains(t, string(tasks["choose"].Params), `"depTaskCode":`+number(tasks["extract"].Code))
 		require.Equal(t, `{"processDefinitionCode":`+number(child.Code)+`,"localParams":[]}`, string(tasks["start"].Params))
 		require.Contains(t, string(byName(waits)["wait"].Params), `"projectCode":`+number(w.project)+`,"definitionCode":`+number(parent.Code)+`,"depTaskCode":`+number(tasks["extract"].Code))
-		require.Equal(t, `{"type":"MYSQL","datasource":5,"sql":"select 1 < 2","localParams":[],"resourceList":[]}`, string(tasks["alarm"].Params), "mapped, and else as it was")
+		require.True(t, bytes.Equal([]byte(`{"type":"MYSQL","datasource":5,"sql":"select 1 < 2","localParams":[],"resourceList":[]}`), tasks["alarm"].Params), "mapped, and else as it was")
 		require.Equal(t, []any{"gpu", int64(77)}, []any{tasks["extract"].WorkerGroup, tasks["extract"].EnvironmentCode}, "both are here")
 		require.Equal(t, []any{"default", int64(-1), int64(9)}, []any{tasks["alarm"].WorkerGroup, tasks["alarm"].EnvironmentCode, tasks["alarm"].TaskGroupID}, "what is not here is left out")
 

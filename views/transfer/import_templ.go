@@ -1097,7 +1097,7 @@ func report(notes []Note) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = components.Table(components.TableProps{Caption: i18n.T(ctx, "transfer.report"), Compact: true, Columns: []components.Column{
+		templ_7745c5c3_Err = components.Table(components.TableProps{Caption: i18n.T(ctx, "transfer.report"), Columns: []components.Column{
 			{Label: i18n.T(ctx, "transfer.field.level")}, {Label: i18n.T(ctx, "transfer.field.what")}, {Label: i18n.T(ctx, "transfer.field.where"), Drop: 1},
 		}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var43), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -53,9 +53,7 @@ func Read(b *neutral.Bundle, file string, data []byte, system bool) error {
 		if len(b.Workflows) >= neutral.MaxWorkflows {
 			return neutral.ErrTooMany.With("limit", neutral.MaxWorkflows)
 		}
-		if err := r.read(strings.TrimSpace(line)); err != nil {
-			return err
-		}
+		r.read(strings.TrimSpace(line))
 	}
 	if len(b.Workflows) == before {
 		return neutral.Refuse(file, 0, "no line with a time and a command")
@@ -79,27 +77,27 @@ func (r *reader) note(level neutral.Level, workflow, key string, args ...any) {
 	r.bundle.Note(neutral.Note{Level: level, File: r.file, Line: r.line, Workflow: workflow, Key: key, Args: args})
 }
 
-func (r *reader) read(line string) error {
+func (r *reader) read(line string) {
 	switch {
 	case line == "":
 		r.comment = ""
-		return nil
+		return
 	case line[0] == '#':
 		r.comment = strings.TrimSpace(strings.TrimLeft(line, "#"))
-		return nil
+		return
 	}
 	if name, value, ok := assignment(line); ok {
 		r.set(name, value)
-		return nil
+		return
 	}
-	when, rest := line, ""
+	var when, rest string
 	if line[0] == '@' {
 		when, rest, _ = strings.Cut(line, " ")
 	} else {
 		fields := cutFields(line, 5)
 		if fields == nil {
 			r.note(neutral.Impossible, "", "transfer.note.cron_line", "text", clip(line))
-			return nil
+			return
 		}
 		when, rest = strings.Join(fields[:5], " "), fields[5]
 	}
@@ -111,11 +109,10 @@ func (r *reader) read(line string) error {
 	}
 	if rest == "" {
 		r.note(neutral.Impossible, "", "transfer.note.cron_line", "text", clip(line))
-		return nil
+		return
 	}
 	r.job(when, rest, user)
 	r.comment = ""
-	return nil
 }
 
 func (r *reader) set(name, value string) {

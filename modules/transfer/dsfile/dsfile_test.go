@@ -54,7 +54,7 @@ func TestFilesOf13AreRead(t *testing.T) {
 	require.Equal(t, []flow.Property{{Prop: "day", Direct: flow.In, Type: flow.Varchar, Value: "$[yyyyMMdd-1]"}}, d.GlobalParams)
 	tasks := byName(d)
 	extract := tasks["extract"]
-	require.Equal(t, `{"resourceList":[],"localParams":[],"rawScript":"echo ${day}"}`, string(extract.Params))
+	require.True(t, bytes.Equal([]byte(`{"resourceList":[],"localParams":[],"rawScript":"echo ${day}"}`), extract.Params), "not a byte changes")
 	require.Equal(t, []any{2, 3, flow.Priority("HIGH"), flow.TimeoutOpen, flow.TimeoutWarnFailed, 30}, []any{
 		extract.RetryTimes, extract.RetryInterval, extract.Priority, extract.TimeoutFlag, extract.TimeoutStrategy, extract.TimeoutMinutes,
 	})
@@ -136,7 +136,7 @@ func TestFilesOf2And3AreReadInEveryWrapping(t *testing.T) {
 		require.Equal(t, int64(4652338640256), d.Code)
 		require.Equal(t, []flow.Edge{{Pre: 4652334706048, Post: 4652640021376}}, d.Edges)
 		require.Equal(t, "1", d.GlobalParams[0].Value)
-		require.Equal(t, 160.0, d.Locations[0].X)
+		require.InDelta(t, 160, d.Locations[0].X, 0)
 		require.Equal(t, int64(4711247356672), d.Tasks[0].EnvironmentCode)
 		require.JSONEq(t, `{"json":"{}","customConfig":1}`, string(d.Tasks[1].Params))
 		require.Equal(t, []neutral.Schedule{{

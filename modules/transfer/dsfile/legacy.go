@@ -210,7 +210,7 @@ func (l *legacy) params(w *neutral.Workflow, f *oldFlow, t *flow.Task, raw objec
 		}
 		return write(params)
 	case flow.TypeDependent:
-		params["dependence"], err = l.dependence(w, f, t, raw.object("dependence"))
+		params["dependence"], err = l.dependence(w, t, raw.object("dependence"))
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +286,7 @@ func groups(o object, item func(object) (object, error)) (json.RawMessage, error
 }
 
 // dependence gives the workflows and tasks that a task waits for their codes.
-func (l *legacy) dependence(w *neutral.Workflow, f *oldFlow, t *flow.Task, o object) (json.RawMessage, error) {
+func (l *legacy) dependence(w *neutral.Workflow, t *flow.Task, o object) (json.RawMessage, error) {
 	return groups(o, func(item object) (object, error) {
 		project := item.text("projectName")
 		code := l.workflow(item.number("definitionId"), item.text("definitionName"), project)

@@ -9,13 +9,9 @@ import (
 const deepest = 40
 
 // foreign are the members that hold names of others: settings of tasks, and parameters.
-//
-//nolint:gochecknoglobals // a table that nothing changes
 var foreign = map[string]bool{`"taskParams"`: true, `"globalParamMap"`: true, `"taskParamMap"`: true}
 
 // oldWords are the members of a file that were renamed after 3.2.
-//
-//nolint:gochecknoglobals // a table that nothing changes
 var oldWords = map[string]string{
 	`"workflowDefinition"`:        `"processDefinition"`,
 	`"workflowTaskRelationList"`:  `"processTaskRelationList"`,

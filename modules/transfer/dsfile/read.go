@@ -199,7 +199,7 @@ func readDAG(b *neutral.Bundle, file string, o object) error {
 		return err
 	}
 	w := neutral.Workflow{File: file, Project: head.text("projectName"), Definition: d}
-	tenant := tenantOf(b, head)
+	tenant := tenantOf(head)
 	if s := o.object("schedule"); s != nil {
 		w.Schedules = append(w.Schedules, schedule(s, tenant))
 	}
@@ -214,7 +214,7 @@ func readDAG(b *neutral.Bundle, file string, o object) error {
 }
 
 // tenantOf is the tenant that 2.x and 3.0 keep with the definition.
-func tenantOf(b *neutral.Bundle, head object) string {
+func tenantOf(head object) string {
 	if code := head.text("tenantCode"); code != "" {
 		return code
 	}

@@ -146,7 +146,8 @@ func TestRewritingLeavesEverythingElseAsItIs(t *testing.T) {
 		}
 		return n
 	}, func(_ neutral.Place, s string) string { return strings.ReplaceAll(s, "x", "<y>") })
-	require.Equal(t, `{ "b" : 1234567890123,"a":[1234567890123,"1234567890123", 7.0, "<y>7", -7],"deep":{"depTaskCode":9,"definitionCode":9},"t":"<&>\u00e9", "n":null,"z":true}`, string(got))
+	want := `{ "b" : 1234567890123,"a":[1234567890123,"1234567890123", 7.0, "<y>7", -7],"deep":{"depTaskCode":9,"definitionCode":9},"t":"<&>\u00e9", "n":null,"z":true}`
+	require.True(t, bytes.Equal([]byte(want), got), string(got))
 	require.Equal(t, "{", string(neutral.Rewrite(json.RawMessage("{"), nil, nil)))
 }
 

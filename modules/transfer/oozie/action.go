@@ -253,12 +253,10 @@ func (g *graph) params(root *element) {
 				add(name, "")
 			}
 		}
-		if at := strings.Index(text, "${"); at >= 0 {
-			for _, f := range calls(text) {
-				if !slices.Contains(told, f) {
-					told = append(told, f)
-					g.note(neutral.Impossible, g.file, 0, g.def.Name, g.def.Tasks[i].Name, "transfer.note.oozie_el", "text", f)
-				}
+		for _, f := range calls(text) {
+			if !slices.Contains(told, f) {
+				told = append(told, f)
+				g.note(neutral.Impossible, g.file, 0, g.def.Name, g.def.Tasks[i].Name, "transfer.note.oozie_el", "text", f)
 			}
 		}
 	}

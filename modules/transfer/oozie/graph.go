@@ -247,8 +247,9 @@ func (g *graph) decision(n *element) {
 // or and not. Others become false.
 func predicate(el string) (string, bool) {
 	el = strings.TrimSpace(el)
-	inner, ok := strings.CutPrefix(el, "${")
-	if inner, ok = strings.CutSuffix(inner, "}"); !ok || strings.Contains(inner, "${") {
+	inner, opened := strings.CutPrefix(el, "${")
+	inner, closed := strings.CutSuffix(inner, "}")
+	if !opened || !closed || strings.Contains(inner, "${") {
 		return "false", false
 	}
 	var out []string
