@@ -30,6 +30,7 @@ var planted = map[string]string{
 	"a secret parameter":       "Par4m-planted-ddd",
 	"its next value":           "Next-planted-eee-2",
 	"a data source":            "Dat4-planted-fff",
+	"a kubeconfig":             "Kub3-planted-kkk",
 	"the vault":                "V4ult-planted-ggg",
 	"the token of the vault":   "hvs.planted-hhh",
 	"the secret of a cluster":  "Clu5ter-planted-iii",
@@ -99,8 +100,15 @@ func TestPlantedSecretsAreNowhereInClear(t *testing.T) {
 		r.Header.Set("token", admin.Token)
 		answer, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
+		require.Empty(t, found(path, string(text)))
+		require.Equal(t, path == "/datasources", strings.Contains(string(text), `"code":0`), "there is no such database to connect to: %s", text)
 	}
+	kubeconfig := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: https://127.0.0.1:1}}]\n" +
+		"users: [{name: u, user: {token: " + planted["a kubeconfig"] + "}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
+	require.NoError(t, admin.Call(ctx, http.MethodPost, "/cluster/create", url.Values{"name": {"k"}, "config": {kubeconfig}, "description": {"d"}}, nil))
 
 	check := filepath.Join(open(t), "seen")
 	w := harness.Workflow{Name: "uses", Globals: []harness.Property{{Prop: "url", Direct: "IN", Type: "VARCHAR", Value: "db://u:${pw}@h"}}, Tasks: []harness.Task{
@@ -167,7 +175,7 @@ echo '${setValue(out='"$v"')}'; echo ${#v} >> ` + check},
 		base + "/project-parameter?pageNo=1&pageSize=10", fmt.Sprintf("%s/project-parameter/%d", base, made.Code), fmt.Sprintf("%s/workflow-definition/%d", base, d.Code),
 		fmt.Sprintf("%s/workflow-instances/%d", base, id), fmt.Sprintf("%s/workflow-instances/%d/view-variables", base, id), base + "/task-instances?pageNo=1&pageSize=10",
 		fmt.Sprintf("%s/workflow-instances/%d/tasks", base, id), "/projects/audit/audit-log-list?pageNo=1&pageSize=100", "/users/list-paging?pageNo=1&pageSize=10",
-		"/datasources?pageNo=1&pageSize=10",
+		"/datasources?pageNo=1&pageSize=10", "/cluster/list-paging?pageNo=1&pageSize=10", "/cluster/query-cluster-list",
 	} {
 		answer, err := admin.Do(ctx, http.MethodGet, path, nil)
 		require.NoError(t, err, path)
