@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -245,4 +246,49 @@ func TestMadeUpCodesDoNotFillTheMemory(t *testing.T) {
 		s.CanWorkflow(as(t, ann), i, i, workflowRun)
 	}
 	require.LessOrEqual(t, s.Remembered(), 6)
+}
+
+// BenchmarkRequireWorkflow asks about a workflow that rules name, again and again.
+func BenchmarkRequireWorkflow(b *testing.B) {
+	s, p := ruled(b)
+	ctx := access.WithPrincipal(b.Context(), p)
+	for b.Loop() {
+		if s.RequireWorkflow(ctx, 1, 7, workflowRun) != nil {
+			b.Fatal("denied")
+		}
+	}
+}
+
+// BenchmarkFirstQuestion asks what nobody asked since the last change.
+func BenchmarkFirstQuestion(b *testing.B) {
+	s, p := ruled(b)
+	for b.Loop() {
+		p.UserID++
+		if s.CanProject(access.WithPrincipal(b.Context(), p), 1, workflowRun) {
+			b.Fatal("allowed")
+		}
+	}
+}
+
+// ruled is a service with sixty permissions and fifty rules.
+func ruled(b *testing.B) (*access.Service, access.Principal) {
+	b.Helper()
+	d := dbtest.SQLite(b)
+	all := rules()
+	for n := range 55 {
+		all = append(all, access.Allow(access.Permission(fmt.Sprintf("noun%d.verb", n)), access.Writers()...))
+	}
+	s, err := access.New(b.Context(), access.Deps{DB: d, Log: slog.New(slog.DiscardHandler), Now: time.Now, Rules: all})
+	require.NoError(b, err)
+	id, err := db.Get[int64](b.Context(), d, `INSERT INTO users (name, password_hash, user_type, created_at, updated_at)
+		VALUES ('ann', '', 'GENERAL_USER', ?, ?) RETURNING id`, time.Now(), time.Now())
+	require.NoError(b, err)
+	require.NoError(b, s.Grant(b.Context(), id, access.Project(1), access.Operate))
+	for n := range int64(50) {
+		_, err := d.Exec(b.Context(), `INSERT INTO policy_rule (subject, permission, project_code, workflow_code, effect, created_at, updated_at)
+			VALUES (?, 'workflow.*', 1, ?, 'DENY', ?, ?)`, access.UserSubject(id+1+n), n, time.Now(), time.Now())
+		require.NoError(b, err)
+	}
+	require.NoError(b, s.Changed(b.Context()))
+	return s, access.Principal{UserID: id}
 }
