@@ -146,7 +146,7 @@ func readScenario(t *testing.T, file string) []*call {
 		name, value, _ := strings.Cut(rest, "=")
 		switch word {
 		case "path":
-			for _, pair := range strings.Fields(rest) {
+			for pair := range strings.FieldsSeq(rest) {
 				name, value, _ := strings.Cut(pair, "=")
 				now.path[name] = value
 			}
