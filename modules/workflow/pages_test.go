@@ -393,3 +393,16 @@ func TestTheEditorLaysOutFiveThousandTasks(t *testing.T) {
 	require.Equal(t, 200, status)
 	require.Len(t, answer["positions"], 5000)
 }
+
+func TestAWorkflowWithoutTasksHasItsPages(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, dbtest.SQLite(t))
+	made, err := s.workflows.Create(s.gwen, s.project, workflow.Change{Definition: &flow.Definition{Name: "bare"}, Empty: true})
+	require.NoError(t, err)
+	at := fmt.Sprintf("%s/%d", s.path, made.Workflow.Code)
+	for _, page := range []string{s.path, at, at + "?view=static", at + "/versions", at + "/versions/1", at + "/delete"} {
+		require.Equal(t, http.StatusOK, s.gwenB.Get(page).Status, page)
+	}
+	_, err = s.workflows.Create(s.gwen, s.project, workflow.Change{Definition: &flow.Definition{Name: "online"}, Empty: true, Online: true})
+	require.ErrorIs(t, err, workflow.ErrEmpty)
+}
