@@ -154,4 +154,3 @@ func (m *Module) param(ctx context.Context, p describe.Param) view.Param {
 	}
 	return out
 }
-

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +57,7 @@ func (t *Table) example(b *strings.Builder, of Type, within []string) {
 	switch of.Name {
 	case "list":
 		b.WriteByte('[')
-		if !contains(within, of.Of.Name) {
+		if !slices.Contains(within, of.Of.Name) {
 			t.example(b, *of.Of, within)
 		}
 		b.WriteByte(']')
@@ -77,11 +78,11 @@ func (t *Table) example(b *strings.Builder, of Type, within []string) {
 		return
 	}
 	if members, schema := t.Schemas[of.Name]; schema {
-		if contains(within, of.Name) {
+		if slices.Contains(within, of.Name) {
 			b.WriteString("null")
 			return
 		}
-		t.object(b, members, append(within[:len(within):len(within)], of.Name))
+		t.object(b, members, append(slices.Clip(within), of.Name))
 		return
 	}
 	if members, body := t.Bodies[of.Name]; body {
@@ -111,15 +112,6 @@ func (t *Table) scalar(of Type) string {
 		"int": "1", "long": "122586461890560", "double": "0.5", "bool": "true", "str": `"text"`, "time": `"2026-03-01 08:00:00"`,
 		"json": `"{}"`, "ids": `"1,2"`, "object": "{}", "any": "{}", "null": "null", "true": "true", "false": "false",
 	}[of.Name]
-}
-
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Curl is a command that calls the endpoint with its required parameters. TOKEN stands for an access token.

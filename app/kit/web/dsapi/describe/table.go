@@ -150,7 +150,10 @@ func Load() (*Table, error) {
 		}
 		t.Tags = append(t.Tags, tag)
 	}
-	return t, t.readPages()
+	if err := t.readPages(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func read(name string, into any) error {
@@ -254,7 +257,8 @@ func (t *Table) endpoint(tag string, f fileEndpoint) (Endpoint, error) {
 		}
 		e.Body = &body
 	}
-	return e, t.answer(&e, f.OK)
+	err = t.answer(&e, f.OK)
+	return e, err
 }
 
 // answer reads what a success looks like.
