@@ -187,6 +187,9 @@ func (m *Module) try(r *http.Request) (web.Response, error) {
 func (m *Module) answer(ctx context.Context, v security.PolicyTryPage, a Answer) security.PolicyTryPage {
 	v.Asked, v.Allowed = true, a.Allowed
 	v.Reason = i18n.T(ctx, "policy.reason."+string(a.Reason), "permission", v.Permission, "user", v.User)
+	if a.Disabled {
+		v.Reason = i18n.T(ctx, "policy.reason.disabled", "user", v.User)
+	}
 	v.Role = i18n.T(ctx, "policy.no_role")
 	if a.Role != "" {
 		v.Role = i18n.T(ctx, "project.role."+string(a.Role))

@@ -80,6 +80,7 @@ type Answer struct {
 	access.Decision
 	Question access.Question
 	Rules    []Rule // of Decision.Policies, named
+	Disabled bool   // the user cannot sign in, so that he may nothing whatever he is given
 }
 
 // Explain decides a question as the checks do and tells why, for whoever may keep rules. It returns ErrUser, ErrProject,
@@ -103,6 +104,11 @@ func (s *Service) Explain(ctx context.Context, ask Ask) (Answer, error) {
 	if a.Decision, err = s.access.Explain(a.Question); err != nil {
 		return a, err
 	}
+	enabled, err := s.store.enabled(ctx, id)
+	if err != nil {
+		return a, err
+	}
+	a.Disabled, a.Allowed = !enabled, a.Allowed && enabled
 	for _, p := range a.Policies {
 		r, err := s.store.ByID(ctx, p.ID)
 		if err != nil {

@@ -73,6 +73,12 @@ func (s store) user(ctx context.Context, name string) (int64, error) {
 	return id, err
 }
 
+// enabled reports whether a user may sign in.
+func (s store) enabled(ctx context.Context, id int64) (bool, error) {
+	state, err := db.Get[int](ctx, s.db, "SELECT state FROM users WHERE id = ?", id)
+	return state == 1, err
+}
+
 // users are names that forms offer.
 func (s store) users(ctx context.Context, limit int) ([]string, error) {
 	return db.Select[string](ctx, s.db, "SELECT name FROM users ORDER BY name LIMIT ?", limit)
