@@ -95,18 +95,26 @@ func (c *remote) call(ctx context.Context, method, path string, fields url.Value
 	} else {
 		body = strings.NewReader(fields.Encode())
 	}
-	text, res, err := c.send(ctx, method, path, kind, body)
+	a, err := c.send(ctx, method, path, kind, body)
 	if err != nil {
 		return err
 	}
-	return c.understand(text, res, into)
+	return c.understand(a, into)
+}
+
+// answer is what a server said.
+type answer struct {
+	code   int
+	status string
+	header http.Header
+	text   []byte
 }
 
 // send sends a request and returns what was answered.
-func (c *remote) send(ctx context.Context, method, path, kind string, body io.Reader) ([]byte, *http.Response, error) {
+func (c *remote) send(ctx context.Context, method, path, kind string, body io.Reader) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.server+"/dolphinscheduler"+path, body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make request: %w", err)
+		return answer{}, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("token", c.token)
@@ -116,14 +124,14 @@ func (c *remote) send(ctx context.Context, method, path, kind string, body io.Re
 		if refused, ok := errors.AsType[*url.Error](err); ok {
 			err = refused.Err // without the address, which the sentence names
 		}
-		return nil, nil, fmt.Errorf("cannot reach %s: %w", c.server, err)
+		return answer{}, fmt.Errorf("cannot reach %s: %w", c.server, err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, answerSize))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the answer of %s: %w", c.server, err)
+		return answer{}, fmt.Errorf("read the answer of %s: %w", c.server, err)
 	}
-	return text, res, nil
+	return answer{res.StatusCode, res.Status, res.Header, text}, nil
 }
 
 // refusal is a no of the server, with its number.
@@ -138,23 +146,23 @@ func (r *refusal) Error() string { return r.message }
 const noLog = 10191
 
 // understand reads an answer in its envelope.
-func (c *remote) understand(text []byte, res *http.Response, into any) error {
-	var answer struct {
+func (c *remote) understand(a answer, into any) error {
+	var said struct {
 		Code int             `json:"code"`
 		Msg  string          `json:"msg"`
 		Data json.RawMessage `json:"data"`
 	}
-	switch err := json.Unmarshal(text, &answer); {
-	case res.StatusCode == http.StatusUnauthorized:
+	switch err := json.Unmarshal(a.text, &said); {
+	case a.code == http.StatusUnauthorized:
 		return errors.New("the server does not know this token, or it has expired")
 	case err != nil:
-		return fmt.Errorf("%s answered %s, which is no answer of Dorado", c.server, res.Status)
-	case answer.Code != 0:
-		return &refusal{answer.Code, answer.Msg}
+		return fmt.Errorf("%s answered %s, which is no answer of Dorado", c.server, a.status)
+	case said.Code != 0:
+		return &refusal{said.Code, said.Msg}
 	case into == nil:
 		return nil
 	}
-	if err := json.Unmarshal(answer.Data, into); err != nil {
+	if err := json.Unmarshal(said.Data, into); err != nil {
 		return fmt.Errorf("understand the answer of %s: %w", c.server, err)
 	}
 	return nil

@@ -168,8 +168,14 @@ func runShowCommand(c *remote) *cobra.Command {
 			}
 			out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			for _, line := range [][2]string{
-				{"run", strconv.FormatInt(r.ID, 10)}, {"name", r.Name}, {"state", r.State}, {"command", r.Command}, {"by", r.Executor},
-				{"started", r.Start}, {"ended", r.End}, {"took", r.Duration},
+				{"run", strconv.FormatInt(r.ID, 10)},
+				{"name", r.Name},
+				{"state", r.State},
+				{"command", r.Command},
+				{"by", r.Executor},
+				{"started", r.Start},
+				{"ended", r.End},
+				{"took", r.Duration},
 			} {
 				if line[1] != "" {
 					fmt.Fprintf(out, "%s\t%s\n", line[0], oneLine(line[1]))

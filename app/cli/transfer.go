@@ -38,21 +38,21 @@ func exportFileCommand() *cobra.Command {
 				return err
 			}
 			fields := url.Values{"codes": {strings.Join(codes, ",")}}
-			text, res, err := c.send(ctx, http.MethodPost, in+"/workflow-definition/batch-export", "application/x-www-form-urlencoded", strings.NewReader(fields.Encode()))
+			a, err := c.send(ctx, http.MethodPost, in+"/workflow-definition/batch-export", "application/x-www-form-urlencoded", strings.NewReader(fields.Encode()))
 			if err != nil {
 				return err
 			}
-			if !strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment") { // no file: why not
-				if err := c.understand(text, res, nil); err != nil {
+			if !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") { // no file: why not
+				if err := c.understand(a, nil); err != nil {
 					return err
 				}
 				return errors.New("the server sent no file")
 			}
 			if file == "" || file == "-" {
-				_, err = cmd.OutOrStdout().Write(text)
+				_, err = cmd.OutOrStdout().Write(a.text)
 				return err
 			}
-			if err := writeFile(file, string(text)); err != nil {
+			if err := writeFile(file, string(a.text)); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.ErrOrStderr(), file)
@@ -132,9 +132,9 @@ func (c *remote) upload(ctx context.Context, in, name string) error {
 	if err = errors.Join(err, form.Close()); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	text, res, err := c.send(ctx, http.MethodPost, in+"/workflow-definition/import", form.FormDataContentType(), &body)
+	a, err := c.send(ctx, http.MethodPost, in+"/workflow-definition/import", form.FormDataContentType(), &body)
 	if err != nil {
 		return err
 	}
-	return c.understand(text, res, nil)
+	return c.understand(a, nil)
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -110,9 +109,5 @@ func (g *Gateway) Listen(ctx context.Context) (net.Listener, error) {
 
 // Serve answers until ctx ends. It closes the listener.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
-	err := g.server.Serve(ctx, listener)
-	if errors.Is(err, net.ErrClosed) && ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return g.server.Serve(ctx, listener)
 }

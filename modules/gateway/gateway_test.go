@@ -188,8 +188,12 @@ func TestAWorkflowAndItsScheduleGoWhereTheScriptSays(t *testing.T) {
 	c := w.client(t)
 	c.member("anna", "etl")
 	for i, s := range []submission{
-		{online: true, schedule: timing}, {online: true, schedule: timing, offline: true}, {online: false, schedule: timing},
-		{online: true}, {online: false, schedule: timing, offline: true}, {online: true, schedule: timing},
+		{online: true, schedule: timing},
+		{online: true, schedule: timing, offline: true},
+		{online: false, schedule: timing},
+		{online: true},
+		{online: false, schedule: timing, offline: true},
+		{online: true, schedule: timing},
 	} {
 		s.tasks = []string{"echo " + strconv.Itoa(i)}
 		answer := c.submit("anna", "etl", "nightly", s)
@@ -529,7 +533,7 @@ func TestScriptsOfAnyCharactersArriveAsTheyAre(t *testing.T) {
 			}
 		}
 		require.GreaterOrEqual(t, at, 0)
-		require.True(t, want == got[at].Value, "script %d", i)
+		require.Equal(t, want, got[at].Value, "script %d", i)
 	}
 }
 
