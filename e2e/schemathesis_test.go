@@ -71,15 +71,14 @@ func TestTheInterfaceIsAsItsDescriptionSays(t *testing.T) {
 	for _, who := range []struct {
 		name   string
 		client *harness.Client
-		phases string
-	}{{"admin", s.Admin, "coverage,fuzzing"}, {"user", erin, "fuzzing"}} {
-		report := schemathesis(ctx, t, program, s.URL, who.client.Token, world, "--phases", who.phases, "--exclude-path-regex", endsSessions)
+	}{{"admin", s.Admin}, {"user", erin}} {
+		report := schemathesis(ctx, t, program, s.URL, who.client.Token, world, "--exclude-path-regex", endsSessions)
 		t.Logf("%s: %s", who.name, report)
 		_, err := who.client.Me(ctx)
 		require.NoError(t, err, "the token still counts, so that the calls were those of the user")
 	}
 	require.NoError(t, s.Admin.Login(ctx, "admin", password))
-	t.Logf("what ends sessions: %s", schemathesis(ctx, t, program, s.URL, s.Admin.Token, world, "--phases", "coverage", "--include-path-regex", endsSessions))
+	t.Logf("what ends sessions: %s", schemathesis(ctx, t, program, s.URL, s.Admin.Token, world, "--include-path-regex", endsSessions))
 }
 
 // knownObjects makes a project with a workflow that ran, and tells Schemathesis their codes: it would never guess them.
@@ -117,10 +116,11 @@ func schemathesis(ctx context.Context, t *testing.T, program, server, token, wor
 	t.Helper()
 	base := server + "/dolphinscheduler"
 	// Invalid input is answered with HTTP 200 and a code, as DolphinScheduler does, so the checks that want 4xx are left out.
+	// Its fuzzing phase needs minutes for each user and, on several cores, trips over Python itself: it is for releases.
 	line := append([]string{
 		"--config-file", world, "run", base + "/v3/api-docs", "--url", base, "--header", "token: " + token,
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-		"--max-examples", "2", "--workers", "4", "--generation-deterministic", "--no-color", "--suppress-health-check", "all", "--request-timeout", "30",
+		"--phases", "coverage", "--workers", "4", "--generation-deterministic", "--no-color", "--suppress-health-check", "all", "--request-timeout", "30",
 	}, args...)
 	cmd := exec.CommandContext(ctx, program, line...)
 	cmd.Dir = filepath.Dir(world)
