@@ -60,7 +60,7 @@ func TestAFileIsUploadedUsedAndGuarded(t *testing.T) {
 			require.NoError(t, err)
 			id, err := s.Admin.StartWorkflow(ctx, p, d.Code, harness.StartOptions{})
 			require.NoError(t, err)
-			_, err = s.Admin.WaitInstance(ctx, p, id, 20*time.Millisecond, "SUCCESS")
+			_, err = s.Admin.WaitInstance(ctx, p, id, 20*time.Millisecond, "SUCCESS", "FAILURE")
 			require.NoError(t, err)
 			tasks, err := s.Admin.Tasks(ctx, p, id)
 			require.NoError(t, err)

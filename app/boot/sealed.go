@@ -41,6 +41,11 @@ func configuredSealer(ctx context.Context, cfg config.Config, d *db.DB) (*secret
 	if cfg.Secret.Key != "" {
 		return secret.NewSealer(cfg.Secret.Key)
 	}
+	if cfg.Cluster.Secret != "" {
+		if err := shareKeys(ctx, cfg, d); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := os.Stat(cfg.Secret.KeyFile); errors.Is(err, os.ErrNotExist) { // no fresh key beside secrets of another one
 		key, err := keep.SealedWith(ctx, d)
 		if err != nil {

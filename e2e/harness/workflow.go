@@ -138,7 +138,10 @@ func (w Workflow) Form(codes []int64) (url.Values, error) {
 		def := t.definition(codes[i])
 		if t.Settings != nil {
 			settings := t.Settings(code)
-			settings["localParams"], settings["resourceList"] = t.params(), []any{}
+			settings["localParams"] = t.params()
+			if _, brings := settings["resourceList"]; !brings {
+				settings["resourceList"] = []any{}
+			}
 			def["taskParams"] = settings
 		}
 		tasks = append(tasks, def)

@@ -223,7 +223,14 @@ CREATE TABLE task_resource (
 );
 CREATE INDEX ix_task_resource_name ON task_resource (name);
 
+-- The keys by which secrets are sealed, wrapped with the secret of the cluster, for masters that have no key file yet.
+CREATE TABLE shared_key (
+    name    TEXT NOT NULL PRIMARY KEY,
+    wrapped TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- +goose Down
+DROP TABLE shared_key;
 DROP TABLE task_resource;
 DROP TABLE resource_garbage;
 DROP TABLE resource_revision;

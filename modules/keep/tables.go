@@ -27,6 +27,7 @@ func decisions() map[string]decision {
 		"alert_delivery": kept, "udf_func": kept,
 		"resource": kept, "resource_revision": kept, "resource_garbage": kept, "task_resource": kept,
 
+		"shared_key":       {skip: "keys are kept apart from backups"},
 		"schema_migration": {skip: "the schema version is in the header"},
 		"session":          {skip: "nobody stays signed in"},
 		"sign_in_link":     {skip: "links that sign in are for once and for minutes"},
