@@ -51,6 +51,14 @@ func (m *modules) transferLookups() transfer.Lookups {
 			}
 			return out, err
 		},
+		neutral.DataSource: func(ctx context.Context, _ int64) ([]transfer.Choice, error) {
+			all, err := m.sources.All(ctx, "")
+			out := make([]transfer.Choice, len(all))
+			for i, d := range all {
+				out[i] = transfer.Choice{Value: strconv.FormatInt(d.ID, 10), Label: d.Name}
+			}
+			return out, err
+		},
 		neutral.AlertGroup: func(ctx context.Context, _ int64) ([]transfer.Choice, error) {
 			all, err := m.alerts.All(ctx)
 			out := make([]transfer.Choice, len(all))
