@@ -33,8 +33,12 @@ func (m *modules) transferLookups() transfer.Lookups {
 		return out, err
 	}
 	return transfer.Lookups{
-		neutral.Environment: func(ctx context.Context, in int64) ([]transfer.Choice, error) { return chosen(lists.Environments(ctx, in)) },
-		neutral.TaskGroup:   func(ctx context.Context, in int64) ([]transfer.Choice, error) { return chosen(lists.TaskGroups(ctx, in)) },
+		neutral.Environment: func(ctx context.Context, in int64) ([]transfer.Choice, error) {
+			return chosen(lists.Environments(ctx, in))
+		},
+		neutral.TaskGroup: func(ctx context.Context, in int64) ([]transfer.Choice, error) {
+			return chosen(lists.TaskGroups(ctx, in))
+		},
 		neutral.WorkerGroup: func(ctx context.Context, _ int64) ([]transfer.Choice, error) {
 			names, err := m.groups.Names(ctx)
 			out := make([]transfer.Choice, len(names))
