@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -176,9 +177,7 @@ func (w *world) seedShared(t testing.TB) {
 	shared["cluster"] = whole(w.must(t, "admin", "POST", "/cluster/create", "name", "k8s", "config", worldKubeconfig, "description", ""))
 	shared["namespace"] = w.must(t, "admin", "POST", "/k8s-namespace", "namespace", "jobs", "clusterCode", strconv.FormatInt(shared["cluster"], 10)).number(t, "id")
 	for name, p := range w.places {
-		for what, id := range shared {
-			p.ids[what] = id
-		}
+		maps.Copy(p.ids, shared)
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://dorado.test"+apiPath+"/datasources", strings.NewReader(strings.ReplaceAll(worldDatasource, "NAME", name)))
 		r.Header.Set("Content-Type", "application/json")
 		if a := w.call(r, p.owner); a.Status != http.StatusNotFound {
