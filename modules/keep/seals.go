@@ -191,8 +191,8 @@ func ForgetKeys(ctx context.Context, d *db.DB, keys ...string) error {
 	return nil
 }
 
-// settleSecrets makes sure that the keys at hand open what was restored, or empties it when that was asked for. The
-// schema may be an older one, without some of the columns.
+// settleSecrets makes sure that the keys at hand open what was restored, or empties it when that was asked for. Where nothing
+// was sealed any key will do. The schema may be an older one, without some of the columns.
 func (s *settler) settleSecrets(ctx context.Context) error {
 	if s.tables["setting"] == nil {
 		return nil
@@ -201,7 +201,18 @@ func (s *settler) settleSecrets(ctx context.Context) error {
 	if err := sqlx.SelectContext(ctx, s.tx, &rows, selectChecks); err != nil {
 		return err
 	}
-	if !s.d.WithoutSecrets {
+	sealed := 0
+	for _, c := range s.d.Sealed {
+		if !s.has(c) {
+			continue
+		}
+		var n int
+		if err := sqlx.GetContext(ctx, s.tx, &n, "SELECT count(*) FROM "+c.Table+" WHERE "+condition(c)); err != nil {
+			return err
+		}
+		sealed += n
+	}
+	if sealed > 0 && !s.d.WithoutSecrets {
 		if err := opens(s.d.Sealer, rows); err != nil {
 			return fmt.Errorf("%w; nothing was restored", err)
 		}

@@ -18,6 +18,9 @@ import (
 	"time"
 )
 
+// retiredSuffix ends the name of the file beside a key file that holds its retired keys.
+const retiredSuffix = ".retired"
+
 // keySize is that of AES-256, in bytes.
 const keySize = 32
 
@@ -201,7 +204,7 @@ func RetireKeys(path string, ids ...string) error {
 	if len(kept) == 0 {
 		return fmt.Errorf("secret: key file %s would be left without a key", path)
 	}
-	if err := appendLine(path+".retired", gone...); err != nil {
+	if err := appendLine(path+retiredSuffix, gone...); err != nil {
 		return err
 	}
 	return rewrite(path, kept)

@@ -80,9 +80,14 @@ func Lines(path string) ([]string, error) {
 }
 
 // Merge makes the key file at path hold these lines, too, and returns all it holds. Keys it did not have are put before the
-// others: its newest stays the one for new texts. In a file that did not exist the last line is.
+// others: its newest stays the one for new texts. In a file that did not exist the last line is. Keys that were retired here
+// stay so.
 func Merge(path string, lines []string) ([]string, error) {
 	have, err := Lines(path)
+	if err != nil {
+		return nil, err
+	}
+	retired, err := Lines(path + retiredSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func Merge(path string, lines []string) ([]string, error) {
 		if err := r.add(line); err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
 		}
-		known := slices.ContainsFunc(have, func(other string) bool {
+		known := slices.ContainsFunc(slices.Concat(have, retired), func(other string) bool {
 			o := ring{byID: map[string]cipher.AEAD{}}
 			return o.add(other) == nil && o.newest() == r.newest()
 		})
