@@ -89,7 +89,10 @@ func TestFilesReachWorkersOfACluster(t *testing.T) {
 	o.Env = append(o.Env, "DORADO_STORAGE_TYPE=local", "DORADO_STORAGE_LOCAL_DIR="+filepath.Join(t.TempDir(), "shared"))
 	f := gather(t, o)
 	admin := f.admins[0]
-	put := func(method, path string, form url.Values) { t.Helper(); require.NoError(t, admin.Call(ctx, method, path, form, nil)) }
+	put := func(method, path string, form url.Values) {
+		t.Helper()
+		require.NoError(t, admin.Call(ctx, method, path, form, nil))
+	}
 	put(http.MethodPost, "/resources/online-create", url.Values{"type": {"FILE"}, "fileName": {"a"}, "suffix": {"txt"}, "content": {"first"}, "currentDir": {"/"}})
 	p := project(t, admin, "files")
 	d, err := admin.Publish(ctx, p, using("reads", "cat a.txt; echo", "a.txt"))

@@ -102,8 +102,12 @@ func knownObjects(ctx context.Context, t *testing.T, c *harness.Client) string {
 		path, name string
 		id         int64
 	}{
-		{"/(workflow|process)-definition/", "code", w.Code}, {"/v2/workflows/", "code", w.Code}, {"/(task-definition|v2/tasks)/", "code", dag.TaskDefinitionList[0].Code},
-		{`^/(v2/)?projects/\{code\}`, "code", p.Code}, {"/(workflow|process)-instances/|/task-instances/", "id", run}, {"/schedules/", "id", 1},
+		{"/(workflow|process)-definition/", "code", w.Code},
+		{"/v2/workflows/", "code", w.Code},
+		{"/(task-definition|v2/tasks)/", "code", dag.TaskDefinitionList[0].Code},
+		{`^/(v2/)?projects/\{code\}`, "code", p.Code},
+		{"/(workflow|process)-instances/|/task-instances/", "id", run},
+		{"/schedules/", "id", 1},
 	} {
 		text += fmt.Sprintf("[[operations]]\ninclude-path-regex = %q\nparameters = { \"path.%s\" = %d }\n", rule.path, rule.name, rule.id)
 	}

@@ -28,7 +28,7 @@ func (m *modules) formLists() workflow.FormLists {
 			return out, err
 		},
 		Resources: func(ctx context.Context) ([]string, error) {
-			if m.resource.Configured() != nil {
+			if !m.resource.Ready() {
 				return nil, nil
 			}
 			home, err := m.resource.Home(ctx)

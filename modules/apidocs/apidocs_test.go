@@ -71,7 +71,9 @@ func TestDocumentsAreWhereClientsLookForThem(t *testing.T) {
 			Summary  string
 			Security []any
 		}
-		Components struct{ SecuritySchemes map[string]struct{ Name, In string } }
+		Components struct {
+			SecuritySchemes map[string]struct{ Name, In string }
+		}
 	}
 	read := func(path string, into any) *webtest.Page {
 		p := b.Get("/dolphinscheduler/v3/api-docs" + path).Require(http.StatusOK)

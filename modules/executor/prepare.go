@@ -120,6 +120,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
 		return err
 	}
+	if names := values.List(task.ResourceList); len(names) > 0 && len(t.GetFiles()) == 0 && !t.GetDryRun() {
+		return fmt.Errorf("resource %q cannot be fetched: the master did not tell where it is (it may be older than this worker)", names[0])
+	}
 	if plugin.Process != nil {
 		p.command, err = plugin.Process(values, task.Env{
 			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params,

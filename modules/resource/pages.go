@@ -46,7 +46,7 @@ func (p *pages) list(r *http.Request) (web.Response, error) {
 	}
 	v := view.ListPage{Shell: p.frame.Page(r, i18n.T(ctx, "resource.title"))}
 	v.Shell.Scripts = append(v.Shell.Scripts, "js/elements/file-drop.js")
-	if p.svc.Configured() != nil {
+	if !p.svc.Ready() {
 		v.Off = true
 		return web.Page(view.List(v)), nil
 	}

@@ -255,7 +255,8 @@ func (p *pages) file(r *http.Request, ref Ref) (view.FilePage, error) {
 	if shown != f.Revision {
 		v.SaveURL = ""
 	}
-	return v, p.content(ctx, &v, f, ref, shown)
+	err = p.content(ctx, &v, f, ref, shown)
+	return v, err
 }
 
 // content fills in what there is to see of the content.

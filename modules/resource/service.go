@@ -80,6 +80,9 @@ func NewService(s Services) *Service { return &Service{Services: s, store: store
 // AddReferrer lets r object to deleting and renaming. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
 
+// Ready reports whether files can be kept.
+func (s *Service) Ready() bool { return s.Storage != nil }
+
 // Configured returns ErrNotConfigured when files cannot be kept.
 func (s *Service) Configured() error {
 	if s.Storage == nil {

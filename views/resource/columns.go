@@ -19,7 +19,8 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 		head("name"), size,
 		{Label: i18n.T(ctx, "resource.field.revision"), Right: true, Drop: 3},
 		{Label: i18n.T(ctx, "resource.field.user"), Drop: 2},
-		updated, {Label: i18n.T(ctx, "security.actions"), Hidden: true},
+		updated,
+		{Label: i18n.T(ctx, "security.actions"), Hidden: true},
 	}
 }
 

@@ -108,7 +108,7 @@ func Merge(path string, lines []string) ([]string, error) {
 	if len(fresh) == 0 {
 		return have, nil
 	}
-	all := append(fresh, have...)
+	all := slices.Concat(fresh, have)
 	if len(have) == 0 {
 		return all, appendLine(path, all...)
 	}
