@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -146,7 +147,8 @@ func TestTheWireFormIsThatOfTheSpecification(t *testing.T) {
 		require.Equal(t, workflow, masked(raw, tasks[0], tasks[1], code, s.project))
 
 		dag := s.call(t, "GET", fmt.Sprintf("%s/%d", s.base, code))
-		extract := `{"id":<A>,"code":<A>,"name":"extract","version":1,"description":"","projectCode":<D>,"userId":2,"taskType":"SHELL",` +
+		// The id fits into the 32 bits that clients read.
+		extract := fmt.Sprintf(`{"id":%d,`, (tasks[0]^tasks[0]>>31)&math.MaxInt32) + `"code":<A>,"name":"extract","version":1,"description":"","projectCode":<D>,"userId":2,"taskType":"SHELL",` +
 			`"taskParams":{"localParams":[{"prop":"n","direct":"OUT","type":"INTEGER","value":""}],"rawScript":"echo hi","resourceList":[{"resourceName":"file:/dolphinscheduler/etl/resources/a.sh"}]},` +
 			`"taskParamList":[{"prop":"n","direct":"OUT","type":"INTEGER","value":""}],"taskParamMap":{"n":""},"flag":"YES","isCache":"NO","taskPriority":"MEDIUM",` +
 			`"userName":"gwen","projectName":null,"workerGroup":"default","environmentCode":-1,"failRetryTimes":0,"failRetryInterval":1,"timeoutFlag":"CLOSE","timeoutNotifyStrategy":null,` +
