@@ -22,6 +22,8 @@ import (
 type belongings struct {
 	Project, Workflow, Instance, Task int64
 	Tenant, Queue, User, Schedule     int64
+	Source                            int64
+	File                              string
 }
 
 // fill makes one object of each kind, owned by admin.
@@ -53,6 +55,15 @@ func fill(t *testing.T, s *server, name string) belongings {
 		"schedule": {`{"startTime":"2026-01-01 00:00:00","endTime":"2126-01-01 00:00:00","timezoneId":"Europe/London","crontab":"0 0 3 ? * MON-FRI *"}`},
 	}, &schedule))
 	b.Schedule = schedule.ID
+	b.File = name + ".sql"
+	require.NoError(t, s.Admin.Call(ctx, http.MethodPost, "/resources/online-create", url.Values{
+		"type": {"FILE"}, "fileName": {name}, "suffix": {"sql"}, "content": {"SELECT 'the treasure is here'"}, "currentDir": {"/"},
+	}, nil))
+	var source struct{ ID int64 }
+	require.NoError(t, s.Admin.Call(ctx, http.MethodPost, "/datasources", url.Values{
+		"type": {"POSTGRESQL"}, "name": {name}, "note": {""}, "host": {"127.0.0.1"}, "port": {"1"}, "userName": {"u"}, "password": {"treasure"}, "database": {"d"}, "other": {"{}"},
+	}, &source))
+	b.Source = source.ID
 	return b
 }
 
