@@ -161,7 +161,7 @@ func (a api) update(r *http.Request, p *dsapi.Params) (any, error) {
 // updateOf changes the schedule of a workflow, the oldest when it has several.
 func (a api) updateOf(r *http.Request, p *dsapi.Params) (any, error) {
 	in, code := p.Path("project"), p.Path("code")
-	p.RequiredInt64("warningGroupId")
+	p.Default("warningGroupId", "0")
 	if err := p.Err(); err != nil {
 		return nil, err
 	}

@@ -319,6 +319,13 @@ func (p *Params) Int64s(name string) []int64 {
 	return out
 }
 
+// Default is what the parameter name is taken to be when it was not sent, or sent empty.
+func (p *Params) Default(name, value string) {
+	if p.values.Get(name) == "" {
+		p.values.Set(name, value)
+	}
+}
+
 // Alias takes what was sent as sent for the parameter name, unless that was sent, too.
 func (p *Params) Alias(sent, name string) {
 	if v, ok := p.values[sent]; ok && !p.values.Has(name) {
