@@ -55,8 +55,8 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// multipartLimit is the size of an upload that is still accepted.
-const multipartLimit = 1 << 30
+// multipartLimit is the size of an upload that is still accepted: a file of 1 GiB and what stands around it.
+const multipartLimit = 1<<30 + 1<<20
 
 func bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
