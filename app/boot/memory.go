@@ -83,6 +83,9 @@ func memoryService() lifecycle.Service {
 			if first || held > memoryWorth && total-allocated < memoryQuiet {
 				debug.FreeOSMemory()
 			}
+			if first {
+				forgetProgram("/proc/self/maps")
+			}
 			allocated = total
 			wait.Reset(memoryCheck)
 		}
