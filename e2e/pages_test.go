@@ -111,7 +111,7 @@ func pages(b belongings) []page {
 		{"/security/alarm-instances", "admin"},
 		{"/security/alarm-instances/new?plugin=Email", "admin"},
 		{"/monitor/audit/1", "admin"},
-		{"/resources/files/show?tree=default&path=" + b.File, "anyone"},
+		{"/resources/files/show?tree=default&path=" + b.File, "admin"},
 		{"/datasources/" + itoa(b.Source) + "/edit", "admin"},
 		{"/security/worker-groups", "admin"},
 		{"/security/worker-groups/new", "admin"},

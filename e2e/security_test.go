@@ -60,8 +60,8 @@ func fill(t *testing.T, s *server, name string) belongings {
 		"type": {"FILE"}, "fileName": {name}, "suffix": {"sql"}, "content": {"SELECT 'the treasure is here'"}, "currentDir": {"/"},
 	}, nil))
 	var source struct{ ID int64 }
-	require.NoError(t, s.Admin.Call(ctx, http.MethodPost, "/datasources", url.Values{
-		"type": {"POSTGRESQL"}, "name": {name}, "note": {""}, "host": {"127.0.0.1"}, "port": {"1"}, "userName": {"u"}, "password": {"treasure"}, "database": {"d"}, "other": {"{}"},
+	require.NoError(t, s.Admin.CallJSON(ctx, http.MethodPost, "/datasources", map[string]any{
+		"type": "POSTGRESQL", "name": name, "note": "", "host": "127.0.0.1", "port": 1, "userName": "u", "password": "treasure", "database": "d", "other": map[string]string{},
 	}, &source))
 	b.Source = source.ID
 	return b

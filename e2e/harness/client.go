@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,12 +81,21 @@ func (c *Client) send(ctx context.Context, method, path string, form url.Values,
 	default:
 		body = strings.NewReader(form.Encode())
 	}
+	kind := ""
+	if body != http.NoBody {
+		kind = "application/x-www-form-urlencoded"
+	}
+	return c.request(ctx, method, target, kind, body, header)
+}
+
+// request sends one request as this user; kind is the type of its body.
+func (c *Client) request(ctx context.Context, method, target, kind string, body io.Reader, header map[string]string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, err
 	}
-	if body != http.NoBody {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
 	}
 	if c.Token != "" {
 		req.Header.Set("token", c.Token)
@@ -109,6 +119,24 @@ func (c *Client) callWith(ctx context.Context, method, path string, form url.Val
 	if err != nil {
 		return err
 	}
+	return read(res, method, path, out)
+}
+
+// CallJSON is Call for the endpoints that take a JSON body.
+func (c *Client) CallJSON(ctx context.Context, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	res, err := c.request(ctx, method, c.URL+Base+path, "application/json", bytes.NewReader(body), nil)
+	if err != nil {
+		return err
+	}
+	return read(res, method, path, out)
+}
+
+// read decodes the data of an answer's envelope into out and closes the answer.
+func read(res *http.Response, method, path string, out any) error {
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
