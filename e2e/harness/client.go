@@ -119,6 +119,7 @@ func (c *Client) callWith(ctx context.Context, method, path string, form url.Val
 	if err != nil {
 		return err
 	}
+	defer func() { _ = res.Body.Close() }()
 	return read(res, method, path, out)
 }
 
@@ -132,12 +133,12 @@ func (c *Client) CallJSON(ctx context.Context, method, path string, in, out any)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = res.Body.Close() }()
 	return read(res, method, path, out)
 }
 
-// read decodes the data of an answer's envelope into out and closes the answer.
+// read decodes the data of an answer's envelope into out.
 func read(res *http.Response, method, path string, out any) error {
-	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		return err
