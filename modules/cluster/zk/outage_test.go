@@ -240,7 +240,7 @@ func TestWhatIsNoZooKeeperIsToldSo(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		require.ErrorIs(t, r.Ready(ctx), context.DeadlineExceeded)
 		cancel()
-		require.Contains(t, log.String(), c.says)
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), c.says) }, 30*time.Second, 10*time.Millisecond, c.says)
 		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
 	}
 }
