@@ -235,7 +235,6 @@ func TestRefusalsHaveTheNumbersClientsKnow(t *testing.T) {
 		"update, start is end":     {"PUT", offline, []string{"schedule", with("2019", "2100")}, 10141},
 		"update, start after end":  {"PUT", offline, []string{"schedule", with("2019", "2101")}, 80003},
 		"update, unknown tenant":   {"PUT", offline, []string{"schedule", phoenix, "tenantCode", "nobody"}, 10017},
-		"update by code, no group": {"PUT", "/update/" + code, []string{"schedule", phoenix}, 10077},
 		"update by code, bare":     {"PUT", "/update/" + code, []string{"schedule", phoenix}, 10023},
 		"update by code, none":     {"PUT", "/update/" + strconv.FormatInt(other.Workflow.Code, 10), []string{"schedule", phoenix, "warningGroupId", "1"}, 10022},
 		"update by code, online":   {"PUT", "/update/" + code, []string{"schedule", phoenix, "warningGroupId", "1"}, 10023},
