@@ -371,6 +371,7 @@ type simWorker struct {
 	ignored  int // messages of masters that were replaced
 	claims   int
 	wg       sync.WaitGroup
+	served   sync.WaitGroup // the ends of its streams at the masters
 }
 
 type simAttempt struct {
@@ -450,11 +451,11 @@ func (b *brokenEnd) Recv() (*doradov1.WorkerFrame, error) {
 func (w *simWorker) connect(p *peer) {
 	mine, theirs := rpc.Pipe()
 	ctx, cancel := context.WithCancel(p.cut)
-	go func() {
+	w.served.Go(func() {
 		defer cancel()
 		p.ServeStream(ctx, &brokenEnd{theirs, w})
 		theirs.Close()
-	}()
+	})
 	w.mu.Lock()
 	if w.dead {
 		w.mu.Unlock()
@@ -687,11 +688,26 @@ func (w *simWorker) die() {
 	}
 	w.mu.Unlock()
 	w.wg.Wait()
+	w.hungUp()
 	w.session.expire(false)
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
 	if w.r.workers[w.name] == w {
 		delete(w.r.workers, w.name)
+	}
+}
+
+// hungUp waits until the masters have noticed that the streams are closed. Sockets of a dead process close at once, its
+// session lives on for seconds; a master that is frozen or cut off hears of neither.
+func (w *simWorker) hungUp() {
+	noticed := make(chan struct{})
+	go func() {
+		w.served.Wait()
+		close(noticed)
+	}()
+	select {
+	case <-noticed:
+	case <-time.After(3 * time.Second):
 	}
 }
 
