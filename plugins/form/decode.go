@@ -118,6 +118,8 @@ func read(t Type, raw json.RawMessage) (any, error) {
 		return names, nil
 	case Workflow, Outcomes, Conditions, Cases, Dependence, Lists:
 		return readLogic(t, raw)
+	case Resource, Source, AlertGroup, Texts, Table:
+		return readRich(t, raw)
 	}
 	return nil, errType
 }
@@ -212,6 +214,8 @@ func check(f Field, v any) []Problem {
 		}
 	case []Param:
 		return checkParams(f.Name, x)
+	case rows:
+		return checkRows(f, x)
 	case checker:
 		return x.check(problem)
 	}
@@ -272,6 +276,8 @@ func empty(v any) bool {
 	case []KeyValue:
 		return len(x) == 0
 	case []Param:
+		return len(x) == 0
+	case rows:
 		return len(x) == 0
 	case interface{ empty() bool }:
 		return x.empty()

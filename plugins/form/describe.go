@@ -16,6 +16,16 @@ type Description struct {
 	Min         *float64            `json:"min,omitempty"`
 	Max         *float64            `json:"max,omitempty"`
 	Advanced    bool                `json:"advanced"`
+	Columns     []ColumnDescription `json:"columns,omitempty"`
+	Of          string              `json:"of,omitempty"`
+	SourceTypes []string            `json:"sourceTypes,omitempty"`
+}
+
+// ColumnDescription is one column of a table as the browser reads it.
+type ColumnDescription struct {
+	Name    string              `json:"name"`
+	Label   string              `json:"label"`
+	Options []OptionDescription `json:"options,omitempty"`
 }
 
 // OptionDescription is one choice of a field as the browser reads it.
@@ -44,17 +54,26 @@ func (s Schema) Describe(translate func(key string) string) []Description {
 			Name: f.Name, Alias: f.Alias, Type: f.Type, Label: text(f.Label), Help: text(f.Help), Placeholder: text(f.Placeholder),
 			Required: f.Required, Default: f.Default, Language: f.Language, Min: f.Min, Max: f.Max, Advanced: f.Advanced,
 		}
-		for _, o := range f.Options {
-			label := o.Value
-			if o.Label != "" {
-				label = translate(o.Label)
-			}
-			d.Options = append(d.Options, OptionDescription{Value: o.Value, Label: label})
+		d.Options, d.Of, d.SourceTypes = describeOptions(f.Options, translate), f.Of, f.SourceTypes
+		for _, c := range f.Columns {
+			d.Columns = append(d.Columns, ColumnDescription{Name: c.Name, Label: text(c.Label), Options: describeOptions(c.Options, translate)})
 		}
 		if f.VisibleWhen != nil {
 			d.VisibleWhen = &VisibleWhen{Field: f.VisibleWhen.Field, In: f.VisibleWhen.In}
 		}
 		all = append(all, d)
+	}
+	return all
+}
+
+func describeOptions(options []Option, translate func(key string) string) []OptionDescription {
+	var all []OptionDescription
+	for _, o := range options {
+		label := o.Value
+		if o.Label != "" {
+			label = translate(o.Label)
+		}
+		all = append(all, OptionDescription{Value: o.Value, Label: label})
 	}
 	return all
 }

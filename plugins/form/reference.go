@@ -22,7 +22,7 @@ func (v Values) References(s Schema) []Reference {
 	for _, f := range s {
 		switch x := v[f.Name].(type) {
 		case code:
-			if x > 0 {
+			if x > 0 && f.Type == Workflow {
 				all = append(all, Reference{Field: f.Name, Workflow: int64(x)})
 			}
 		case dependence:
@@ -52,7 +52,8 @@ func Retarget(s Schema, raw json.RawMessage, codes map[int64]int64) json.RawMess
 			if member, ok := members[f.Name]; ok {
 				members[f.Name], changed = retarget(member, codes), true
 			}
-		case Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources, Workflow, Dependence, Lists:
+		case Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources, Workflow, Dependence, Lists,
+			Resource, Source, AlertGroup, Texts, Table:
 		}
 	}
 	if !changed {

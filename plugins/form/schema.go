@@ -22,13 +22,18 @@ const (
 	Cases       Type = "cases"       // {"dependTaskList":[{"condition","nextNode"}],"nextNode":task}
 	Dependence  Type = "dependence"  // as Conditions over other workflows, with dates, an interval and a policy
 	Lists       Type = "lists"       // list of {"name","value","separator"}
+	Resource    Type = "resource"    // one file: {"resourceName"}
+	Source      Type = "source"      // id of a data source: number, or a string that holds one
+	AlertGroup  Type = "alertgroup"  // id of an alert group: number, or a string that holds one
+	Texts       Type = "texts"       // list of strings, each of several lines
+	Table       Type = "table"       // list of objects with the members Field.Columns, all of them texts
 )
 
 // Types lists every kind of field.
 func Types() []Type {
 	return []Type{
 		Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources,
-		Workflow, Outcomes, Conditions, Cases, Dependence, Lists,
+		Workflow, Outcomes, Conditions, Cases, Dependence, Lists, Resource, Source, AlertGroup, Texts, Table,
 	}
 }
 
@@ -37,7 +42,8 @@ func (t Type) textual() bool {
 	switch t {
 	case Text, TextArea, Code, Secret:
 		return true
-	case Number, Select, MultiSelect, Switch, KeyValues, Params, Resources, Workflow, Outcomes, Conditions, Cases, Dependence, Lists:
+	case Number, Select, MultiSelect, Switch, KeyValues, Params, Resources, Workflow, Outcomes, Conditions, Cases, Dependence, Lists,
+		Resource, Source, AlertGroup, Texts, Table:
 		return false
 	}
 	return false
@@ -62,6 +68,18 @@ type Field struct {
 	Min, Max    *float64   // inclusive, of a Number; nil: no bound
 	Advanced    bool       // folded away until asked for
 	Literal     bool       // ${…} and $[…] are left as they are
+	Columns     []Column   // of a Table
+	// Of is, for a Source, the Select field that says of which type the data source has to be; SourceTypes are the types
+	// where no field says so.
+	Of          string
+	SourceTypes []string
+}
+
+// Column is one member of the rows of a Table. Label is a message key.
+type Column struct {
+	Name    string
+	Label   string
+	Options []Option // the only values it may have; nil: any text
 }
 
 // Option is one choice of a Select or MultiSelect. Label is a message key; "" shows Value itself.
@@ -101,6 +119,12 @@ func (s Schema) Keys() []string {
 		add(f.Placeholder)
 		for _, o := range f.Options {
 			add(o.Label)
+		}
+		for _, c := range f.Columns {
+			add(c.Label)
+			for _, o := range c.Options {
+				add(o.Label)
+			}
 		}
 	}
 	return keys

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -40,6 +41,46 @@ func (v Values) KeyValues(name string) []KeyValue { l, _ := v[name].([]KeyValue)
 
 // Params returns the rows of a Params field.
 func (v Values) Params(name string) []Param { l, _ := v[name].([]Param); return l }
+
+// ID returns the value of a Source or AlertGroup field; 0 for none.
+func (v Values) ID(name string) int64 { c, _ := v[name].(code); return int64(c) }
+
+// Resource returns the name in a Resource field; "" for none.
+func (v Values) Resource(name string) string { r, _ := v[name].(resource); return string(r) }
+
+// Texts returns the values of a Texts field.
+func (v Values) Texts(name string) []string { l, _ := v[name].(texts); return l }
+
+// Rows returns the rows of a Table, each by the names of its columns.
+func (v Values) Rows(name string) []Row { l, _ := v[name].(rows); return l }
+
+// Resources lists every file that settings name, in the order of the form and without repetition.
+func (v Values) Resources(s Schema) []string {
+	var all []string
+	for _, f := range s {
+		switch x := v[f.Name].(type) {
+		case resource:
+			if x != "" && !slices.Contains(all, string(x)) {
+				all = append(all, string(x))
+			}
+		case []string:
+			if f.Type != Resources {
+				continue
+			}
+			for _, name := range x {
+				if name != "" && !slices.Contains(all, name) {
+					all = append(all, name)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Shown reports whether a field is shown with these values: hidden ones are neither required, checked nor used.
+func (s Schema) Shown(f Field, v Values) bool {
+	return f.VisibleWhen == nil || v.is(f.VisibleWhen.Field, f.VisibleWhen.In)
+}
 
 // is reports whether the field called name has one of the values in.
 func (v Values) is(name string, in []string) bool {
@@ -86,6 +127,36 @@ func (v Values) Expand(s Schema, replace func(text string) (string, error)) erro
 				}
 			}
 			v[f.Name] = rows
+		case resource:
+			text, err := replace(string(x))
+			if err != nil {
+				return err
+			}
+			v[f.Name] = resource(text)
+		case texts:
+			all := slices.Clone(x)
+			for i := range all {
+				var err error
+				if all[i], err = replace(all[i]); err != nil {
+					return err
+				}
+			}
+			v[f.Name] = all
+		case rows:
+			all := make(rows, len(x))
+			for i, row := range x {
+				all[i] = maps.Clone(row)
+				for _, c := range f.Columns {
+					if c.Options != nil {
+						continue
+					}
+					var err error
+					if all[i][c.Name], err = replace(row[c.Name]); err != nil {
+						return err
+					}
+				}
+			}
+			v[f.Name] = all
 		}
 	}
 	return nil

@@ -16,3 +16,15 @@ func Parameters() form.Field {
 		Name: LocalParams, Type: form.Params, Label: "task.params", Help: "task.params.help", Literal: true,
 	}
 }
+
+// SourceFields are the two fields for a data source: its type, one of types, and its id.
+func SourceFields(types ...string) []form.Field {
+	options := make([]form.Option, len(types))
+	for i, t := range types {
+		options[i] = form.Option{Value: t}
+	}
+	return []form.Field{
+		{Name: "type", Type: form.Select, Required: true, Default: types[0], Options: options, Label: "task.source.type"},
+		{Name: "datasource", Type: form.Source, Required: true, Of: "type", Label: "task.source", Help: "task.source.help"},
+	}
+}

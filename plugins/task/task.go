@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"dorado/plugins/datasource"
 	"dorado/plugins/form"
 )
 
@@ -29,6 +31,8 @@ type Plugin struct {
 	Foreign   bool     // definitions may hold it, but no worker of this version can run it: its settings are kept unread
 	Schema    form.Schema
 
+	// Sources are ids of data sources that settings name outside of fields of kind form.Source. May be nil.
+	Sources func(form.Values) []int64
 	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
 	// nil.
 	Check func(form.Values) []form.Problem
@@ -43,9 +47,57 @@ type Plugin struct {
 type Env struct {
 	TaskInstanceID     int64
 	WorkflowInstanceID int64
-	Dir                string            // working directory of the attempt, absolute; private to its tenant
-	Values             map[string]string // parameters of the attempt, by name
-	Log                io.Writer         // the attempt's log; nil for Process
+	TaskName           string
+	Tenant             string // the OS user as whom processes run
+	Queue              string // of the tenant, for programs that submit to a cluster; "" for none
+	Environment        string // lines of the chosen environment; processes get them by themselves
+	Dir                string // working directory of the attempt, absolute; private to its tenant
+	// Values are the parameters of the attempt, by name; Types their declared types (VARCHAR, INTEGER, …), "" where none is.
+	Values map[string]string
+	Types  map[string]string
+	// Out are the OUT parameters that the task declares.
+	Out []form.Param
+	// Expand puts parameters and time expressions into a text, as it was done with every field that is not Literal. Dates
+	// evaluates time expressions alone. nil in tests that need neither.
+	Expand, Dates func(text string) (string, error)
+	// Sources are the data sources that the settings name, by id.
+	Sources map[int64]Source
+	// Files says where a file of the resource center lies in the working directory, by the name in the settings.
+	Files map[string]string
+	// Link names the remote work of an earlier attempt of this task whose worker was lost: it may still go on. "" for none.
+	Link string
+	// Keep makes the name of remote work known, so that it is found again whatever happens to this worker. Call it before
+	// the work is waited for. nil for Process.
+	Keep func(link string) error
+	Log  io.Writer // the attempt's log; nil for Process
+}
+
+// File returns where a file of the resource center lies, relative to the working directory.
+func (e Env) File(name string) string {
+	if path := e.Files[name]; path != "" {
+		return path
+	}
+	return name
+}
+
+// Source returns the data source with this id. Its error names what is missing.
+func (e Env) Source(id int64) (Source, error) {
+	s, ok := e.Sources[id]
+	if !ok {
+		return s, fmt.Errorf("data source %d does not exist", id)
+	}
+	return s, nil
+}
+
+// ID is what DolphinScheduler calls the application of a task: the workflow instance and the task instance.
+func (e Env) ID() string { return fmt.Sprintf("%d_%d", e.WorkflowInstanceID, e.TaskInstanceID) }
+
+// Source is a data source as a task uses it, secrets included.
+type Source struct {
+	ID       int64
+	Name     string
+	Plugin   datasource.Plugin
+	Settings datasource.Settings
 }
 
 // Command is a program to be started for an attempt, in its working directory, with the attempt's environment.
@@ -64,12 +116,41 @@ type Command struct {
 	Shell bool
 	// Env is added to the environment of the child, as name=value.
 	Env []string
+	// Files are put into the working directory before the start, readable by the tenant alone.
+	Files []File
+	// Remote is work elsewhere that the command drives.
+	Remote *Remote
+}
+
+// File is a file of a Command. Name lies in the working directory itself.
+type File struct {
+	Name string
+	Text string
+}
+
+// Remote is work on a cluster that a command submits and that goes on when only the command is killed.
+type Remote struct {
+	// Pattern is a regular expression that finds identifiers in the log: the first group, or all of the match.
+	Pattern string
+	// Cancel is a shell script that ends the work. $DORADO_REMOTE_IDS are the identifiers, separated by blanks. It runs with
+	// the environment of the command when the attempt is killed or runs into its timeout.
+	Cancel string
 }
 
 // Outcome is what an in-process task leaves behind.
 type Outcome struct {
-	Out     map[string]string // values of OUT parameters by name; undeclared ones are dropped
+	Out     map[string]string // values of OUT parameters by name; undeclared ones are dropped, but for those in Extra
+	Extra   []form.Param      // further values for the tasks behind it, declared or not
 	AppLink string            // identifiers of remote work, joined by commas
+	Alert   *Alert            // something to tell people
+	Killed  bool              // the remote work was ended by somebody else: the attempt counts as killed
+}
+
+// Alert is what a task itself tells an alert group.
+type Alert struct {
+	Group   int64  // id; 0 for that of the run
+	Title   string // one line
+	Content string // a JSON list of flat objects, which becomes a table
 }
 
 // Validate reports what makes p unusable as a plugin; a catalogue refuses such a value.
@@ -89,6 +170,9 @@ func (p Plugin) Validate() error {
 			problems = append(problems, fmt.Errorf("task: plugin %q: field %q needs a unique name and a label", p.Type, f.Name))
 		}
 		seen[f.Name] = true
+		if of, ok := p.Schema.Field(f.Of); f.Of != "" && (!ok || of.Type != form.Select) {
+			problems = append(problems, fmt.Errorf("task: plugin %q: field %q asks %q for its type, which is no choice", p.Type, f.Name, f.Of))
+		}
 		if f.VisibleWhen != nil {
 			if _, ok := p.Schema.Field(f.VisibleWhen.Field); !ok {
 				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, f.VisibleWhen.Field))
@@ -145,4 +229,25 @@ func (p Plugin) Describe(translate func(key string) string) Description {
 // Keys lists every message key that p mentions.
 func (p Plugin) Keys() []string {
 	return append([]string{p.Label, p.Help}, p.Schema.Keys()...)
+}
+
+// SourceIDs lists the data sources that decoded settings name, without repetition. Fields that are not shown count for nothing.
+func (p Plugin) SourceIDs(v form.Values) []int64 {
+	var all []int64
+	add := func(id int64) {
+		if id > 0 && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	for _, f := range p.Schema {
+		if f.Type == form.Source && p.Schema.Shown(f, v) {
+			add(v.ID(f.Name))
+		}
+	}
+	if p.Sources != nil {
+		for _, id := range p.Sources(v) {
+			add(id)
+		}
+	}
+	return all
 }

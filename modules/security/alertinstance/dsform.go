@@ -93,7 +93,7 @@ func dsFieldOf(f form.Field, values form.Flat) dsField {
 			d.Options = append(d.Options, dsOption{Label: o.Value, Value: o.Value})
 		}
 	case form.Text, form.MultiSelect, form.KeyValues, form.Params, form.Resources, form.Workflow, form.Outcomes, form.Conditions, form.Cases,
-		form.Dependence, form.Lists:
+		form.Dependence, form.Lists, form.Resource, form.Source, form.AlertGroup, form.Texts, form.Table:
 	}
 	return d
 }

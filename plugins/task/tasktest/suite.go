@@ -36,6 +36,10 @@ type Suite struct {
 	Cases       []Case
 	Bad         []string // settings that must be refused, besides those every plugin refuses
 	Slow        string   // settings of work that takes minutes unless it is cancelled
+	// Env completes the environment of each run: data sources, files, parameters. May be nil. It has Dir, Log and the two ids.
+	Env func(t *testing.T, env *task.Env)
+	// Path is put before PATH for commands, for programs that stand for real ones.
+	Path string
 }
 
 // Run tries the plugin.
@@ -52,7 +56,7 @@ func Run(t *testing.T, s Suite) {
 	for _, c := range s.Cases {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			log, err := execute(t.Context(), t, s.Plugin, c.Params)
+			log, err := s.execute(t.Context(), t, c.Params)
 			require.Equal(t, c.Fails, err != nil, "log: %s, error: %v", log, err)
 			require.Contains(t, log, c.Output)
 		})
@@ -125,11 +129,17 @@ func (s Suite) discreet(t *testing.T) {
 		case form.Text, form.TextArea, form.Code, form.Secret:
 			values[f.Name] = marker
 		case form.Number, form.Select, form.MultiSelect, form.Switch, form.KeyValues, form.Params, form.Resources,
-			form.Workflow, form.Outcomes, form.Conditions, form.Cases, form.Dependence, form.Lists:
+			form.Workflow, form.Outcomes, form.Conditions, form.Cases, form.Dependence, form.Lists, form.Resource, form.Source,
+			form.AlertGroup, form.Texts, form.Table:
 			values[f.Name] = f.Default
 		}
 	}
-	c, err := s.Plugin.Process(values, task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir()})
+	env := task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir()}
+	if s.Env != nil {
+		s.Env(t, &env)
+		env.Log = nil
+	}
+	c, err := s.Plugin.Process(values, env)
 	require.NoError(t, err)
 	require.NotEmpty(t, c.Interpreter)
 	require.NotContains(t, strings.Join(append(c.Interpreter, c.File, c.Launcher), " "), marker)
@@ -142,18 +152,22 @@ func (s Suite) cancels(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := execute(ctx, t, s.Plugin, s.Slow)
+	_, err := s.execute(ctx, t, s.Slow)
 	require.Error(t, err)
 	require.Less(t, time.Since(start), 5*time.Second)
 }
 
 // execute does the work of the plugin once, without any of the executor's care, and returns what it logged.
-func execute(ctx context.Context, t *testing.T, p task.Plugin, raw string) (string, error) {
+func (s Suite) execute(ctx context.Context, t *testing.T, raw string) (string, error) {
 	t.Helper()
+	p := s.Plugin
 	values, problems := p.Decode([]byte(raw))
 	require.Empty(t, problems)
 	var log bytes.Buffer
 	env := task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir(), Log: &log}
+	if s.Env != nil {
+		s.Env(t, &env)
+	}
 	if p.Run != nil {
 		_, err := p.Run(ctx, values, env)
 		return log.String(), err
@@ -165,6 +179,10 @@ func execute(ctx context.Context, t *testing.T, p task.Plugin, raw string) (stri
 		name = "script"
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(env.Dir, name), []byte(c.Script), 0o600))
+	for _, f := range c.Files {
+		require.Equal(t, filepath.Base(f.Name), f.Name, "files lie in the working directory itself")
+		require.NoError(t, os.WriteFile(filepath.Join(env.Dir, f.Name), []byte(f.Text), 0o600))
+	}
 	var program string
 	for _, candidate := range c.Interpreter {
 		if program, err = exec.LookPath(candidate); err == nil {
@@ -174,6 +192,9 @@ func execute(ctx context.Context, t *testing.T, p task.Plugin, raw string) (stri
 	require.NoError(t, err, "none of %v is installed", c.Interpreter)
 	cmd := exec.CommandContext(ctx, program, name)
 	cmd.Dir, cmd.Env = env.Dir, append(os.Environ(), c.Env...)
+	if s.Path != "" {
+		cmd.Env = append(cmd.Env, "PATH="+s.Path+":"+os.Getenv("PATH"))
+	}
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
