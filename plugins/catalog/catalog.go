@@ -67,6 +67,19 @@ func (c *Catalog) Describe(translate func(key string) string) []task.Description
 	return all
 }
 
+// SourceIDs lists the data sources that the settings of a task name, without repetition. Settings that cannot be read name none.
+func (c *Catalog) SourceIDs(taskType string, raw json.RawMessage) []int64 {
+	p, ok := c.byType[taskType]
+	if !ok || p.Sources == nil && !slices.ContainsFunc(p.Schema, func(f form.Field) bool { return f.Type == form.Source }) {
+		return nil
+	}
+	values, problems := p.Decode(raw)
+	if len(problems) > 0 {
+		return nil
+	}
+	return p.SourceIDs(values)
+}
+
 // CheckParams returns what is wrong with the settings of a task, an unknown type included; nothing when they may be
 // saved.
 func (c *Catalog) CheckParams(taskType string, raw json.RawMessage) []form.Problem {
