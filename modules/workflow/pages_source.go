@@ -14,6 +14,7 @@ import (
 	"dorado/modules/flow"
 	flowtext "dorado/modules/flow/text"
 	"dorado/modules/project"
+	"dorado/plugins/form"
 	view "dorado/views/workflow"
 )
 
@@ -226,7 +227,19 @@ func (p *pages) schema(r *http.Request) (web.Response, error) {
 	for _, t := range p.svc.Catalog.Describe(func(key string) string { return i18n.T(ctx, key) }) {
 		properties := map[string]any{}
 		for _, f := range t.Fields {
-			properties[f.Name] = map[string]any{"description": f.Label}
+			object, member, inner := form.Inner(f.Name)
+			if !inner {
+				properties[f.Name] = map[string]any{"description": f.Label}
+				continue
+			}
+			within, _ := properties[object].(map[string]any)
+			if within == nil {
+				within = map[string]any{"type": "object", "properties": map[string]any{}}
+				properties[object] = within
+			}
+			if members, ok := within["properties"].(map[string]any); ok {
+				members[member] = map[string]any{"description": f.Label}
+			}
 		}
 		types = append(types, flowtext.TypeSchema{Name: t.Type, With: map[string]any{"type": "object", "properties": properties}})
 		for _, alias := range t.Also {

@@ -9,6 +9,7 @@ import (
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
+	"dorado/plugins/task/k8s"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
@@ -25,6 +26,7 @@ func Builtin() (*Catalog, error) {
 	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
+		k8s.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

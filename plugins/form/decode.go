@@ -43,10 +43,16 @@ func Decode(s Schema, raw json.RawMessage) (Values, []Problem) {
 	values := make(Values, len(s))
 	var problems []Problem
 	failed := map[string]bool{}
+	all := lookup{members, map[string]map[string]json.RawMessage{}}
 	for _, f := range s {
-		member, given := members[f.Name]
-		if !given && f.Alias != "" {
-			member, given = members[f.Alias]
+		member, given, ok := all.find(f.Name)
+		if ok && !given && f.Alias != "" {
+			member, given, ok = all.find(f.Alias)
+		}
+		if !ok {
+			problems = append(problems, Problem{Field: f.Name, Key: "form.wrong_type", Args: []any{"type", string(f.Type)}})
+			failed[f.Name] = true
+			continue
 		}
 		if !given || string(member) == "null" {
 			if f.Default != nil {

@@ -128,3 +128,33 @@ func TestTheBrowserGetsTranslatedFields(t *testing.T) {
 	require.JSONEq(t, `{"name":"mode","type":"select","label":"<l>","required":false,"default":"a","advanced":false,
 		"options":[{"value":"a","label":"a"},{"value":"b","label":"<opt.b>"}]}`, string(out))
 }
+
+func TestANameWithADotIsAMemberOfAnInnerObject(t *testing.T) {
+	t.Parallel()
+	s := form.Schema{
+		{Name: "rule", Type: form.Text, Label: "l"},
+		{Name: "in.kind", Type: form.Select, Label: "l", Default: "a", Options: []form.Option{{Value: "a"}, {Value: "b"}}},
+		{Name: "in.text", Type: form.Text, Label: "l", Required: true, Alias: "in.old", VisibleWhen: &form.Condition{Field: "in.kind", In: []string{"b"}}},
+		{Name: "in.source", Type: form.Source, Label: "l"},
+	}
+	v, problems := form.Decode(s, json.RawMessage(`{"rule":"r","in":{"kind":"b","text":"${x}","source":"7","more":[1]}}`))
+	require.Empty(t, problems)
+	require.Equal(t, "b", v.Text("in.kind"))
+	require.Equal(t, int64(7), v.ID("in.source"))
+	require.NoError(t, v.Expand(s, func(text string) (string, error) { return strings.ReplaceAll(text, "${x}", "y"), nil }))
+	require.Equal(t, "y", v.Text("in.text"))
+	v, problems = form.Decode(s, json.RawMessage(`{"in":{"kind":"b","old":"o"}}`))
+	require.Empty(t, problems)
+	require.Equal(t, "o", v.Text("in.text"))
+	for _, raw := range []string{``, `{}`, `{"in":null}`, `{"in":{}}`, `{"in.kind":"b"}`} {
+		v, problems = form.Decode(s, json.RawMessage(raw))
+		require.Empty(t, problems, raw)
+		require.Equal(t, "a", v.Text("in.kind"), raw)
+	}
+	_, problems = form.Decode(s, json.RawMessage(`{"in":{"kind":"b"}}`))
+	require.Equal(t, map[string]string{"in.text": "form.required"}, keys(problems))
+	for _, raw := range []string{`{"in":7}`, `{"in":"{}"}`, `{"in":[]}`} {
+		_, problems = form.Decode(s, json.RawMessage(raw))
+		require.Equal(t, "form.wrong_type", keys(problems)["in.kind"], raw)
+	}
+}

@@ -54,7 +54,7 @@ type Schema []Field
 
 // Field is one setting. Label, Help and Placeholder are message keys.
 type Field struct {
-	Name        string // member of the JSON object; never renamed once released
+	Name        string // member of the JSON object, or "a.b": the member b of its object a; never renamed once released
 	Alias       string // another name of the member, read where Name is missing; "" for none
 	Type        Type
 	Label       string

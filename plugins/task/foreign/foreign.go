@@ -33,7 +33,6 @@ func kinds() []kind {
 
 		{name: "EMR", category: "cloud", icon: "cloud", label: "task.foreign.emr"},
 		{name: "EMR_SERVERLESS", category: "cloud", icon: "cloud", label: "task.foreign.emr_serverless"},
-		{name: "K8S", category: "cloud", icon: "container", label: "task.foreign.k8s"},
 		{name: "DMS", category: "cloud", icon: "cloud", label: "task.foreign.dms"},
 		{name: "DATA_FACTORY", category: "cloud", icon: "cloud", label: "task.foreign.data_factory"},
 		{name: "ALIYUN_SERVERLESS_SPARK", category: "cloud", icon: "cloud", label: "task.foreign.aliyun_spark"},

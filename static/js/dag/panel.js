@@ -10,7 +10,7 @@ import { fieldRow, params as paramRows, setProblem } from './fields.js';
 import { runTab } from './panel-run.js';
 import { settings } from './panel-settings.js';
 import { previewBox } from './preview.js';
-import { problem as fieldProblem, visible } from './schema.js';
+import { problem as fieldProblem, valueOf, visible, withValue } from './schema.js';
 import { look, ran } from './states.js';
 
 /** @typedef {import('./types.js').Task} Task @typedef {import('./types.js').Field} Field */
@@ -189,13 +189,13 @@ export class Panel {
     const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
     this.shown = shape(fields, task.taskParams);
     const row = (/** @type {Field} */ f) => fieldRow(f, {
-      value: task.taskParams[f.name] ?? (f.alias ? task.taskParams[f.alias] : undefined),
+      value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined),
       readOnly: editor.readOnly,
       resources: editor.data.resources,
       names: () => parameterNames(editor.model, task.code, editor.data.projectParams),
       editor,
       code: task.code,
-      change: (v, typing) => this.put({ taskParams: { ...this.task?.taskParams, [f.name]: v } }, f.name, typing),
+      change: (v, typing) => this.put({ taskParams: withValue(this.task?.taskParams, f.name, v) }, f.name, typing),
     });
     const plain = fields.filter((f) => !f.advanced);
     const more = fields.filter((f) => f.advanced);

@@ -4,6 +4,7 @@ import { t } from '../messages.js';
 import { ApiError, call } from './api.js';
 import { parameterNames } from './check.js';
 import { h, icon, uid } from './dom.js';
+import { valueOf } from './schema.js';
 
 /** @typedef {import('./editor.js').DagEditor} DagEditor @typedef {import('./types.js').Task} Task */
 /** @typedef {{name: string, value: string, level: string, from?: string, later?: boolean}} Resolved */
@@ -32,7 +33,7 @@ export function excerpt(model, code) {
 function textsOf(editor, task) {
   return editor.types.get(task.taskType).fields
     .filter((f) => ['text', 'textarea', 'code'].includes(f.type))
-    .map((f) => ({ label: f.label, text: String(task.taskParams?.[f.name] ?? '') }))
+    .map((f) => ({ label: f.label, text: String(valueOf(task.taskParams, f.name) ?? '') }))
     .filter((x) => x.text.includes('$'));
 }
 

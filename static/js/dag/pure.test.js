@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Model } from './model.js';
 import { copyText, parseClip, plan } from './clipboard.js';
 import { findTasks, findTypes } from './search.js';
-import { Types, defaults, newTask, problem, visible } from './schema.js';
+import { Types, defaults, newTask, problem, valueOf, visible, withValue } from './schema.js';
 import { check, parameterNames } from './check.js';
 import { SpatialIndex, boundsOf, edgeDistance, rest } from './geometry.js';
 import { command } from './keys.js';
@@ -171,4 +171,27 @@ test('states have a look, durations a short form', () => {
   assert.equal(duration(401_000), '6m 41s');
   assert.equal(duration(3_780_000), '1h 03m');
   assert.equal(ran({ startTime: '2026-01-01T00:00:00Z' }, Date.parse('2026-01-01T00:01:00Z')), '1m 00s');
+});
+
+test('a name with a dot is a member of an inner object, whose other members stay', () => {
+  /** @type {import('./types.js').TaskType} */
+  const type = { type: 'DQ', category: 'dq', label: 'DQ', icon: 'x', fields: [
+    { name: 'in.kind', type: 'select', label: 'Kind', default: 'a', options: [{ value: 'a', label: 'a' }, { value: 'b', label: 'b' }] },
+    { name: 'in.text', type: 'text', label: 'Text', required: true, alias: 'in.old', visibleWhen: { field: 'in.kind', in: ['b'] } },
+    { name: 'plain', type: 'number', label: 'n', default: 1 },
+  ] };
+  assert.deepEqual(defaults(type), { localParams: [], resourceList: [], in: { kind: 'a' }, plain: 1 });
+  const text = type.fields[1];
+  assert.equal(problem(text, defaults(type)), null, 'it is not shown');
+  const before = { in: { kind: 'b', more: [1] }, other: 2 };
+  assert.equal(problem(text, before)?.key, 'js.editor.problem.required');
+  assert.equal(problem(text, { in: { kind: 'b', old: 'o' } }), null);
+  const after = withValue(before, 'in.text', 'x');
+  assert.deepEqual(after, { in: { kind: 'b', more: [1], text: 'x' }, other: 2 });
+  assert.deepEqual(before, { in: { kind: 'b', more: [1] }, other: 2 }, 'what was there is not changed');
+  assert.equal(valueOf(after, 'in.text'), 'x');
+  assert.equal(valueOf(undefined, 'in.text'), undefined);
+  assert.equal(valueOf({}, 'in.text'), undefined);
+  assert.deepEqual(withValue(undefined, 'in.text', 'x'), { in: { text: 'x' } });
+  assert.deepEqual(withValue({ a: 1 }, 'a', 2), { a: 2 });
 });

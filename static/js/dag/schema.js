@@ -26,18 +26,32 @@ export class Types {
   }
 }
 
+/** What a field holds; the name "a.b" is the member b of the object a. @param {TaskParams | undefined} params @param {string} name @returns {any} */
+export function valueOf(params, name) {
+  const dot = name.indexOf('.');
+  return dot < 0 ? params?.[name] : params?.[name.slice(0, dot)]?.[name.slice(dot + 1)];
+}
+
+/** Settings in which one field holds another value; everything else stays. @param {TaskParams | undefined} params @param {string} name @param {any} value @returns {TaskParams} */
+export function withValue(params, name, value) {
+  const dot = name.indexOf('.');
+  if (dot < 0) return { ...params, [name]: value };
+  const object = name.slice(0, dot);
+  return { ...params, [object]: { ...params?.[object], [name.slice(dot + 1)]: value } };
+}
+
 /** @param {Field} field @param {TaskParams} params */
 export function visible(field, params) {
   const when = field.visibleWhen;
   if (!when) return true;
-  return when.in.map(String).includes(String(params[when.field] ?? ''));
+  return when.in.map(String).includes(String(valueOf(params, when.field) ?? ''));
 }
 
 /** @param {TaskType} type @returns {TaskParams} */
 export function defaults(type) {
   /** @type {TaskParams} */
-  const params = type.logic ? { localParams: [] } : { localParams: [], resourceList: [] };
-  for (const f of type.fields) if (f.default !== undefined && f.default !== null) params[f.name] = structuredClone(f.default);
+  let params = type.logic ? { localParams: [] } : { localParams: [], resourceList: [] };
+  for (const f of type.fields) if (f.default !== undefined && f.default !== null) params = withValue(params, f.name, structuredClone(f.default));
   return params;
 }
 
@@ -107,7 +121,7 @@ const INSIDE = {
  */
 export function problem(field, params) {
   if (!visible(field, params)) return null;
-  const v = params[field.name] ?? (field.alias ? params[field.alias] : undefined);
+  const v = valueOf(params, field.name) ?? (field.alias ? valueOf(params, field.alias) : undefined);
   if (empty(v) || empty(INSIDE[field.type] ? INSIDE[field.type](v) : v)) return field.required ? { key: 'js.editor.problem.required', args: { field: field.label } } : null;
   if (field.type === 'number' && !isReference(v)) {
     const n = Number(v);
