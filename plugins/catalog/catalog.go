@@ -9,6 +9,7 @@ import (
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
+	httptask "dorado/plugins/task/http"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
@@ -25,6 +26,7 @@ func Builtin() (*Catalog, error) {
 	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
+		httptask.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
