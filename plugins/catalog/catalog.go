@@ -10,6 +10,7 @@ import (
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
 	httptask "dorado/plugins/task/http"
+	"dorado/plugins/task/java"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
@@ -27,6 +28,7 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		httptask.Plugin(),
+		java.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
