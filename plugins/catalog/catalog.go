@@ -9,6 +9,8 @@ import (
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
+	httptask "dorado/plugins/task/http"
+	"dorado/plugins/task/java"
 	"dorado/plugins/task/k8s"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
@@ -27,6 +29,8 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		k8s.Plugin(),
+		httptask.Plugin(),
+		java.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
