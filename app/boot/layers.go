@@ -24,11 +24,12 @@ func Layers() []Layer {
 		{1, []string{"modules/flow", "plugins/form", "static", "migrations"}},
 		{1, []string{"plugins/storage", "plugins/alert", "plugins/datasource", "views"}},
 		{1, []string{"plugins/task"}},
+		{1, []string{"plugins/task/launch"}},
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/spark", "plugins/task/logic", "plugins/task/foreign"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.

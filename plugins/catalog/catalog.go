@@ -12,6 +12,7 @@ import (
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
+	"dorado/plugins/task/spark"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -25,6 +26,7 @@ func Builtin() (*Catalog, error) {
 	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
+		spark.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
