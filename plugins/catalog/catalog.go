@@ -10,6 +10,7 @@ import (
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
@@ -27,6 +28,7 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		spark.Plugin(),
+		mr.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

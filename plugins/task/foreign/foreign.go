@@ -23,7 +23,6 @@ func kinds() []kind {
 		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
 		{name: "FLINK", category: "universal", icon: "zap", label: "task.foreign.flink"},
 		{name: "HTTP", category: "universal", icon: "http", label: "task.foreign.http"},
-		{name: "MR", category: "universal", icon: "layers", label: "task.foreign.mr"},
 		{name: "DINKY", category: "universal", icon: "zap", label: "task.foreign.dinky"},
 		{name: "FLINK_STREAM", category: "universal", icon: "activity", label: "task.foreign.flink_stream"},
 		{name: "HIVECLI", category: "universal", icon: "terminal", label: "task.foreign.hivecli"},
