@@ -8,6 +8,8 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/flink"
+	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/mr"
@@ -29,6 +31,8 @@ func Builtin() (*Catalog, error) {
 		python.Plugin(),
 		spark.Plugin(),
 		mr.Plugin(),
+		flink.Plugin(),
+		flinkstream.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
