@@ -11,6 +11,7 @@ import (
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
+	"dorado/plugins/task/hivecli"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
@@ -33,6 +34,7 @@ func Builtin() (*Catalog, error) {
 		mr.Plugin(),
 		flink.Plugin(),
 		flinkstream.Plugin(),
+		hivecli.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -23,7 +23,6 @@ func kinds() []kind {
 		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
 		{name: "HTTP", category: "universal", icon: "http", label: "task.foreign.http"},
 		{name: "DINKY", category: "universal", icon: "zap", label: "task.foreign.dinky"},
-		{name: "HIVECLI", category: "universal", icon: "terminal", label: "task.foreign.hivecli"},
 		{name: "REMOTESHELL", category: "universal", icon: "terminal", label: "task.foreign.remoteshell"},
 		{name: "GRPC", category: "universal", icon: "network", label: "task.foreign.grpc"},
 

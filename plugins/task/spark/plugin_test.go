@@ -112,7 +112,7 @@ func TestSparkItself(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "我的 sum.py"), []byte(program), 0o600))
 	for params, want := range map[string]string{
 		`{"programType":"PYTHON","mainJar":{"resourceName":"我的 sum.py"},"appName":"it's $(id)","mainArgs":"a 'b c'","numExecutors":1}`: "sum 45 ['a', 'b c'] it's $(id)",
-		`{"programType":"SQL","rawScript":"select concat('4', '5') as both;\nselect '日报' as title;"}`:                                 "45",
+		`{"programType":"SQL","rawScript":"select concat('4', '5') as both;\nselect '日报' as title;"}`:                                  "45",
 	} {
 		values, problems := spark.Plugin().Decode([]byte(params))
 		require.Empty(t, problems)
