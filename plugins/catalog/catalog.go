@@ -8,13 +8,18 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/flink"
+	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
+	"dorado/plugins/task/hivecli"
 	httptask "dorado/plugins/task/http"
 	"dorado/plugins/task/java"
 	"dorado/plugins/task/k8s"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
+	"dorado/plugins/task/spark"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -31,6 +36,11 @@ func Builtin() (*Catalog, error) {
 		k8s.Plugin(),
 		httptask.Plugin(),
 		java.Plugin(),
+		spark.Plugin(),
+		mr.Plugin(),
+		flink.Plugin(),
+		flinkstream.Plugin(),
+		hivecli.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -20,12 +20,8 @@ func kinds() []kind {
 	return []kind{
 		{name: "PROCEDURE", category: "universal", icon: "sql", label: "task.foreign.procedure"},
 		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
-		{name: "SPARK", category: "universal", icon: "spark", label: "task.foreign.spark"},
-		{name: "FLINK", category: "universal", icon: "zap", label: "task.foreign.flink"},
-		{name: "MR", category: "universal", icon: "layers", label: "task.foreign.mr"},
 		{name: "DINKY", category: "universal", icon: "zap", label: "task.foreign.dinky"},
-		{name: "FLINK_STREAM", category: "universal", icon: "activity", label: "task.foreign.flink_stream"},
-		{name: "HIVECLI", category: "universal", icon: "terminal", label: "task.foreign.hivecli"},
+
 		{name: "GRPC", category: "universal", icon: "network", label: "task.foreign.grpc"},
 
 		{name: "EMR", category: "cloud", icon: "cloud", label: "task.foreign.emr"},
