@@ -168,6 +168,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
+	m.sources.SetDrawing(drawing{workflows})
 	m.resource.AddReferrer(workflows)
 	m.identity.AddReferrer(projects)
 	m.token.SetProjects(tokenProjects(projects))
