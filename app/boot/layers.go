@@ -28,7 +28,7 @@ func Layers() []Layer {
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign", "plugins/task/k8s"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign", "plugins/task/k8s", "plugins/task/data_quality"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.

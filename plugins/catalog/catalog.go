@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	dataquality "dorado/plugins/task/data_quality"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/k8s"
 	"dorado/plugins/task/logic"
@@ -27,6 +28,7 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		k8s.Plugin(),
+		dataquality.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
