@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	dataquality "dorado/plugins/task/data_quality"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
@@ -41,6 +42,7 @@ func Builtin() (*Catalog, error) {
 		flink.Plugin(),
 		flinkstream.Plugin(),
 		hivecli.Plugin(),
+		dataquality.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -34,8 +34,6 @@ func kinds() []kind {
 		{name: "DATAX", category: "di", icon: "share", label: "task.foreign.datax"},
 		{name: "SQOOP", category: "di", icon: "share", label: "task.foreign.sqoop"},
 
-		{name: "DATA_QUALITY", category: "dq", icon: "quality", label: "task.foreign.data_quality"},
-
 		{name: "JUPYTER", category: "ml", icon: "book", label: "task.foreign.jupyter"},
 		{name: "MLFLOW", category: "ml", icon: "box", label: "task.foreign.mlflow"},
 		{name: "OPENMLDB", category: "ml", icon: "data", label: "task.foreign.openmldb"},

@@ -205,7 +205,7 @@ func TestAFailureSaysWhy(t *testing.T) {
 		"oom":      "the Job count-rows-7 failed: the container was killed because it used more memory than its limit (OOMKilled, exit code 137)",
 		"signal":   "the Job count-rows-7 failed: the container was killed by signal 15 (exit code 143)",
 		"evicted":  "the Job count-rows-7 failed: the pod ended as Evicted: disk pressure",
-		"vanishes": "the Job count-rows-7 failed: somebody deleted it",
+		"vanishes": "the Job count-rows-7 failed: it does not exist any more: somebody deleted it, or it ended while nobody could look",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -181,8 +181,9 @@ func (a *attempt) create(ctx context.Context, p params) error {
 		return context.Cause(ctx)
 	}
 	if isCode(err, http.StatusConflict) { // an answer to an earlier try may have been lost
-		if there, found, getErr := a.get(ctx, a.name); getErr == nil && found && there.Metadata.Annotations[markName] == mark {
-			return nil
+		there, found, err := a.get(ctx, a.name)
+		if err != nil || found && there.Metadata.Annotations[markName] == mark {
+			return err
 		}
 	}
 	if err != nil {
@@ -244,7 +245,7 @@ func (a *attempt) wait(ctx context.Context) (good bool, why string, err error) {
 	one := url.Values{"fieldSelector": {"metadata.name=" + a.name}}
 	err = observe(ctx, a.c, a.c.jobs(), one, away, func(now []job) (over bool) {
 		if len(now) == 0 {
-			why = "somebody deleted it"
+			why = "it does not exist any more: somebody deleted it, or it ended while nobody could look"
 			return true
 		}
 		over, good, why = now[0].ended()
