@@ -13,6 +13,7 @@ import (
 	"dorado/plugins/task/java"
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/remoteshell"
 	"dorado/plugins/task/shell"
 )
 
@@ -28,6 +29,7 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		httptask.Plugin(),
+		remoteshell.Plugin(),
 		java.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
