@@ -19,6 +19,7 @@ import (
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/remoteshell"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
 )
@@ -36,6 +37,7 @@ func Builtin() (*Catalog, error) {
 		python.Plugin(),
 		k8s.Plugin(),
 		httptask.Plugin(),
+		remoteshell.Plugin(),
 		java.Plugin(),
 		spark.Plugin(),
 		mr.Plugin(),
