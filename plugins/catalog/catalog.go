@@ -17,6 +17,7 @@ import (
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
+	"dorado/plugins/task/sqoop"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -35,6 +36,7 @@ func Builtin() (*Catalog, error) {
 		flink.Plugin(),
 		flinkstream.Plugin(),
 		hivecli.Plugin(),
+		sqoop.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -35,7 +35,6 @@ func kinds() []kind {
 
 		{name: "SEATUNNEL", category: "di", icon: "share", label: "task.foreign.seatunnel", also: []string{"WATERDROP"}},
 		{name: "DATAX", category: "di", icon: "share", label: "task.foreign.datax"},
-		{name: "SQOOP", category: "di", icon: "share", label: "task.foreign.sqoop"},
 
 		{name: "DATA_QUALITY", category: "dq", icon: "quality", label: "task.foreign.data_quality"},
 
