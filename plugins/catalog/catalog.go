@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/datax"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
@@ -37,6 +38,7 @@ func Builtin() (*Catalog, error) {
 		flinkstream.Plugin(),
 		hivecli.Plugin(),
 		sqoop.Plugin(),
+		datax.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

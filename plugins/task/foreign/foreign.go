@@ -34,7 +34,6 @@ func kinds() []kind {
 		{name: "ALIYUN_SERVERLESS_SPARK", category: "cloud", icon: "cloud", label: "task.foreign.aliyun_spark"},
 
 		{name: "SEATUNNEL", category: "di", icon: "share", label: "task.foreign.seatunnel", also: []string{"WATERDROP"}},
-		{name: "DATAX", category: "di", icon: "share", label: "task.foreign.datax"},
 
 		{name: "DATA_QUALITY", category: "dq", icon: "quality", label: "task.foreign.data_quality"},
 
