@@ -8,6 +8,7 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/chunjun"
 	"dorado/plugins/task/datax"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
@@ -16,6 +17,7 @@ import (
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/seatunnel"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
 	"dorado/plugins/task/sqoop"
@@ -39,6 +41,8 @@ func Builtin() (*Catalog, error) {
 		hivecli.Plugin(),
 		sqoop.Plugin(),
 		datax.Plugin(),
+		seatunnel.Plugin(),
+		chunjun.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

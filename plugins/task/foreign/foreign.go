@@ -33,8 +33,6 @@ func kinds() []kind {
 		{name: "DATA_FACTORY", category: "cloud", icon: "cloud", label: "task.foreign.data_factory"},
 		{name: "ALIYUN_SERVERLESS_SPARK", category: "cloud", icon: "cloud", label: "task.foreign.aliyun_spark"},
 
-		{name: "SEATUNNEL", category: "di", icon: "share", label: "task.foreign.seatunnel", also: []string{"WATERDROP"}},
-
 		{name: "DATA_QUALITY", category: "dq", icon: "quality", label: "task.foreign.data_quality"},
 
 		{name: "JUPYTER", category: "ml", icon: "book", label: "task.foreign.jupyter"},
@@ -46,7 +44,6 @@ func kinds() []kind {
 		{name: "KUBEFLOW", category: "ml", icon: "container", label: "task.foreign.kubeflow"},
 
 		{name: "ZEPPELIN", category: "other", icon: "book", label: "task.foreign.zeppelin"},
-		{name: "CHUNJUN", category: "other", icon: "share", label: "task.foreign.chunjun"},
 		{name: "DATASYNC", category: "other", icon: "cloud", label: "task.foreign.datasync"},
 		{name: "LINKIS", category: "other", icon: "plug", label: "task.foreign.linkis"},
 	}
