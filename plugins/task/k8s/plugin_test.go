@@ -307,6 +307,18 @@ func TestAKilledAttemptLeavesNothing(t *testing.T) {
 	require.Empty(t, c.objects)
 }
 
+func TestTheJobOfAWorkerThatGoesAwayGoesOn(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(300*time.Millisecond, func() { cancel(task.ErrLeave) })
+	out, log, err := try(ctx, t, c, image("sleep"), nil)
+	require.ErrorIs(t, err, task.ErrLeave)
+	require.Equal(t, "count-rows-7", out.AppLink)
+	require.Empty(t, c.deletions, log)
+	require.Contains(t, log, "goes on and is found again")
+}
+
 func TestALogThatCannotBeWrittenEndsTheAttempt(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"context"
+	"errors"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -72,7 +73,10 @@ func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error)
 	}
 	switch {
 	case err != nil:
-		if a.begun {
+		switch {
+		case errors.Is(context.Cause(ctx), task.ErrLeave) && a.begun:
+			a.log.say("the worker goes away; the Job %s goes on and is found again", a.name)
+		case a.begun:
 			a.clean(ctx)
 		}
 		return out, err

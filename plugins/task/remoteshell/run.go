@@ -98,6 +98,9 @@ func (j *job) run(ctx context.Context, env task.Env, text string) (task.Outcome,
 	err := j.attend(ctx)
 	j.flush()
 	switch {
+	case errors.Is(context.Cause(ctx), task.ErrLeave):
+		j.say("the worker goes away; %s goes on and is found again", j.link)
+		return out, task.ErrLeave
 	case ctx.Err() != nil:
 		return out, errors.Join(ctx.Err(), j.end(ctx))
 	case errors.Is(err, errLost):
