@@ -29,7 +29,7 @@ func Layers() []Layer {
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/spark", "plugins/task/mr", "plugins/task/flink", "plugins/task/flink_stream", "plugins/task/hivecli", "plugins/task/sqoop", "plugins/task/datax", "plugins/task/seatunnel", "plugins/task/chunjun", "plugins/task/logic", "plugins/task/foreign"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/spark", "plugins/task/mr", "plugins/task/flink", "plugins/task/flink_stream", "plugins/task/hivecli", "plugins/task/sqoop", "plugins/task/datax", "plugins/task/seatunnel", "plugins/task/chunjun", "plugins/task/jupyter", "plugins/task/mlflow", "plugins/task/openmldb", "plugins/task/dvc", "plugins/task/pytorch", "plugins/task/linkis", "plugins/task/logic", "plugins/task/foreign"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.

@@ -10,13 +10,19 @@ import (
 	"dorado/plugins/task"
 	"dorado/plugins/task/chunjun"
 	"dorado/plugins/task/datax"
+	"dorado/plugins/task/dvc"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/hivecli"
+	"dorado/plugins/task/jupyter"
+	"dorado/plugins/task/linkis"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/mlflow"
 	"dorado/plugins/task/mr"
+	"dorado/plugins/task/openmldb"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/pytorch"
 	"dorado/plugins/task/seatunnel"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
@@ -43,6 +49,12 @@ func Builtin() (*Catalog, error) {
 		datax.Plugin(),
 		seatunnel.Plugin(),
 		chunjun.Plugin(),
+		jupyter.Plugin(),
+		mlflow.Plugin(),
+		openmldb.Plugin(),
+		dvc.Plugin(),
+		pytorch.Plugin(),
+		linkis.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
