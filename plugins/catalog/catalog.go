@@ -11,16 +11,22 @@ import (
 	"dorado/plugins/task/chunjun"
 	dataquality "dorado/plugins/task/data_quality"
 	"dorado/plugins/task/datax"
+	"dorado/plugins/task/dvc"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/hivecli"
 	httptask "dorado/plugins/task/http"
 	"dorado/plugins/task/java"
+	"dorado/plugins/task/jupyter"
 	"dorado/plugins/task/k8s"
+	"dorado/plugins/task/linkis"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/mlflow"
 	"dorado/plugins/task/mr"
+	"dorado/plugins/task/openmldb"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/pytorch"
 	"dorado/plugins/task/remoteshell"
 	"dorado/plugins/task/seatunnel"
 	"dorado/plugins/task/shell"
@@ -53,6 +59,12 @@ func Builtin() (*Catalog, error) {
 		datax.Plugin(),
 		seatunnel.Plugin(),
 		chunjun.Plugin(),
+		jupyter.Plugin(),
+		mlflow.Plugin(),
+		openmldb.Plugin(),
+		dvc.Plugin(),
+		pytorch.Plugin(),
+		linkis.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -299,7 +299,8 @@ func readLogic(t Type, raw json.RawMessage) (any, error) {
 		return readAs[dependence](raw)
 	case Lists:
 		return readAs[lists](raw)
-	case Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources:
+	case Text, TextArea, Code, Number, Select, MultiSelect, Switch, Secret, KeyValues, Params, Resources, Resource, Source, AlertGroup,
+		Texts, Table:
 	}
 	return nil, errType
 }

@@ -132,7 +132,7 @@ func fs(body *element) (string, bool) {
 	return out.String(), ok
 }
 
-// foreign fills the settings of types that are kept here, as DolphinScheduler's forms would.
+// foreign fills the settings of types that drive a cluster, as DolphinScheduler's forms would.
 func (g *graph) foreign(t *flow.Task, n, body *element) {
 	quoted := func(s string) string { return string(neutral.Quote(s)) }
 	options := g.options(body)

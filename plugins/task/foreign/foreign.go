@@ -30,17 +30,11 @@ func kinds() []kind {
 		{name: "DATA_FACTORY", category: "cloud", icon: "cloud", label: "task.foreign.data_factory"},
 		{name: "ALIYUN_SERVERLESS_SPARK", category: "cloud", icon: "cloud", label: "task.foreign.aliyun_spark"},
 
-		{name: "JUPYTER", category: "ml", icon: "book", label: "task.foreign.jupyter"},
-		{name: "MLFLOW", category: "ml", icon: "box", label: "task.foreign.mlflow"},
-		{name: "OPENMLDB", category: "ml", icon: "data", label: "task.foreign.openmldb"},
-		{name: "DVC", category: "ml", icon: "git-branch", label: "task.foreign.dvc"},
 		{name: "SAGEMAKER", category: "ml", icon: "cloud", label: "task.foreign.sagemaker"},
-		{name: "PYTORCH", category: "ml", icon: "box", label: "task.foreign.pytorch"},
 		{name: "KUBEFLOW", category: "ml", icon: "container", label: "task.foreign.kubeflow"},
 
 		{name: "ZEPPELIN", category: "other", icon: "book", label: "task.foreign.zeppelin"},
 		{name: "DATASYNC", category: "other", icon: "cloud", label: "task.foreign.datasync"},
-		{name: "LINKIS", category: "other", icon: "plug", label: "task.foreign.linkis"},
 	}
 }
 

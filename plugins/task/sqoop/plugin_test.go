@@ -2,6 +2,7 @@ package sqoop_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -43,9 +44,7 @@ func databases(t *testing.T) map[int64]task.Source {
 func settings(t *testing.T, more map[string]any, source, target string) string {
 	t.Helper()
 	all := map[string]any{"jobName": "daily", "sourceParams": source, "targetParams": target}
-	for name, value := range more {
-		all[name] = value
-	}
+	maps.Copy(all, more)
 	raw, err := json.Marshal(all)
 	require.NoError(t, err)
 	return string(raw)
@@ -98,9 +97,7 @@ func TestTheCommandLineIsDolphinSchedulers(t *testing.T) {
 	env := func(env *task.Env) { env.Sources = sources }
 	export := func(more map[string]any) map[string]any {
 		all := map[string]any{"modelType": "export", "sourceType": "HIVE", "targetType": "MYSQL"}
-		for name, value := range more {
-			all[name] = value
-		}
+		maps.Copy(all, more)
 		return all
 	}
 	const fromHive = `{"hiveDatabase":"ods","hiveTable":"orders"}`

@@ -50,13 +50,13 @@ func Commands(t *testing.T, p task.Plugin, all []Golden) {
 }
 
 // recorder prints its name and its arguments, one a line, and a line in which YARN, Flink and Kubernetes would name the
-// work. An argument "fails" makes it fail, "sleeps" makes it take minutes; so does a file that begins with such a line.
+// work. An argument "fails" makes it fail, "sleeps" makes it take minutes; so does a file with such a word.
 const recorder = `#!/bin/sh
 echo "program ${0##*/}"
 for a; do printf 'arg <%s>\n' "$a"; done
 echo "Submitted application application_1700000000000_0001"
 for a; do
-  [ ! -f "$a" ] || read -r a < "$a" || :
+  [ ! -f "$a" ] || a=$(grep -o -w -e fails -e sleeps "$a" | head -n 1)
   case $a in fails) exit 3 ;; sleeps) sleep 300 & wait ;; esac
 done
 `
