@@ -79,7 +79,8 @@ func read(v form.Values) (settings, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, s.setBody(v.Text(body), members)
+	err = s.setBody(v.Text(body), members)
+	return s, err
 }
 
 func milliseconds(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }

@@ -106,10 +106,12 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	u, err := url.Parse(at)
 	require.NoError(t, err)
 	u.User = url.UserPassword("ann", "hunter2")
-	_, log, err := call(t, map[string]any{"url": u.String() + "/?apikey=hunter2&page=7", "httpParams": []any{
+	rows := []any{
 		header("Authorization", "Bearer hunter2"), header("cookie", "a=hunter2"), header("X-Auth", "hunter2"), header("X-Api-Key", "hunter2"),
-		header("X-Page", "three"), map[string]any{"prop": "client_secret", "httpParametersType": "PARAMETER", "value": "hunter2"},
-	}})
+		header("X-Page", "three"),
+		map[string]any{"prop": "client_secret", "httpParametersType": "PARAMETER", "value": "hunter2"},
+	}
+	_, log, err := call(t, map[string]any{"url": u.String() + "/?apikey=hunter2&page=7", "httpParams": rows})
 	require.NoError(t, err)
 	require.NotContains(t, log, "hunter2")
 	require.Contains(t, log, "apikey=***&page=7")

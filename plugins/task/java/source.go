@@ -44,7 +44,7 @@ func findClass(source string) (class, bool) {
 	if m == nil {
 		m = anyClass.FindStringSubmatch(code)
 	}
-	if m == nil || len(m[1]) > maxName {
+	if len(m) < 2 || len(m[1]) > maxName {
 		return class{}, false
 	}
 	c := class{name: m[1]}

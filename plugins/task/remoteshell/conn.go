@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -20,7 +20,7 @@ const (
 	connectTimeout = 15 * time.Second // for one address, and again to sign in
 	keepAlive      = 10 * time.Second // between questions whether the other side is there
 	keepTimeout    = 20 * time.Second // for the answer to one
-	closeTimeout   = time.Second      // for the end of a script whose output nobody wants any more
+	closeTimeout   = 5 * time.Second  // for the end of a script after the end of its output
 	maxAnswer      = 64 << 10         // of a script that is no log
 )
 
@@ -39,6 +39,7 @@ type conn struct {
 	*ssh.Client
 	address string
 	stop    chan struct{} // closed when the connection is not asked any more whether it lives
+	gone    chan struct{} // closed when it has ended, whoever ended it
 }
 
 // connect signs in at the first of the addresses that answers.
@@ -69,8 +70,12 @@ func connect(ctx context.Context, all []string, user string, auth []ssh.AuthMeth
 			return nil, brokenError{fmt.Errorf("%s: %w", address, err)}
 		}
 		_ = raw.SetDeadline(time.Time{})
-		out := &conn{ssh.NewClient(c, channels, requests), address, make(chan struct{})}
+		out := &conn{ssh.NewClient(c, channels, requests), address, make(chan struct{}), make(chan struct{})}
 		go out.watch()
+		go func() {
+			_ = out.Wait()
+			close(out.gone)
+		}()
 		return out, nil
 	}
 	return nil, last
@@ -103,42 +108,30 @@ func (c *conn) close() {
 }
 
 // sh runs a script in the shell of the machine and gives read what it prints. The script goes through standard input: it is
-// not in the process list there. The end of ctx ends the script's connection, but not what it started.
+// not in the process list there. It returns as soon as ctx is over, whether the other side answers or not; read has returned
+// then, too.
 func (c *conn) sh(ctx context.Context, script string, read func(*bufio.Reader) error) error {
-	done := make(chan struct{})
-	defer close(done)
-	var open atomic.Pointer[ssh.Session]
-	stop := context.AfterFunc(ctx, func() {
-		if session := open.Load(); session != nil {
-			_ = session.Close()
-		}
-		select {
-		case <-done:
-		case <-time.After(closeTimeout): // the other side does not answer
-			_ = c.Client.Close()
-		}
-	})
-	defer stop()
-	session, err := c.NewSession()
+	session, err := c.open(ctx)
 	if err != nil {
-		return ended(ctx, err)
+		return err
 	}
 	defer session.Close()
-	open.Store(session)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	mark := "dorado-" + nonce()
-	session.Stdin = strings.NewReader("mark=" + mark + "\n" + script)
 	said := &tail{}
-	session.Stderr = said
-	out, err := session.StdoutPipe()
-	if err != nil {
-		return brokenError{err}
-	}
-	if err := session.Start("/bin/sh"); err != nil {
-		return ended(ctx, err)
-	}
+	out, in := io.Pipe()
+	defer out.Close()
+	session.Stdin, session.Stdout, session.Stderr = strings.NewReader("mark="+mark+"\n"+script), in, said
+	done := make(chan error, 1)
+	go func() {
+		err := session.Start("/bin/sh")
+		if err == nil {
+			err = session.Wait()
+		}
+		done <- err
+		_ = in.Close()
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	defer stop()
 	from := bufio.NewReaderSize(out, 64<<10)
 	readErr := skip(from, mark)
 	if readErr == nil {
@@ -147,23 +140,50 @@ func (c *conn) sh(ctx context.Context, script string, read func(*bufio.Reader) e
 	if readErr != nil {
 		_ = session.Close()
 	}
-	err = session.Wait()
-	if ctx.Err() != nil {
+	select {
+	case err = <-done:
+	case <-time.After(closeTimeout):
+		err = errSlow
+	case <-ctx.Done():
+	}
+	switch exit, ok := errors.AsType[*ssh.ExitError](err); {
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
-		if text := said.String(); text != "" {
-			return fmt.Errorf("the machine says: %s", text)
-		}
+	case ok && len(said.text) > 0:
+		return fmt.Errorf("the machine says: %s", said)
+	case ok:
 		return fmt.Errorf("a command on the machine ended with %d", exit.ExitStatus())
-	}
-	if readErr != nil {
+	case err != nil:
+		return brokenError{err}
+	case readErr != nil:
 		return brokenError{readErr}
 	}
-	if err != nil {
-		return brokenError{err}
-	}
 	return nil
+}
+
+// open opens a session. NewSession waits for ever when the connection ends at the same moment.
+func (c *conn) open(ctx context.Context) (*ssh.Session, error) {
+	type opened struct {
+		*ssh.Session
+		error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		s, err := c.NewSession()
+		done <- opened{s, err}
+	}()
+	select {
+	case o := <-done:
+		if o.error != nil {
+			return nil, ended(ctx, o.error)
+		}
+		return o.Session, nil
+	case <-c.gone:
+		return nil, brokenError{net.ErrClosed}
+	case <-ctx.Done():
+		_ = c.Client.Close() // who knows what it is worth
+		return nil, ctx.Err()
+	}
 }
 
 // ended is why the connection failed: because nobody wants it any more, or by itself.
@@ -184,7 +204,10 @@ func (c *conn) ask(ctx context.Context, script string) (string, error) {
 	return strings.TrimSpace(string(answer)), err
 }
 
-var errNoise = errors.New("the machine says something else than expected; does its login shell print much?")
+var (
+	errNoise = errors.New("the machine says something else than expected; does its login shell print much?")
+	errSlow  = errors.New("the machine does not answer")
+)
 
 // skip leaves out what a login shell prints before the script.
 func skip(r *bufio.Reader, mark string) error {

@@ -172,7 +172,12 @@ func (j *job) attend(ctx context.Context) error {
 // connect makes sure that there is a connection.
 func (j *job) connect(ctx context.Context) error {
 	if j.conn != nil {
-		return nil
+		select {
+		case <-j.conn.gone:
+			j.hangUp()
+		default:
+			return nil
+		}
 	}
 	first := j.pins.first
 	c, err := connect(ctx, j.addresses, j.source.User, j.auth, &j.pins)
