@@ -208,6 +208,12 @@ func place(pkg string) (layer int, unit string) {
 	layer = -1
 	for i, l := range Layers() {
 		for _, u := range l.Units {
+			if dir, each := strings.CutSuffix(u, "*"); each {
+				if rest, ok := strings.CutPrefix(pkg, dir); ok {
+					name, _, _ := strings.Cut(rest, "/")
+					u = dir + name
+				}
+			}
 			if under(pkg, u) && len(u) > len(unit) && (u != "app" || pkg == "app") {
 				layer, unit = i, u
 			}

@@ -88,7 +88,14 @@ func (c *core) master(
 ) error {
 	cfg := c.cfg
 	has := func(role string) bool { return slices.Contains(cfg.Roles, role) }
-	eng := engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault})
+	plugins, err := catalog.Builtin()
+	if err != nil {
+		return err
+	}
+	eng := engine.New(cfg.Master, engine.Deps{
+		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault,
+		Sources: plugins.SourceIDs,
+	})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {
 		return err
@@ -204,8 +211,12 @@ func newWorker(
 	if err != nil {
 		return nil, err
 	}
+	sources, err := catalog.BuiltinDataSources()
+	if err != nil {
+		return nil, err
+	}
 	return executor.New(executor.Deps{
-		Config: cfg.Worker, Catalog: plugins, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
+		Config: cfg.Worker, Catalog: plugins, Sources: sources, Masters: masters, Environ: os.Environ(), Version: Version, Logger: logger,
 		Metrics: registry, Archive: storedLogs(logs), Storage: files, Handover: inherited,
 	})
 }

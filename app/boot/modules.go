@@ -168,6 +168,8 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	})
 	workflows := workflow.New(workflow.Deps{DB: c.db, Projects: projects, Audit: log, Codes: codes, Catalog: plugins, Now: time.Now})
 	projects.SetContents(workflows)
+	workflows.SetSources(m.sources)
+	m.sources.AddReferrer(workflows)
 	m.resource.AddReferrer(workflows)
 	m.identity.AddReferrer(projects)
 	m.token.SetProjects(tokenProjects(projects))

@@ -51,9 +51,29 @@ func newPages(s *Service, f *frame.Frame) pages {
 }
 
 func (p pages) mount(r chi.Router, site *web.Site) {
+	r.Get(Path+"/choices", site.Handle(p.choices))
 	web.Resource{
 		Path: Path, Index: p.Index, New: p.begin, Create: p.save(p.Create), Edit: p.Edit, Update: p.save(p.Update), Confirm: p.Confirm, Delete: p.Delete,
 	}.Mount(r, site)
+}
+
+// choices lists what whoever acts may use, for fields of tasks.
+func (p pages) choices(r *http.Request) (web.Response, error) {
+	list, err := p.svc.All(r.Context(), "")
+	if err != nil {
+		return nil, err
+	}
+	type choice struct {
+		ID    int64  `json:"id"`
+		Name  string `json:"name"`
+		Type  string `json:"type"`
+		Label string `json:"label"` // of the type
+	}
+	out := make([]choice, len(list))
+	for i, d := range list {
+		out[i] = choice{d.ID, d.Name, d.Type, p.label(d.Type)}
+	}
+	return web.JSON(http.StatusOK, map[string]any{"sources": out}), nil
 }
 
 func (p pages) label(kind string) string {

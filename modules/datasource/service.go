@@ -11,6 +11,7 @@ import (
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/audit"
+	"dorado/modules/flow"
 	"dorado/modules/security/crud"
 	"dorado/plugins/catalog"
 	"dorado/plugins/datasource"
@@ -18,7 +19,7 @@ import (
 )
 
 // purpose binds sealed texts to their column.
-const purpose = "datasource.secrets"
+const purpose = flow.SealedDataSource
 
 // patience is how long a connection is waited for.
 const patience = 5 * time.Second
@@ -72,6 +73,30 @@ func (s *Service) All(ctx context.Context, kind string) ([]DataSource, error) {
 		return nil, err
 	}
 	return s.store.all(ctx, kind)
+}
+
+// Usable returns the types of those of the data sources that whoever acts may use, by id, and the names of those that exist
+// and that he may not use.
+func (s *Service) Usable(ctx context.Context, ids []int64) (types, denied map[int64]string, err error) {
+	if err := s.access.Require(ctx, View); err != nil {
+		return nil, nil, err
+	}
+	types, denied = map[int64]string{}, map[int64]string{}
+	for _, id := range ids {
+		d, err := s.store.ByID(ctx, id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		if s.MayView(ctx, &d) == nil {
+			types[id] = d.Type
+		} else {
+			denied[id] = d.Name
+		}
+	}
+	return types, denied, nil
 }
 
 // Named returns the data source with this name, when whoever acts may use it.

@@ -23,8 +23,18 @@ func (e *Engine) alertRows(l *live, alerts []core.Alert) []extra {
 	var rows []extra
 	for _, a := range alerts {
 		group := l.instance.WarningGroupID
-		if group <= 0 && a.Kind == flow.AlertTolerance {
-			group = adminAlertGroup
+		title, content := "", ""
+		switch {
+		case a.Task != nil:
+			title, content = clean(a.Task.Title), clean(a.Task.Content)
+			if a.Task.Group > 0 {
+				group = a.Task.Group
+			}
+		default:
+			title, content = alertTitle(l, a), l.alertContent(a)
+			if group <= 0 && a.Kind == flow.AlertTolerance {
+				group = adminAlertGroup
+			}
 		}
 		if group <= 0 {
 			continue
@@ -36,7 +46,7 @@ func (e *Engine) alertRows(l *live, alerts []core.Alert) []extra {
 		now := e.clock()
 		key := fmt.Sprintf("%d:%d:%s:%d", l.run.InstanceID, l.instance.RunTimes, a.Kind, task)
 		rows = append(rows, extra{insertAlert, []any{
-			key, string(a.Kind), l.run.InstanceID, l.instance.RunTimes, task, alertTitle(l, a), l.alertContent(a), string(l.warning(a)),
+			key, string(a.Kind), l.run.InstanceID, l.instance.RunTimes, task, title, content, string(l.warning(a)),
 			group, l.run.ProjectCode, l.instance.WorkflowCode, now, now,
 		}})
 	}
@@ -79,11 +89,11 @@ func (s *store) tellIdle(ctx context.Context, g idleGroup) error {
 
 func (l *live) warning(a core.Alert) flow.WarningType {
 	switch a.Kind {
-	case flow.AlertSuccess:
+	case flow.AlertSuccess, flow.AlertTaskOK:
 		return flow.WarningSuccess
 	case flow.AlertFailure, flow.AlertTimeout, flow.AlertTaskTime, flow.AlertTolerance, flow.AlertTaskFail, flow.AlertDeadline:
 		return flow.WarningFailure
-	case flow.AlertTaskOK, flow.AlertClose:
+	case flow.AlertClose:
 	}
 	return flow.WarningNone
 }

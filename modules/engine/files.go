@@ -22,9 +22,17 @@ var errLater = errors.New("engine: not now")
 type needs struct {
 	secrets []string // references to secrets of the vault
 	files   []string // names of files of the resource center, as the task writes them
+	sources []int64  // ids of data sources
 }
 
-func (n needs) none() bool { return len(n.secrets) == 0 && len(n.files) == 0 }
+func (n needs) none() bool { return len(n.secrets) == 0 && len(n.files) == 0 && len(n.sources) == 0 }
+
+// brought is what was fetched for an attempt that waits to be sent.
+type brought struct {
+	files   []*doradov1.File
+	sources []*doradov1.Source
+	secrets []string // of the sources
+}
 
 // wanted are the files that an attempt still has to be told.
 func (l *live) wanted(a *core.Attempt, params flow.Params) ([]string, error) {
@@ -32,7 +40,7 @@ func (l *live) wanted(a *core.Attempt, params flow.Params) ([]string, error) {
 	if len(names) == 0 || l.run.DryRun {
 		return nil, nil
 	}
-	if _, known := l.files[a.ID]; known {
+	if l.brought[a.ID] != nil {
 		return nil, nil
 	}
 	out := make([]string, len(names))
@@ -46,12 +54,15 @@ func (l *live) wanted(a *core.Attempt, params flow.Params) ([]string, error) {
 	return out, nil
 }
 
-// found remembers the files of an attempt until it is sent.
-func (l *live) found(attempt int64, files []*doradov1.File) {
-	if l.files == nil {
-		l.files = map[int64][]*doradov1.File{}
+// found remembers what was fetched for an attempt until it is sent.
+func (l *live) found(attempt int64, b *brought) {
+	if l.brought == nil {
+		l.brought = map[int64]*brought{}
 	}
-	l.files[attempt] = files
+	if was := l.brought[attempt]; was != nil && b.files == nil && b.sources == nil {
+		return // what was asked for now are secrets of the vault
+	}
+	l.brought[attempt] = b
 }
 
 // fileRow is one file of the resource center.
@@ -102,13 +113,17 @@ func (s *store) files(ctx context.Context, run int64, tenant string, names []str
 			return nil, fmt.Errorf("resource %q does not exist", name)
 		}
 		for _, r := range rows {
+			as := ""
+			if r.Path == strings.Trim(path, "/") {
+				as = name
+			}
 			if seen[r.Path] {
 				continue
 			}
 			if seen[r.Path] = true; len(seen) > maxFiles {
 				return nil, fmt.Errorf("resource %q: more than %d files for one task", name, maxFiles)
 			}
-			out = append(out, &doradov1.File{Path: r.Path, Blob: r.Blob, Size: r.Size, Sha256: r.SHA256})
+			out = append(out, &doradov1.File{Path: r.Path, Blob: r.Blob, Size: r.Size, Sha256: r.SHA256, Name: as})
 		}
 	}
 	return out, nil

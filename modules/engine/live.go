@@ -37,12 +37,12 @@ type live struct {
 	known    []bool
 
 	// What the shell knows of single attempts; nil until there is something. Keys are task instance ids.
-	granted map[int64]bool             // have a slot of their task group
-	forced  map[int64]bool             // need no slot of their task group
-	ranks   map[int64]int              // place in the queue of the task group, where it was changed
-	missed  map[int64]string           // no earlier result was found under this key
-	asked   map[int64]asking           // the vault, in vain
-	files   map[int64][]*doradov1.File // are known and not yet sent
+	granted map[int64]bool     // have a slot of their task group
+	forced  map[int64]bool     // need no slot of their task group
+	ranks   map[int64]int      // place in the queue of the task group, where it was changed
+	missed  map[int64]string   // no earlier result was found under this key
+	asked   map[int64]asking   // the vault, in vain
+	brought map[int64]*brought // was fetched and is not yet sent
 }
 
 // newLive builds the run of an instance around its stored attempts.
@@ -256,8 +256,15 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	if given != nil {
 		missing.secrets = given.missing
 	}
-	if missing.files, err = l.wanted(a, params); err != nil || !missing.none() {
-		return nil, missing, err
+	if missing.files, err = l.wanted(a, params); err != nil {
+		return nil, needs{}, err
+	}
+	got := l.brought[a.ID]
+	if got == nil && !l.run.DryRun {
+		missing.sources = l.program.sources[a.Node]
+	}
+	if !missing.none() {
+		return nil, missing, nil
 	}
 	task = &doradov1.Task{
 		Id: a.ID, WorkflowInstanceId: l.run.InstanceID, ProjectCode: l.run.ProjectCode, WorkflowCode: l.instance.WorkflowCode,
@@ -266,7 +273,7 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 		Prepared: make([]*doradov1.Param, len(params.List)), Tenant: l.instance.TenantCode, DryRun: l.run.DryRun,
 		CpuQuota: int32(t.CPUQuota), MemoryMax: int32(t.MemoryMax), Attempt: int32(a.Number), FirstSubmitMs: a.FirstSubmit.UnixMilli(),
 		BaseMs: l.base(a).UnixMilli(), TimeZone: l.instance.TimeZone, Epoch: uint64(l.epoch), AppLink: a.AppLink,
-		TraceParent: l.traced(a.ID), Files: l.files[a.ID],
+		TraceParent: l.traced(a.ID), Queue: l.setups.get().queues[l.instance.TenantCode],
 	}
 	if code := l.environment(t); code > 0 {
 		text, ok := l.setups.get().environments[code]
@@ -284,6 +291,10 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	}
 	if given != nil {
 		given.into(task)
+	}
+	if got != nil {
+		task.Files, task.Sources = got.files, got.sources
+		task.Secrets = slices.Concat(task.GetSecrets(), got.secrets)
 	}
 	return task, needs{}, nil
 }

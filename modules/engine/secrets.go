@@ -211,6 +211,7 @@ type asking struct {
 // again.
 func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
 	q, project, tenant, ctx := l.queued(a), l.run.ProjectCode, l.instance.TenantCode, s.work
+	code, version, task := l.instance.WorkflowCode, l.instance.WorkflowVersion, l.program.graph.Tasks[a.Node].Code
 	go func() {
 		for _, ref := range missing.secrets {
 			if err := s.e.vault.Fetch(ctx, project, ref); err != nil {
@@ -218,15 +219,19 @@ func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
 				return
 			}
 		}
-		var files []*doradov1.File
+		got := &brought{}
+		var err error
 		if len(missing.files) > 0 {
-			var err error
-			if files, err = s.e.store.files(ctx, q.run, tenant, missing.files); err != nil {
-				s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})
-				return
-			}
+			got.files, err = s.e.store.files(ctx, q.run, tenant, missing.files)
 		}
-		s.post(message{run: q.run, placed: &q, worker: worker, files: files})
+		if err == nil && len(missing.sources) > 0 {
+			got.sources, got.secrets, err = s.e.store.sources(ctx, code, version, task, missing.sources)
+		}
+		if err != nil {
+			s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})
+			return
+		}
+		s.post(message{run: q.run, placed: &q, worker: worker, brought: got})
 	}()
 }
 

@@ -26,6 +26,7 @@ type setup struct {
 	params       map[int64][]flow.Property        // project code → its parameters
 	secrets      map[int64]map[string]sealedParam // project code → its secret parameters, by name
 	taskGroups   map[int64]taskGroupRow           // by id
+	queues       map[string]string                // tenant → the queue that it uses
 	drained      map[string]bool                  // workers that get no new work
 }
 
@@ -121,6 +122,7 @@ func (s *store) setup(ctx context.Context) (*setup, error) {
 	u := &setup{
 		groups: map[string][]string{}, environments: map[int64]string{}, params: map[int64][]flow.Property{},
 		taskGroups: map[int64]taskGroupRow{}, drained: map[string]bool{}, secrets: map[int64]map[string]sealedParam{},
+		queues: map[string]string{},
 	}
 	type group struct {
 		Name      string `db:"name"`
@@ -131,6 +133,16 @@ func (s *store) setup(ctx context.Context) (*setup, error) {
 		return nil
 	}, `SELECT name, addresses FROM worker_group`); err != nil {
 		return nil, fmt.Errorf("read worker groups: %w", err)
+	}
+	type tenant struct {
+		Code  string `db:"code"`
+		Queue string `db:"queue"`
+	}
+	if err := db.Each(ctx, s.db, func(t tenant) error {
+		u.queues[t.Code] = t.Queue
+		return nil
+	}, `SELECT t.code, q.value AS queue FROM tenant t JOIN queue q ON q.id = t.queue_id`); err != nil {
+		return nil, fmt.Errorf("read tenants: %w", err)
 	}
 	type environment struct {
 		Code   int64  `db:"code"`

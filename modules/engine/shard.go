@@ -41,7 +41,7 @@ type message struct {
 	// placed: a slot on worker was taken for the attempt. missing: worker, back again, does not know it. held: it does.
 	// lost: worker did not come back.
 	placed  *queued
-	files   []*doradov1.File // of placed: what it brings, when that had to be found out
+	brought *brought // of placed: what had to be fetched
 	missing int64
 	held    int64
 	lost    int64
@@ -304,6 +304,7 @@ func translate(r *doradov1.Report, node int32) core.Event {
 	id := r.GetId()
 	started := core.Started{
 		Node: node, ID: id, At: instant(r.GetStartMs()), PID: int(r.GetPid()), LogPath: r.GetLogPath(), ExecutePath: r.GetExecutePath(),
+		AppLink: r.GetAppLink(),
 	}
 	switch r.GetKind() {
 	case doradov1.ReportKind_STARTED:
@@ -313,11 +314,14 @@ func translate(r *doradov1.Report, node int32) core.Event {
 	case doradov1.ReportKind_FINISHED:
 	}
 	end := core.Finished{
-		Started: started, End: instant(r.GetEndMs()), ExitCode: int(r.GetExitCode()), Message: r.GetMessage(), AppLink: r.GetAppLink(),
+		Started: started, End: instant(r.GetEndMs()), ExitCode: int(r.GetExitCode()), Message: r.GetMessage(),
 	}
 	switch r.GetOutcome() {
 	case doradov1.Outcome_SUCCEEDED:
 		end.Outcome = flow.TaskSuccess
+		if t := r.GetAlert(); t != nil {
+			end.Alert = &core.TaskAlert{Group: t.GetGroup(), Title: t.GetTitle(), Content: t.GetContent()}
+		}
 		for _, p := range r.GetVarPool() {
 			end.VarPool = append(end.VarPool, flow.Property{
 				Prop: p.GetName(), Direct: flow.Direct(p.GetDirect()), Type: flow.ParamType(p.GetType()), Value: p.GetValue(),
@@ -352,8 +356,8 @@ func (s *shard) placed(m *message) {
 		s.e.fleet.release(m.worker, m.placed.attempt)
 		return
 	}
-	if m.files != nil {
-		l.found(a.ID, m.files)
+	if m.brought != nil {
+		l.found(a.ID, m.brought)
 	}
 	t := &turn{shard: s, l: l}
 	t.assign(a, m.worker)

@@ -19,7 +19,8 @@ import (
 type store struct {
 	db     *db.DB
 	now    func() time.Time
-	sealer *secret.Sealer // nil = secret parameters cannot be opened
+	sealer *secret.Sealer                                        // nil = secret parameters cannot be opened
+	named  func(taskType string, params json.RawMessage) []int64 // data sources in settings; nil = none
 
 	mu       sync.Mutex
 	programs map[programKey]*program
@@ -36,6 +37,7 @@ type programKey struct {
 type program struct {
 	graph        *flow.Graph
 	locals       [][]flow.Property // localParams of each task, by node
+	sources      [][]int64         // ids of the data sources that each task names, by node
 	files        [][]string        // names of the files of the resource center that each task brings, by node
 	logic        []any             // what a logic task is to do, decoded, by node; nil for others
 	execution    flow.ExecutionType
@@ -46,7 +48,7 @@ type program struct {
 // serial reports whether runs of the workflow must not overlap.
 func (p *program) serial() bool { return p.execution != "" && p.execution != flow.Parallel }
 
-func newProgram(body string) (*program, error) {
+func newProgram(body string, sources func(taskType string, params json.RawMessage) []int64) (*program, error) {
 	def, err := flow.Unmarshal([]byte(body))
 	if err != nil {
 		return nil, err
@@ -56,7 +58,10 @@ func newProgram(body string) (*program, error) {
 		return nil, err
 	}
 	n := len(graph.Tasks)
-	p := &program{graph: graph, locals: make([][]flow.Property, n), files: make([][]string, n), logic: make([]any, n), execution: def.ExecutionType}
+	p := &program{
+		graph: graph, locals: make([][]flow.Property, n), files: make([][]string, n), sources: make([][]int64, n), logic: make([]any, n),
+		execution: def.ExecutionType,
+	}
 	for i := range graph.Tasks {
 		t := &graph.Tasks[i]
 		var common flow.CommonParams
@@ -67,6 +72,9 @@ func newProgram(body string) (*program, error) {
 		}
 		p.locals[i] = common.LocalParams
 		p.files[i] = flow.ResourceNames(t.Params)
+		if sources != nil {
+			p.sources[i] = sources(t.Type, t.Params)
+		}
 		p.logic[i] = decodeLogic(t)
 		if t.EnvironmentCode > 0 && !slices.Contains(p.environments, t.EnvironmentCode) {
 			p.environments = append(p.environments, t.EnvironmentCode)
@@ -225,7 +233,7 @@ func (s *store) program(ctx context.Context, code int64, version int) (*program,
 	if err != nil {
 		return nil, fmt.Errorf("read workflow %d version %d: %w", code, version, err)
 	}
-	p, err := newProgram(body)
+	p, err := newProgram(body, s.named)
 	if err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow %d version %d: %w", code, version, err)}
 	}

@@ -149,7 +149,7 @@ func (t *turn) assign(a *core.Attempt, worker string) {
 		return
 	}
 	delete(t.l.asked, a.ID)
-	delete(t.l.files, a.ID)
+	delete(t.l.brought, a.ID)
 	t.advance(core.Placed{Node: a.Node, ID: a.ID, Host: worker, CacheKey: t.l.missed[a.ID]})
 	t.sends = append(t.sends, send{worker, task})
 }

@@ -10,6 +10,7 @@ import (
 	"dorado/app/kit/secret"
 	"dorado/modules/flow"
 	"dorado/modules/rpc/doradov1"
+	"dorado/plugins/task"
 )
 
 type state int
@@ -50,7 +51,9 @@ type attempt struct {
 	startAcked bool
 	ending     endReason
 	target     *target // set while it is being killed
-	cancel     context.CancelFunc
+	cancel     context.CancelCauseFunc
+	link       string           // names of remote work, joined by commas; may be found again when this worker is lost
+	remote     *remote          // work elsewhere that the process drives; nil = none
 	report     *doradov1.Report // FINISHED
 
 	dispatched time.Time
@@ -83,7 +86,7 @@ type attempt struct {
 func (a *attempt) startReport() *doradov1.Report {
 	return &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_STARTED, StartMs: a.start.UnixMilli(),
-		Pid: int32(a.pid), LogPath: a.logPath, ExecutePath: a.dir,
+		Pid: int32(a.pid), LogPath: a.logPath, ExecutePath: a.dir, AppLink: a.link,
 	}
 }
 
@@ -232,7 +235,11 @@ func (e *Executor) end(a *attempt, why endReason) {
 		return // its starter will see it
 	}
 	if a.cancel != nil {
-		a.cancel()
+		cause := context.Canceled
+		if a.link != "" && (a.ending == endShutdown || a.ending == endLeaseLost) {
+			cause = task.ErrLeave
+		}
+		a.cancel(cause)
 		return
 	}
 	a.target = newTarget(a, e.mark(a.id))
@@ -279,6 +286,7 @@ func (e *Executor) after(ctx context.Context, a *attempt) {
 	if a.masked != nil {
 		a.masked.settle()
 	}
+	e.settleRemote(ctx, a, &r, ending)
 	e.settleLog(a, &r)
 	e.conclude(ctx, a, r)
 }
@@ -313,6 +321,7 @@ type result struct {
 	end     time.Time
 	out     []*doradov1.Param
 	link    string
+	alert   *doradov1.Alert
 }
 
 func endedBy(why endReason, timeout time.Duration, when string) result {
@@ -339,7 +348,7 @@ func (e *Executor) finish(a *attempt, r result) {
 	report := &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_FINISHED, EndMs: r.end.UnixMilli(),
 		Pid: int32(a.pid), ExitCode: int32(r.code), Outcome: r.outcome, Message: r.message,
-		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out,
+		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out, Alert: r.alert,
 	}
 	if !a.start.IsZero() {
 		report.StartMs = a.start.UnixMilli()

@@ -17,6 +17,7 @@ import (
 
 	"dorado/modules/rpc"
 	"dorado/modules/tasklog"
+	"dorado/plugins/datasource"
 	"dorado/plugins/storage"
 	"dorado/plugins/task"
 )
@@ -24,6 +25,11 @@ import (
 // Catalog finds the plugin of a task type; plugins/catalog has one.
 type Catalog interface {
 	Task(taskType string) (task.Plugin, bool)
+}
+
+// DataSources finds types of data sources.
+type DataSources interface {
+	Type(name string) (datasource.Plugin, bool)
 }
 
 // Master is one master to talk to. The dialer is used for the control and for the data stream.
@@ -42,6 +48,7 @@ type Deps struct {
 	Logger  *slog.Logger
 	Archive *tasklog.Archive      // where logs go after their end; nil = they stay here
 	Storage storage.Storage       // where files of the resource center are; nil = tasks that need some fail
+	Sources DataSources           // types of data sources; nil = tasks that need one fail
 	Metrics prometheus.Registerer // may be nil
 
 	// Handover is what the program before left in this process, nil after an ordinary start; see Inherited.
@@ -52,6 +59,7 @@ type Deps struct {
 type Executor struct {
 	cfg         Config
 	catalog     Catalog
+	sources     DataSources
 	environ     map[string]string
 	version     string
 	protocol    uint32
@@ -117,7 +125,7 @@ func New(d Deps) (*Executor, error) {
 	incarnation := make([]byte, 8)
 	_, _ = rand.Read(incarnation) // never fails
 	e := &Executor{
-		cfg: d.Config, catalog: d.Catalog, masters: d.Masters, environ: environMap(d.Environ), version: d.Version,
+		cfg: d.Config, catalog: d.Catalog, sources: d.Sources, masters: d.Masters, environ: environMap(d.Environ), version: d.Version,
 		protocol: rpc.Protocol, incarnation: hex.EncodeToString(incarnation), startedAt: time.Now(), log: d.Logger,
 		attempts: map[int64]*attempt{}, epochs: newEpochs(), outboxes: map[string]*outbox{},
 		idle: make(chan struct{}), gate: make(chan struct{}), ended: make(chan struct{}), every: d.Config.Heartbeat, repeat: repeatAfter, orphan: orphanAfter,
@@ -278,7 +286,7 @@ func (e *Executor) liveEntries() []entry {
 			entries = append(entries, entry{kind: entryFinished, report: a.report}, a.owned())
 		case a.begun:
 			entries = append(entries, a.entry(entryBegun), a.owned())
-			if a.pid > 0 {
+			if a.pid > 0 || a.link != "" {
 				entries = append(entries, a.entry(entryStarted))
 			}
 		}

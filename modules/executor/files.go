@@ -20,6 +20,7 @@ import (
 
 	"dorado/modules/rpc/doradov1"
 	"dorado/plugins/storage"
+	"dorado/plugins/task"
 )
 
 // fetchesAtOnce bounds how many files come from the storage at once.
@@ -289,7 +290,7 @@ func (f *files) put(dir int, name string, c *content, owner account) error {
 
 // archive is a file without a name that holds text and behind it a tar archive of the files of an attempt, for a tenant who
 // puts them into the working directory himself.
-func (f *files) archive(a *attempt, text string) (int, error) {
+func (f *files) archive(a *attempt, text string, own []task.File) (int, error) {
 	defer func() { f.drop(a.fetched); a.fetched = nil }()
 	fd, err := unix.Open(f.dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -301,17 +302,25 @@ func (f *files) archive(a *attempt, text string) (int, error) {
 	}
 	unix.CloseOnExec(keep)
 	out := os.NewFile(uintptr(fd), "archive")
-	if err := errors.Join(f.pack(out, a, text), out.Close()); err != nil {
+	if err := errors.Join(f.pack(out, a, text, own), out.Close()); err != nil {
 		return -1, errors.Join(err, unix.Close(keep))
 	}
 	return keep, nil
 }
 
-func (f *files) pack(out io.Writer, a *attempt, text string) error {
+func (f *files) pack(out io.Writer, a *attempt, text string, own []task.File) error {
 	if _, err := io.WriteString(out, text); err != nil {
 		return err
 	}
 	w := tar.NewWriter(out)
+	for _, file := range own {
+		if err := w.WriteHeader(&tar.Header{Name: file.Name, Size: int64(len(file.Text)), Mode: 0o600, Format: tar.FormatPAX}); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, file.Text); err != nil {
+			return err
+		}
+	}
 	for i, c := range a.fetched {
 		if err := w.WriteHeader(&tar.Header{Name: a.task.GetFiles()[i].GetPath(), Size: c.size, Mode: 0o755, Format: tar.FormatPAX}); err != nil {
 			return err

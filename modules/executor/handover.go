@@ -87,6 +87,9 @@ type carried struct {
 	Secrets  []string        `json:"secrets,omitempty"` // masked in its output, which comes through a pipe
 	Pending  []byte          `json:"pending,omitempty"` // read from that, and not yet in the log
 
+	Link   string         `json:"link,omitempty"`
+	Remote *carriedRemote `json:"remote,omitempty"`
+
 	Exited bool         `json:"exited,omitempty"` // its end was read, and Status is it
 	Status uint32       `json:"status,omitempty"`
 	Over   time.Time    `json:"over"`
@@ -139,6 +142,7 @@ func (e *Executor) carry(a *attempt) (carried, error) {
 	c.Home, c.Shell, c.Self, c.Sudo = a.account.home, a.account.shell, a.account.self, a.viaSudo
 	c.LogPath, c.LogStart, c.Dir, c.DirName, c.HasDir, c.Outs = a.logPath, a.logStart, a.dir, a.work.name, a.hasDir, a.outs
 	c.Exited, c.Status, c.Over = a.exited, uint32(a.status), a.over
+	c.Link, c.Remote = a.link, a.remote.carry()
 	if m := a.masked; m != nil {
 		c.Secrets, c.Pending = m.values, m.masker.Pending()
 	}
@@ -155,7 +159,11 @@ func (c carried) attempt() (*attempt, error) {
 		startSent: c.StartSent, startAcked: c.StartAcked, pid: c.PID, bootNS: c.BootNS, start: c.Start, timeout: c.Timeout,
 		account: account{name: c.User, uid: c.UID, gid: c.GID, groups: c.Groups, home: c.Home, shell: c.Shell, self: c.Self},
 		viaSudo: c.Sudo, logPath: c.LogPath, logStart: c.LogStart, dir: c.Dir, work: workdir{c.DirName, -1}, hasDir: c.HasDir,
-		outs: c.Outs, exited: c.Exited, status: status(c.Status), over: c.Over,
+		outs: c.Outs, exited: c.Exited, status: status(c.Status), over: c.Over, link: c.Link,
+	}
+	var err error
+	if a.remote, err = c.Remote.remote(); err != nil {
+		return nil, fmt.Errorf("attempt %d: %w", c.ID, err)
 	}
 	switch c.Ending {
 	case "":

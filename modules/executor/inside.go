@@ -1,18 +1,25 @@
 package executor
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"os"
+	"strings"
 	"time"
 
+	"dorado/modules/flow"
 	"dorado/modules/rpc/doradov1"
 	"dorado/plugins/task"
 )
 
+// maxExtra bounds what a plugin may hand on besides declared parameters, in bytes.
+const maxExtra = 1 << 20
+
 // runInside runs a plugin that works within the worker. A kill or a timeout ends its context.
 func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 	timeout := time.Duration(a.task.GetTimeoutMs()) * time.Millisecond
-	work, cancel := context.WithCancel(ctx)
+	work, cancel := context.WithCancelCause(ctx)
 	log := os.NewFile(uintptr(p.log), a.logPath)
 	p.log = -1 // log owns the descriptor now
 	a.start = time.Now()
@@ -21,34 +28,60 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 	e.mu.Unlock()
 	e.started(a, timeout)
 	go e.guard(ctx, a, func() {
-		defer cancel()
+		defer cancel(nil)
 		into, end := a.maskInto(log)
-		out, err := p.plugin.Run(work, p.values, task.Env{
-			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params, Log: into,
-		})
+		env := p.env
+		env.Log, env.Keep = into, func(link string) error { return e.linked(a, link) }
+		out, err := p.plugin.Run(work, p.values, env)
 		end()
 		_ = log.Close()
 		e.mu.Lock()
 		a.exited = true
-		ending, timer := a.ending, a.timer
+		ending, timer, link := a.ending, a.timer, a.link
 		e.mu.Unlock()
 		if timer != nil {
 			timer.Stop()
 		}
-		r := result{outcome: doradov1.Outcome_SUCCEEDED, link: out.AppLink}
+		if out.AppLink != "" {
+			link = out.AppLink
+		}
+		r := result{outcome: doradov1.Outcome_SUCCEEDED, alert: alertOf(out.Alert)}
 		switch {
 		case ending != endNone:
 			r = endedBy(ending, a.timeout, "")
-			r.link = out.AppLink
+		case out.Killed:
+			r = result{outcome: doradov1.Outcome_KILLED, code: -1, message: "the remote work was ended by somebody else"}
 		case err != nil:
-			r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: oneLine(err.Error()), link: out.AppLink}
-		case len(a.outs) > 0:
-			if r.out, err = readOut(a.logPath, a.logStart, a.outs, out.Out); err != nil {
-				r.outcome, r.message = doradov1.Outcome_FAILED, oneLine(err.Error())
+			r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: oneLine(err.Error())}
+		default:
+			if r.out, err = outOf(a, out); err != nil {
+				r = result{outcome: doradov1.Outcome_FAILED, message: oneLine(err.Error())}
 			}
 		}
+		r.link = link
 		r.end = time.Now()
 		e.closeLog(a, &r, "")
 		e.conclude(ctx, a, r)
 	})
+}
+
+// outOf is what an attempt hands on: declared parameters, printed or returned, and what else the plugin returned.
+func outOf(a *attempt, out task.Outcome) ([]*doradov1.Param, error) {
+	var all []*doradov1.Param
+	if len(a.outs) > 0 {
+		var err error
+		if all, err = readOut(a.logPath, a.logStart, a.outs, out.Out); err != nil {
+			return nil, err
+		}
+	}
+	size := 0
+	for _, p := range out.Extra {
+		if size += len(p.Prop) + len(p.Value); size > maxExtra {
+			return nil, fmt.Errorf("parameter %q: what the task hands on has more than %d bytes", p.Prop, maxExtra)
+		}
+		all = append(all, &doradov1.Param{
+			Name: strings.ToValidUTF8(p.Prop, ""), Value: strings.ToValidUTF8(p.Value, ""), Type: cmp.Or(p.Type, string(flow.Varchar)), Direct: string(flow.Out),
+		})
+	}
+	return all, nil
 }

@@ -65,6 +65,7 @@ func (a *attempt) owned() entry {
 func (a *attempt) entry(kind entryKind) entry {
 	en := entry{kind: kind, started: a.bootNS, report: &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Pid: int32(a.pid), LogPath: a.logPath, ExecutePath: a.dir, StartMs: a.start.UnixMilli(),
+		AppLink: a.link,
 	}}
 	if a.viaSudo {
 		en.user = a.account.name

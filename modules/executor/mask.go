@@ -207,6 +207,9 @@ func (a *attempt) hidden(r *doradov1.Report) {
 	for _, p := range r.GetVarPool() {
 		p.Value = a.hide.Text(p.GetValue())
 	}
+	if r.GetAlert() != nil {
+		r.Alert.Title, r.Alert.Content = a.hide.Text(r.GetAlert().GetTitle()), a.hide.Text(r.GetAlert().GetContent())
+	}
 }
 
 // maskInto is where a plugin writes that works within the worker; end writes what was held back.

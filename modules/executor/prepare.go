@@ -25,6 +25,7 @@ type prepared struct {
 	values  form.Values
 	params  map[string]string
 	command task.Command
+	env     task.Env
 	log     int
 }
 
@@ -120,15 +121,78 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
 		return err
 	}
-	if names := values.List(task.ResourceList); len(names) > 0 && len(t.GetFiles()) == 0 && !t.GetDryRun() {
+	if names := values.Resources(plugin.Schema); len(names) > 0 && len(t.GetFiles()) == 0 && !t.GetDryRun() {
 		return fmt.Errorf("resource %q cannot be fetched: the master did not tell where it is (it may be older than this worker)", names[0])
 	}
-	if plugin.Process != nil {
-		p.command, err = plugin.Process(values, task.Env{
-			TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, Dir: a.dir, Values: p.params,
-		})
+	if p.env, err = e.describe(ctx, a, p, base); err != nil {
+		return err
 	}
+	if plugin.Process == nil {
+		return nil
+	}
+	if p.command, err = plugin.Process(values, p.env); err != nil {
+		return err
+	}
+	a.remote, err = newRemote(p.command.Remote)
 	return err
+}
+
+// describe is what the plugin is told of the attempt.
+func (e *Executor) describe(ctx context.Context, a *attempt, p *prepared, base time.Time) (task.Env, error) {
+	t := a.task
+	env := task.Env{
+		TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, TaskName: t.GetName(), Tenant: a.account.name, Queue: t.GetQueue(),
+		Environment: strings.ReplaceAll(t.GetEnvironment(), "\r\n", "\n"), Dir: a.dir, Values: p.params, Link: t.GetAppLink(),
+		Expand: func(text string) (string, error) { return flow.Expand(text, p.params, base) },
+		Dates:  func(text string) (string, error) { return flow.Expand(text, nil, base) },
+	}
+	env.Types = make(map[string]string, len(t.GetPrepared()))
+	for _, param := range t.GetPrepared() {
+		env.Types[param.GetName()] = param.GetType()
+	}
+	for _, o := range a.outs {
+		env.Out = append(env.Out, form.Param{Prop: o.Prop, Direct: string(o.Direct), Type: string(o.Type), Value: o.Value})
+	}
+	if files := t.GetFiles(); len(files) > 0 {
+		env.Files = make(map[string]string, len(files))
+		for _, f := range files {
+			if f.GetName() != "" {
+				env.Files[f.GetName()] = f.GetPath()
+			}
+		}
+	}
+	if len(t.GetSources()) > 0 {
+		env.Sources = make(map[int64]task.Source, len(t.GetSources()))
+	}
+	for _, s := range t.GetSources() {
+		source, err := e.source(ctx, s)
+		if err != nil {
+			return env, err
+		}
+		env.Sources[s.GetId()] = source
+	}
+	return env, nil
+}
+
+// source reads a data source that came with a task.
+func (e *Executor) source(ctx context.Context, s *doradov1.Source) (task.Source, error) {
+	out := task.Source{ID: s.GetId(), Name: s.GetName()}
+	known := false
+	if e.sources != nil {
+		out.Plugin, known = e.sources.Type(s.GetType())
+	}
+	if !known {
+		return out, fmt.Errorf("data source %q: this worker knows no type %q", s.GetName(), s.GetType())
+	}
+	flat, err := form.ReadFlat(s.GetSettings())
+	if err != nil {
+		return out, fmt.Errorf("data source %q: its settings cannot be read", s.GetName())
+	}
+	var problems []form.Problem
+	if out.Settings, problems = out.Plugin.Read(flat); len(problems) > 0 {
+		return out, fmt.Errorf("data source %q: %w", s.GetName(), problemError(ctx, problems))
+	}
+	return out, nil
 }
 
 // problemError says in one sentence what is wrong with settings. Reports are in English, as logs are.
@@ -193,10 +257,12 @@ func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) er
 	}
 	e.mu.Lock()
 	a.pid = ch.pid
+	a.remote.settle(a.task.GetEnvironment(), env)
 	e.mu.Unlock()
 	// Not being able to write this only makes it harder to find leftovers after a crash.
 	_ = e.journal.append(a.entry(entryStarted))
 	e.started(a, timeout)
+	e.watchRemote(ctx, a)
 	go e.guard(ctx, a, func() { e.wait(ctx, a, ch) })
 	return nil
 }
@@ -235,7 +301,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		}
 	}
 	if a.viaSudo {
-		c, release, err := e.launchSudo(a, program, cmd.File, script, shell, env)
+		c, release, err := e.launchSudo(a, program, cmd.File, script, shell, env, cmd.Files)
 		c.output = p.log
 		return c, release, err
 	}
@@ -243,9 +309,14 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1,
 		credential: a.account.credential(),
 	}
+	for _, f := range cmd.Files {
+		if err := e.dirs.put(a.work.fd, f.Name, f.Text, 0o600, a.account); err != nil {
+			return command{}, nil, err
+		}
+	}
 	memory := script
 	if cmd.File != "" {
-		if err := e.dirs.put(a.work.fd, cmd.File, script, a.account); err != nil {
+		if err := e.dirs.put(a.work.fd, cmd.File, script, 0o700, a.account); err != nil {
 			return command{}, nil, err
 		}
 		if memory = shell; shell == "" {

@@ -114,7 +114,7 @@ func (e *Executor) giveUp(ctx context.Context, a *attempt, en entry) {
 	a.report = &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 2, Kind: doradov1.ReportKind_FINISHED, Outcome: doradov1.Outcome_LOST,
 		StartMs: en.report.GetStartMs(), EndMs: now.UnixMilli(), Pid: en.report.GetPid(), Message: message,
-		LogPath: en.report.GetLogPath(), ExecutePath: en.report.GetExecutePath(),
+		LogPath: en.report.GetLogPath(), ExecutePath: en.report.GetExecutePath(), AppLink: en.report.GetAppLink(),
 	}
 	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
 	e.closeLog(a, &r, "")

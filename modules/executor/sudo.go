@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dorado/plugins/task"
 )
 
 // sudoBoot runs as the tenant. Its input is a file without a name: first the environment ($2 bytes of export lines), then
@@ -27,7 +29,7 @@ exec env -i /bin/sh -c '. ./.dorado-env && rm -f .dorado-env && exec "$@" </dev/
 
 // launchSudo builds the command line for another user when credentials can't be switched directly. shell, if there is
 // one, is run instead of the script, and runs it in turn.
-func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell string, env []string) (command, func(), error) {
+func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell string, env []string, own []task.File) (command, func(), error) {
 	sudo := lookPath("sudo", e.cfg.Path+":"+e.environ["PATH"])
 	if sudo == "" {
 		return command{}, nil, fmt.Errorf("tenant %q needs sudo, and this worker has none", a.account.name)
@@ -49,7 +51,7 @@ func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell 
 	if script == "" {
 		script = "\n"
 	}
-	fd, files, err := e.sudoInput(a, exports.String()+shell+script)
+	fd, files, err := e.sudoInput(a, exports.String()+shell+script, own)
 	if err != nil {
 		return command{}, nil, fmt.Errorf("cannot hand over the script: %w", err)
 	}
@@ -65,12 +67,20 @@ func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell 
 
 // sudoInput is a descriptor from which text is read, and behind it an archive of the files of the attempt; files is not
 // empty when there are some.
-func (e *Executor) sudoInput(a *attempt, text string) (fd int, files string, err error) {
-	if len(a.fetched) == 0 {
-		fd, err = sealedFile(text)
-	} else {
+func (e *Executor) sudoInput(a *attempt, text string, own []task.File) (fd int, files string, err error) {
+	switch {
+	case len(a.fetched) > 0:
 		files = "files"
-		fd, err = e.files.archive(a, text)
+		fd, err = e.files.archive(a, text, own)
+	case len(own) > 0:
+		files = "files"
+		var all strings.Builder
+		if err := e.files.pack(&all, a, text, own); err != nil {
+			return -1, "", err
+		}
+		fd, err = sealedFile(all.String())
+	default:
+		fd, err = sealedFile(text)
 	}
 	if err != nil {
 		return -1, "", err

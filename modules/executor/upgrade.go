@@ -91,6 +91,7 @@ func (e *Executor) quiesce(ctx context.Context) error {
 		}
 		return n
 	}
+	e.leaveRemote()
 	if !e.waitUntil(max(e.cfg.DrainTimeout, upgradePatience), func() bool { return inside() == 0 || ctx.Err() != nil }) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -260,6 +261,7 @@ func (e *Executor) takeOver(ctx context.Context, h *Handover) {
 			unix.CloseOnExec(fd)
 			c.pidfd = fd
 		}
+		e.watchRemote(ctx, a)
 		go e.guard(ctx, a, func() { e.wait(ctx, a, c) })
 	}
 	e.mu.Lock()

@@ -279,9 +279,9 @@ func (w *workdirs) make(d *workdir, owner account) error {
 	return nil
 }
 
-// put writes a file of mode 0700 that belongs to owner into a directory that make returned.
-func (w *workdirs) put(dir int, name, text string, owner account) error {
-	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o700)
+// put writes a file that belongs to owner into a directory that make returned.
+func (w *workdirs) put(dir int, name, text string, mode uint32, owner account) error {
+	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return fmt.Errorf("cannot create %s in the working directory: %w", name, err)
 	}

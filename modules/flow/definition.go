@@ -71,6 +71,9 @@ type Property struct {
 // SealedParameter is what values of secret parameters of projects are sealed for.
 const SealedParameter = "project_parameter.value"
 
+// SealedDataSource is what the secrets of data sources are sealed for.
+const SealedDataSource = "datasource.secrets"
+
 // CommonParams are the members of Task.Params that every task type has.
 type CommonParams struct {
 	LocalParams  []Property    `json:"localParams"`

@@ -25,7 +25,7 @@ func decisions() map[string]decision {
 		"password_history": kept, "object_grant": kept, "policy_rule": kept, "k8s_cluster": kept, "k8s_namespace": kept,
 		"alert_plugin_instance": kept, "alert_group_instance": kept, "datasource": kept, "favourite_task": kept,
 		"alert_delivery": kept, "udf_func": kept,
-		"resource": kept, "resource_revision": kept, "resource_garbage": kept, "task_resource": kept,
+		"resource": kept, "resource_revision": kept, "resource_garbage": kept, "task_resource": kept, "task_source": kept,
 
 		"shared_key":       {skip: "keys are kept apart from backups"},
 		"schema_migration": {skip: "the schema version is in the header"},

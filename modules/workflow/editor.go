@@ -11,8 +11,10 @@ import (
 
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/web"
+	"dorado/modules/datasource"
 	"dorado/modules/flow"
 	"dorado/modules/project"
+	"dorado/modules/security/alertgroup"
 	"dorado/plugins/task"
 	"dorado/views/components"
 	"dorado/views/layout"
@@ -71,6 +73,11 @@ func (p *pages) document(ctx context.Context, in project.Project, w Workflow, de
 	at := listAddress(in.Code)
 	doc.URLs["projects"], doc.URLs["workflows"] = at+"/choices/projects", "/projects/{project}/workflows/choices"
 	doc.URLs["tasks"], doc.URLs["preview"] = "/projects/{project}/workflows/{workflow}/tasks", at+"/preview"
+	doc.URLs["sources"], doc.URLs["newSource"] = datasource.Path+"/choices", datasource.Path+"/new"
+	doc.URLs["alertGroups"] = alertgroup.Path + "/choices"
+	if p.svc.Projects.Access.Can(ctx, alertgroup.Manage) {
+		doc.URLs["newAlertGroup"] = alertgroup.Path + "/new"
+	}
 	err := p.offer(ctx, &doc, in)
 	return doc, err
 }

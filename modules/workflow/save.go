@@ -210,6 +210,9 @@ func (s *Service) write(ctx context.Context, w Workflow, def *flow.Definition, d
 	if err := s.store.nameFiles(ctx, w.Code, d.changed, d.removed); err != nil {
 		return err
 	}
+	if err := s.nameSources(ctx, w.Code, d.changed, d.removed); err != nil {
+		return err
+	}
 	if err := s.relink(ctx, def); err != nil {
 		return err
 	}
@@ -322,6 +325,9 @@ func (s *Service) Branch(ctx context.Context, code int64, base int, c Change) (i
 		from.Version = base
 		next, err := s.compare(ctx, from, def)
 		if err != nil || next.same {
+			return err
+		}
+		if _, err := s.mayUseSources(ctx, next.diff.changed); err != nil {
 			return err
 		}
 		version = def.Version

@@ -39,6 +39,7 @@ type Service struct {
 	referrers []Referrer
 	lookup    Lookup
 	scheduler Scheduler
+	sources   Sources
 }
 
 // New returns the service.
@@ -46,6 +47,9 @@ func New(d Deps) *Service { return &Service{Deps: d, store: store{d.DB}} }
 
 // AddReferrer makes r asked before a workflow is deleted. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
+
+// SetSources hands in who knows data sources; without, no task may use one. It must not be called once requests are served.
+func (s *Service) SetSources(d Sources) { s.sources = d }
 
 // Get returns the head of a workflow. It returns ErrNotFound.
 func (s *Service) Get(ctx context.Context, code int64) (Workflow, error) {

@@ -131,6 +131,7 @@ func (s store) remove(ctx context.Context, code int64) error {
 	for _, query := range []string{
 		`DELETE FROM workflow_draft WHERE workflow_code = ?`,
 		`DELETE FROM task_resource WHERE workflow_code = ?`,
+		`DELETE FROM task_source WHERE workflow_code = ?`,
 		`DELETE FROM task_definition WHERE workflow_code = ?`,
 		`DELETE FROM workflow_version WHERE workflow_code = ?`,
 		`DELETE FROM workflow_definition WHERE code = ?`,

@@ -67,6 +67,11 @@ func (s *Service) ResourceUses(ctx context.Context, name string, limit int) ([]r
 	return uses, wrap(err, "find users")
 }
 
+// DataSourceUses lists the tasks that name a data source; it is datasource.Referrer.
+func (s *Service) DataSourceUses(ctx context.Context, id int64, limit int) ([]crud.Use, error) {
+	return s.taskUses(ctx, limit, "EXISTS (SELECT 1 FROM task_source x WHERE x.workflow_code = t.workflow_code AND x.task_code = t.code AND x.source_id = ?)", id)
+}
+
 // ParameterUses lists the workflows of a project whose current version mentions ${name}; it is project.ParameterUsers.
 func (s *Service) ParameterUses(ctx context.Context, project int64, name string, limit int) ([]crud.Use, error) {
 	rows, err := db.Select[taskUse](ctx, s.DB, `SELECT '' AS task, w.name AS workflow, w.code, w.project_code FROM workflow_definition w

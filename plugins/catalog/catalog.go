@@ -9,11 +9,18 @@ import (
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 	dataquality "dorado/plugins/task/data_quality"
+	"dorado/plugins/task/flink"
+	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
+	"dorado/plugins/task/hivecli"
+	httptask "dorado/plugins/task/http"
+	"dorado/plugins/task/java"
 	"dorado/plugins/task/k8s"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
+	"dorado/plugins/task/spark"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -29,6 +36,13 @@ func Builtin() (*Catalog, error) {
 		python.Plugin(),
 		k8s.Plugin(),
 		dataquality.Plugin(),
+		httptask.Plugin(),
+		java.Plugin(),
+		spark.Plugin(),
+		mr.Plugin(),
+		flink.Plugin(),
+		flinkstream.Plugin(),
+		hivecli.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 
@@ -69,6 +83,19 @@ func (c *Catalog) Describe(translate func(key string) string) []task.Description
 		all = append(all, p.Describe(translate))
 	}
 	return all
+}
+
+// SourceIDs lists the data sources that the settings of a task name, without repetition. Settings that cannot be read name none.
+func (c *Catalog) SourceIDs(taskType string, raw json.RawMessage) []int64 {
+	p, ok := c.byType[taskType]
+	if !ok || p.Sources == nil && !slices.ContainsFunc(p.Schema, func(f form.Field) bool { return f.Type == form.Source }) {
+		return nil
+	}
+	values, problems := p.Decode(raw)
+	if len(problems) > 0 {
+		return nil
+	}
+	return p.SourceIDs(values)
 }
 
 // CheckParams returns what is wrong with the settings of a task, an unknown type included; nothing when they may be

@@ -17,6 +17,9 @@ const (
 	StorageS3    = "s3"
 )
 
+// StorageTypes lists the types of storage that keep something.
+func StorageTypes() []string { return []string{StorageLocal, StorageS3} }
+
 // StorageConfig says which storage there is, and where.
 type StorageConfig struct {
 	Type  string       `koanf:"type"`

@@ -111,15 +111,13 @@ func read(t Type, raw json.RawMessage) (any, error) {
 	case Params:
 		return readParams(raw)
 	case Resources:
-		var refs []struct {
-			ResourceName string `json:"resourceName"`
-		}
+		var refs []resource
 		if err := json.Unmarshal(raw, &refs); err != nil {
 			return nil, err
 		}
 		names := make([]string, 0, len(refs))
 		for _, r := range refs {
-			names = append(names, r.ResourceName)
+			names = append(names, string(r))
 		}
 		return names, nil
 	case Workflow, Outcomes, Conditions, Cases, Dependence, Lists:

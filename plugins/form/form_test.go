@@ -62,6 +62,16 @@ func TestEachKindReadsWhatOlderClientsWrite(t *testing.T) {
 	}, v.Params("localParams"))
 }
 
+func TestAFileKnownByItsNumberAloneIsKept(t *testing.T) {
+	t.Parallel()
+	s := form.Schema{{Name: "jar", Type: form.Resource, Required: true}, {Name: "files", Type: form.Resources}}
+	v, problems := form.Decode(s, json.RawMessage(`{"jar":{"id":3},"files":[{"id":"4"},{"id":5,"resourceName":"/a"},{"res":"b","id":[1]}]}`))
+	require.Empty(t, problems)
+	require.Equal(t, []string{"id:3", "id:4", "/a", "b"}, v.Resources(s))
+	_, problems = form.Decode(s, json.RawMessage(`{"jar":{"id":"x"},"files":[{"id":0}]}`))
+	require.Len(t, problems, 2)
+}
+
 func TestEveryBadFieldIsNamed(t *testing.T) {
 	t.Parallel()
 	got := keys(form.Validate(schema(), json.RawMessage(`{"rawScript":" \n","mode":"c","limit":11,"on":"perhaps",

@@ -3,11 +3,16 @@ package form
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // resource is the name of one file; "" for none.
 type resource string
+
+// NumberedFile begins what stands for the name of a file that a definition of an older release knows by a number alone.
+// The definition is kept, and whoever asks for the file is told this name.
+const NumberedFile = "id:"
 
 // UnmarshalJSON reads {"resourceName"}, older spellings of it, and a bare name.
 func (r *resource) UnmarshalJSON(raw []byte) error {
@@ -20,14 +25,20 @@ func (r *resource) UnmarshalJSON(raw []byte) error {
 		return nil
 	}
 	var ref struct {
-		ResourceName string `json:"resourceName"`
-		Res          string `json:"res"`
+		ResourceName string          `json:"resourceName"`
+		Res          string          `json:"res"`
+		ID           json.RawMessage `json:"id"`
 	}
 	if err := json.Unmarshal(raw, &ref); err != nil {
 		return err
 	}
 	if ref.ResourceName == "" {
 		ref.ResourceName = ref.Res
+	}
+	if text, err := readText(ref.ID); ref.ResourceName == "" && err == nil { // an id of another form counts for nothing
+		if id, err := strconv.ParseInt(text, 10, 64); err == nil && id > 0 {
+			ref.ResourceName = NumberedFile + text
+		}
 	}
 	*r = resource(strings.TrimSpace(ref.ResourceName))
 	return nil

@@ -137,6 +137,10 @@ type Remote struct {
 	Cancel string
 }
 
+// ErrLeave is the cause of a context that ends because the worker goes away. Remote work that was made known by Env.Keep shall
+// then go on: the next attempt gets its name as Env.Link. With any other cause it is to be ended.
+var ErrLeave = errors.New("the worker goes away")
+
 // Outcome is what an in-process task leaves behind.
 type Outcome struct {
 	Out     map[string]string // values of OUT parameters by name; undeclared ones are dropped, but for those in Extra

@@ -109,12 +109,18 @@ func (e Editor) WaitValid() {
 // Script replaces the text in the open panel's code editor.
 func (e Editor) Script(text string) {
 	e.T.Helper()
-	field := test("field.rawScript.editor")
-	e.Click(field)
+	e.Code("rawScript", text)
+}
+
+// Code replaces the text of a code field of the open panel.
+func (e Editor) Code(field, text string) {
+	e.T.Helper()
+	area := test("field." + field + ".editor")
+	e.Click(area)
 	e.Press("a", kb.ModifierCtrl)
 	e.Press(kb.Delete)
 	e.do(insertText(text))
-	e.Wait("the script in the field", `document.querySelector('[data-test="field.rawScript"]').value === $1`, text)
+	e.Wait("the text in the field", `document.querySelector($1).value === $2`, test("field."+field), text)
 }
 
 // ClosePanel closes the panel of a task with the Escape key.

@@ -71,7 +71,14 @@ func (s *step) noted(ev Noted) {
 
 func (s *step) started(ev Started) {
 	a := s.current(ev.Node, ev.ID)
-	if a == nil || a.started {
+	if a == nil {
+		return
+	}
+	if a.started {
+		if ev.AppLink != "" && ev.AppLink != a.AppLink { // remote work became known while it runs
+			a.AppLink = ev.AppLink
+			s.changed(a)
+		}
 		return
 	}
 	a.started = true
@@ -95,6 +102,9 @@ func fill(a *Attempt, ev Started) {
 	if ev.ExecutePath != "" {
 		a.ExecutePath = ev.ExecutePath
 	}
+	if ev.AppLink != "" {
+		a.AppLink = ev.AppLink
+	}
 }
 
 func (s *step) finished(ev Finished) {
@@ -111,6 +121,9 @@ func (s *step) finished(ev Finished) {
 	switch outcome {
 	case flow.TaskSuccess, flow.TaskForcedSuccess:
 		a.VarPool = ev.VarPool
+		if ev.Alert != nil {
+			s.out.Alerts = append(s.out.Alerts, Alert{Kind: flow.AlertTaskOK, Attempt: a, Task: ev.Alert})
+		}
 	case flow.TaskPause:
 		s.park(a)
 		return

@@ -86,6 +86,7 @@ type Started struct {
 	PID         int
 	LogPath     string
 	ExecutePath string
+	AppLink     string // names of remote work, joined by commas; may be told again while the attempt runs
 }
 
 // Finished is the end of an attempt as its worker saw it, or the shell, for a logic attempt. Outcome is SUCCESS, FAILURE,
@@ -96,7 +97,7 @@ type Finished struct {
 	End      time.Time
 	ExitCode int
 	Message  string
-	AppLink  string
+	Alert    *TaskAlert // what the task itself tells people
 	VarPool  []flow.Property
 }
 

@@ -148,6 +148,14 @@ type Effects struct {
 type Alert struct {
 	Kind    flow.AlertType
 	Attempt *Attempt
+	Task    *TaskAlert // what the task says, when it is its own alert
+}
+
+// TaskAlert is what a task itself tells an alert group.
+type TaskAlert struct {
+	Group   int64 // 0: that of the run
+	Title   string
+	Content string // a JSON list of flat objects
 }
 
 // Timer asks for an Alarm event at At. Attempt is nil when it is the run's own.

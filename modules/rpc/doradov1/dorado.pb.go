@@ -94,7 +94,7 @@ func (StreamKind) EnumDescriptor() ([]byte, []int) {
 type ReportKind int32
 
 const (
-	ReportKind_STARTED  ReportKind = 0
+	ReportKind_STARTED  ReportKind = 0 // repeated, with another app_link, when remote work became known
 	ReportKind_FINISHED ReportKind = 1
 	ReportKind_REFUSED  ReportKind = 2 // not accepted: no slot, draining; the attempt never began here
 )
@@ -527,6 +527,7 @@ type Task struct {
 	TraceParent        string                 `protobuf:"bytes,27,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"` // W3C trace context for the process; "" = none
 	Secrets            []string               `protobuf:"bytes,28,rep,name=secrets,proto3" json:"secrets,omitempty"`                            // values among the above that must not be seen: the worker masks them in log and report
 	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what of the resource center lies in the working directory when the process starts
+	Sources            []*Source              `protobuf:"bytes,30,rep,name=sources,proto3" json:"sources,omitempty"`                            // data sources that the settings name
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -764,6 +765,82 @@ func (x *Task) GetFiles() []*File {
 	return nil
 }
 
+func (x *Task) GetSources() []*Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// Source is a data source as a task uses it.
+type Source struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	Settings      []byte                 `protobuf:"bytes,4,opt,name=settings,proto3" json:"settings,omitempty"` // JSON object of texts, secrets included
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Source) Reset() {
+	*x = Source{}
+	mi := &file_dorado_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Source) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Source) ProtoMessage() {}
+
+func (x *Source) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Source.ProtoReflect.Descriptor instead.
+func (*Source) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Source) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Source) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Source) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Source) GetSettings() []byte {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 // File is one file of the resource center. Its content never changes: another content has another blob.
 type File struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -771,13 +848,14 @@ type File struct {
 	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`     // key in the storage
 	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
 	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`     // as the settings write it; empty for what lies below a folder that they name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +867,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +880,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{5}
+	return file_dorado_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *File) GetPath() string {
@@ -833,6 +911,13 @@ func (x *File) GetSha256() string {
 	return ""
 }
 
+func (x *File) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 type Dispatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Task                `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -842,7 +927,7 @@ type Dispatch struct {
 
 func (x *Dispatch) Reset() {
 	*x = Dispatch{}
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +939,7 @@ func (x *Dispatch) String() string {
 func (*Dispatch) ProtoMessage() {}
 
 func (x *Dispatch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +952,7 @@ func (x *Dispatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dispatch.ProtoReflect.Descriptor instead.
 func (*Dispatch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{6}
+	return file_dorado_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Dispatch) GetTasks() []*Task {
@@ -887,7 +972,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +984,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +997,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{7}
+	return file_dorado_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Kill) GetIds() []int64 {
@@ -942,7 +1027,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1039,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1052,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{8}
+	return file_dorado_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Claim) GetItems() []*ClaimItem {
@@ -988,7 +1073,7 @@ type ClaimItem struct {
 
 func (x *ClaimItem) Reset() {
 	*x = ClaimItem{}
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1085,7 @@ func (x *ClaimItem) String() string {
 func (*ClaimItem) ProtoMessage() {}
 
 func (x *ClaimItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1098,7 @@ func (x *ClaimItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimItem.ProtoReflect.Descriptor instead.
 func (*ClaimItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{9}
+	return file_dorado_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ClaimItem) GetId() int64 {
@@ -1046,7 +1131,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1143,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1156,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{10}
+	return file_dorado_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ack) GetItems() []*AckItem {
@@ -1091,7 +1176,7 @@ type AckItem struct {
 
 func (x *AckItem) Reset() {
 	*x = AckItem{}
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1188,7 @@ func (x *AckItem) String() string {
 func (*AckItem) ProtoMessage() {}
 
 func (x *AckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1201,7 @@ func (x *AckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckItem.ProtoReflect.Descriptor instead.
 func (*AckItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{11}
+	return file_dorado_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AckItem) GetId() int64 {
@@ -1149,13 +1234,14 @@ type Report struct {
 	ExecutePath        string                 `protobuf:"bytes,12,opt,name=execute_path,json=executePath,proto3" json:"execute_path,omitempty"`
 	AppLink            string                 `protobuf:"bytes,13,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	VarPool            []*Param               `protobuf:"bytes,14,rep,name=var_pool,json=varPool,proto3" json:"var_pool,omitempty"`
+	Alert              *Alert                 `protobuf:"bytes,15,opt,name=alert,proto3" json:"alert,omitempty"` // of FINISHED and SUCCEEDED: what the task itself tells an alert group
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1253,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1266,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{12}
+	return file_dorado_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Report) GetId() int64 {
@@ -1281,6 +1367,74 @@ func (x *Report) GetVarPool() []*Param {
 	return nil
 }
 
+func (x *Report) GetAlert() *Alert {
+	if x != nil {
+		return x.Alert
+	}
+	return nil
+}
+
+// Alert is what a task tells people.
+type Alert struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         int64                  `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"` // id; 0 for that of the run
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Content       string                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"` // JSON list of flat objects
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alert) Reset() {
+	*x = Alert{}
+	mi := &file_dorado_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alert) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alert) ProtoMessage() {}
+
+func (x *Alert) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alert.ProtoReflect.Descriptor instead.
+func (*Alert) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Alert) GetGroup() int64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Alert) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Alert) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
 type Reports struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reports       []*Report              `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
@@ -1290,7 +1444,7 @@ type Reports struct {
 
 func (x *Reports) Reset() {
 	*x = Reports{}
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1456,7 @@ func (x *Reports) String() string {
 func (*Reports) ProtoMessage() {}
 
 func (x *Reports) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1469,7 @@ func (x *Reports) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reports.ProtoReflect.Descriptor instead.
 func (*Reports) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{13}
+	return file_dorado_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Reports) GetReports() []*Report {
@@ -1334,7 +1488,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1500,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1513,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{14}
+	return file_dorado_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Held) GetAttempts() []*HeldAttempt {
@@ -1381,7 +1535,7 @@ type HeldAttempt struct {
 
 func (x *HeldAttempt) Reset() {
 	*x = HeldAttempt{}
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1547,7 @@ func (x *HeldAttempt) String() string {
 func (*HeldAttempt) ProtoMessage() {}
 
 func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1560,7 @@ func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldAttempt.ProtoReflect.Descriptor instead.
 func (*HeldAttempt) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{15}
+	return file_dorado_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeldAttempt) GetId() int64 {
@@ -1457,7 +1611,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1623,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1636,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{16}
+	return file_dorado_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Heartbeat) GetRunning() uint32 {
@@ -1571,7 +1725,7 @@ type Alive struct {
 
 func (x *Alive) Reset() {
 	*x = Alive{}
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1737,7 @@ func (x *Alive) String() string {
 func (*Alive) ProtoMessage() {}
 
 func (x *Alive) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1750,7 @@ func (x *Alive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alive.ProtoReflect.Descriptor instead.
 func (*Alive) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{17}
+	return file_dorado_proto_rawDescGZIP(), []int{19}
 }
 
 // LogRequest asks for part of one attempt's log. Lines are counted from 0.
@@ -1619,7 +1773,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1785,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1798,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{18}
+	return file_dorado_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LogRequest) GetCall() uint64 {
@@ -1772,7 +1926,7 @@ type LogLines struct {
 
 func (x *LogLines) Reset() {
 	*x = LogLines{}
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1938,7 @@ func (x *LogLines) String() string {
 func (*LogLines) ProtoMessage() {}
 
 func (x *LogLines) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1951,7 @@ func (x *LogLines) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLines.ProtoReflect.Descriptor instead.
 func (*LogLines) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{19}
+	return file_dorado_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LogLines) GetFrom() int64 {
@@ -1827,7 +1981,7 @@ type LogSearch struct {
 
 func (x *LogSearch) Reset() {
 	*x = LogSearch{}
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +1993,7 @@ func (x *LogSearch) String() string {
 func (*LogSearch) ProtoMessage() {}
 
 func (x *LogSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2006,7 @@ func (x *LogSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogSearch.ProtoReflect.Descriptor instead.
 func (*LogSearch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{20}
+	return file_dorado_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LogSearch) GetQuery() string {
@@ -1899,7 +2053,7 @@ type LogBytes struct {
 
 func (x *LogBytes) Reset() {
 	*x = LogBytes{}
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2065,7 @@ func (x *LogBytes) String() string {
 func (*LogBytes) ProtoMessage() {}
 
 func (x *LogBytes) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2078,7 @@ func (x *LogBytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogBytes.ProtoReflect.Descriptor instead.
 func (*LogBytes) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{21}
+	return file_dorado_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LogBytes) GetOffset() int64 {
@@ -1943,7 +2097,7 @@ type LogFollow struct {
 
 func (x *LogFollow) Reset() {
 	*x = LogFollow{}
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2109,7 @@ func (x *LogFollow) String() string {
 func (*LogFollow) ProtoMessage() {}
 
 func (x *LogFollow) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2122,7 @@ func (x *LogFollow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFollow.ProtoReflect.Descriptor instead.
 func (*LogFollow) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{22}
+	return file_dorado_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LogFollow) GetFrom() int64 {
@@ -1986,7 +2140,7 @@ type LogCancel struct {
 
 func (x *LogCancel) Reset() {
 	*x = LogCancel{}
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2152,7 @@ func (x *LogCancel) String() string {
 func (*LogCancel) ProtoMessage() {}
 
 func (x *LogCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2165,7 @@ func (x *LogCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCancel.ProtoReflect.Descriptor instead.
 func (*LogCancel) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{23}
+	return file_dorado_proto_rawDescGZIP(), []int{25}
 }
 
 type LogRemove struct {
@@ -2022,7 +2176,7 @@ type LogRemove struct {
 
 func (x *LogRemove) Reset() {
 	*x = LogRemove{}
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2188,7 @@ func (x *LogRemove) String() string {
 func (*LogRemove) ProtoMessage() {}
 
 func (x *LogRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2201,7 @@ func (x *LogRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRemove.ProtoReflect.Descriptor instead.
 func (*LogRemove) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{24}
+	return file_dorado_proto_rawDescGZIP(), []int{26}
 }
 
 // LogReply is one piece of an answer; done marks the last.
@@ -2071,7 +2225,7 @@ type LogReply struct {
 
 func (x *LogReply) Reset() {
 	*x = LogReply{}
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +2237,7 @@ func (x *LogReply) String() string {
 func (*LogReply) ProtoMessage() {}
 
 func (x *LogReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2250,7 @@ func (x *LogReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogReply.ProtoReflect.Descriptor instead.
 func (*LogReply) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{25}
+	return file_dorado_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LogReply) GetCall() uint64 {
@@ -2202,7 +2356,7 @@ type MasterFrame struct {
 
 func (x *MasterFrame) Reset() {
 	*x = MasterFrame{}
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2368,7 @@ func (x *MasterFrame) String() string {
 func (*MasterFrame) ProtoMessage() {}
 
 func (x *MasterFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2381,7 @@ func (x *MasterFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterFrame.ProtoReflect.Descriptor instead.
 func (*MasterFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{26}
+	return file_dorado_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MasterFrame) GetBody() isMasterFrame_Body {
@@ -2377,7 +2531,7 @@ type WorkerFrame struct {
 
 func (x *WorkerFrame) Reset() {
 	*x = WorkerFrame{}
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2389,7 +2543,7 @@ func (x *WorkerFrame) String() string {
 func (*WorkerFrame) ProtoMessage() {}
 
 func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2402,7 +2556,7 @@ func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFrame.ProtoReflect.Descriptor instead.
 func (*WorkerFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{27}
+	return file_dorado_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WorkerFrame) GetBody() isWorkerFrame_Body {
@@ -2519,7 +2673,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
-	"\x06direct\x18\x04 \x01(\tR\x06direct\"\x82\a\n" +
+	"\x06direct\x18\x04 \x01(\tR\x06direct\"\xaf\a\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12!\n" +
@@ -2552,12 +2706,19 @@ const file_dorado_proto_rawDesc = "" +
 	"\bapp_link\x18\x1a \x01(\tR\aappLink\x12!\n" +
 	"\ftrace_parent\x18\x1b \x01(\tR\vtraceParent\x12\x18\n" +
 	"\asecrets\x18\x1c \x03(\tR\asecrets\x12%\n" +
-	"\x05files\x18\x1d \x03(\v2\x0f.dorado.v1.FileR\x05files\"Z\n" +
+	"\x05files\x18\x1d \x03(\v2\x0f.dorado.v1.FileR\x05files\x12+\n" +
+	"\asources\x18\x1e \x03(\v2\x11.dorado.v1.SourceR\asources\"\\\n" +
+	"\x06Source\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x1a\n" +
+	"\bsettings\x18\x04 \x01(\fR\bsettings\"n\n" +
 	"\x04File\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04blob\x18\x02 \x01(\tR\x04blob\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x16\n" +
-	"\x06sha256\x18\x04 \x01(\tR\x06sha256\"1\n" +
+	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"1\n" +
 	"\bDispatch\x12%\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +
@@ -2573,7 +2734,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2\x12.dorado.v1.AckItemR\x05items\"+\n" +
 	"\aAckItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xb6\x03\n" +
+	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xde\x03\n" +
 	"\x06Report\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\rR\x03seq\x12)\n" +
@@ -2589,7 +2750,12 @@ const file_dorado_proto_rawDesc = "" +
 	"\blog_path\x18\v \x01(\tR\alogPath\x12!\n" +
 	"\fexecute_path\x18\f \x01(\tR\vexecutePath\x12\x19\n" +
 	"\bapp_link\x18\r \x01(\tR\aappLink\x12+\n" +
-	"\bvar_pool\x18\x0e \x03(\v2\x10.dorado.v1.ParamR\avarPool\"6\n" +
+	"\bvar_pool\x18\x0e \x03(\v2\x10.dorado.v1.ParamR\avarPool\x12&\n" +
+	"\x05alert\x18\x0f \x01(\v2\x10.dorado.v1.AlertR\x05alert\"M\n" +
+	"\x05Alert\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\x03R\x05group\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\tR\acontent\"6\n" +
 	"\aReports\x12+\n" +
 	"\areports\x18\x01 \x03(\v2\x11.dorado.v1.ReportR\areports\":\n" +
 	"\x04Held\x122\n" +
@@ -2704,7 +2870,7 @@ func file_dorado_proto_rawDescGZIP() []byte {
 }
 
 var file_dorado_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_dorado_proto_goTypes = []any{
 	(StreamKind)(0),     // 0: dorado.v1.StreamKind
 	(ReportKind)(0),     // 1: dorado.v1.ReportKind
@@ -2714,66 +2880,70 @@ var file_dorado_proto_goTypes = []any{
 	(*Refused)(nil),     // 5: dorado.v1.Refused
 	(*Param)(nil),       // 6: dorado.v1.Param
 	(*Task)(nil),        // 7: dorado.v1.Task
-	(*File)(nil),        // 8: dorado.v1.File
-	(*Dispatch)(nil),    // 9: dorado.v1.Dispatch
-	(*Kill)(nil),        // 10: dorado.v1.Kill
-	(*Claim)(nil),       // 11: dorado.v1.Claim
-	(*ClaimItem)(nil),   // 12: dorado.v1.ClaimItem
-	(*Ack)(nil),         // 13: dorado.v1.Ack
-	(*AckItem)(nil),     // 14: dorado.v1.AckItem
-	(*Report)(nil),      // 15: dorado.v1.Report
-	(*Reports)(nil),     // 16: dorado.v1.Reports
-	(*Held)(nil),        // 17: dorado.v1.Held
-	(*HeldAttempt)(nil), // 18: dorado.v1.HeldAttempt
-	(*Heartbeat)(nil),   // 19: dorado.v1.Heartbeat
-	(*Alive)(nil),       // 20: dorado.v1.Alive
-	(*LogRequest)(nil),  // 21: dorado.v1.LogRequest
-	(*LogLines)(nil),    // 22: dorado.v1.LogLines
-	(*LogSearch)(nil),   // 23: dorado.v1.LogSearch
-	(*LogBytes)(nil),    // 24: dorado.v1.LogBytes
-	(*LogFollow)(nil),   // 25: dorado.v1.LogFollow
-	(*LogCancel)(nil),   // 26: dorado.v1.LogCancel
-	(*LogRemove)(nil),   // 27: dorado.v1.LogRemove
-	(*LogReply)(nil),    // 28: dorado.v1.LogReply
-	(*MasterFrame)(nil), // 29: dorado.v1.MasterFrame
-	(*WorkerFrame)(nil), // 30: dorado.v1.WorkerFrame
+	(*Source)(nil),      // 8: dorado.v1.Source
+	(*File)(nil),        // 9: dorado.v1.File
+	(*Dispatch)(nil),    // 10: dorado.v1.Dispatch
+	(*Kill)(nil),        // 11: dorado.v1.Kill
+	(*Claim)(nil),       // 12: dorado.v1.Claim
+	(*ClaimItem)(nil),   // 13: dorado.v1.ClaimItem
+	(*Ack)(nil),         // 14: dorado.v1.Ack
+	(*AckItem)(nil),     // 15: dorado.v1.AckItem
+	(*Report)(nil),      // 16: dorado.v1.Report
+	(*Alert)(nil),       // 17: dorado.v1.Alert
+	(*Reports)(nil),     // 18: dorado.v1.Reports
+	(*Held)(nil),        // 19: dorado.v1.Held
+	(*HeldAttempt)(nil), // 20: dorado.v1.HeldAttempt
+	(*Heartbeat)(nil),   // 21: dorado.v1.Heartbeat
+	(*Alive)(nil),       // 22: dorado.v1.Alive
+	(*LogRequest)(nil),  // 23: dorado.v1.LogRequest
+	(*LogLines)(nil),    // 24: dorado.v1.LogLines
+	(*LogSearch)(nil),   // 25: dorado.v1.LogSearch
+	(*LogBytes)(nil),    // 26: dorado.v1.LogBytes
+	(*LogFollow)(nil),   // 27: dorado.v1.LogFollow
+	(*LogCancel)(nil),   // 28: dorado.v1.LogCancel
+	(*LogRemove)(nil),   // 29: dorado.v1.LogRemove
+	(*LogReply)(nil),    // 30: dorado.v1.LogReply
+	(*MasterFrame)(nil), // 31: dorado.v1.MasterFrame
+	(*WorkerFrame)(nil), // 32: dorado.v1.WorkerFrame
 }
 var file_dorado_proto_depIdxs = []int32{
 	0,  // 0: dorado.v1.Hello.kind:type_name -> dorado.v1.StreamKind
 	6,  // 1: dorado.v1.Task.prepared:type_name -> dorado.v1.Param
-	8,  // 2: dorado.v1.Task.files:type_name -> dorado.v1.File
-	7,  // 3: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
-	12, // 4: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
-	14, // 5: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
-	1,  // 6: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
-	2,  // 7: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
-	6,  // 8: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
-	15, // 9: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
-	18, // 10: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
-	22, // 11: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
-	23, // 12: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
-	24, // 13: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
-	25, // 14: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
-	26, // 15: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
-	27, // 16: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
-	4,  // 17: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
-	5,  // 18: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
-	9,  // 19: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
-	10, // 20: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
-	13, // 21: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
-	21, // 22: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
-	11, // 23: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
-	20, // 24: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
-	3,  // 25: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
-	17, // 26: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
-	16, // 27: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
-	19, // 28: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
-	28, // 29: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	9,  // 2: dorado.v1.Task.files:type_name -> dorado.v1.File
+	8,  // 3: dorado.v1.Task.sources:type_name -> dorado.v1.Source
+	7,  // 4: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
+	13, // 5: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
+	15, // 6: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
+	1,  // 7: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
+	2,  // 8: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
+	6,  // 9: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
+	17, // 10: dorado.v1.Report.alert:type_name -> dorado.v1.Alert
+	16, // 11: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
+	20, // 12: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
+	24, // 13: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
+	25, // 14: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
+	26, // 15: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
+	27, // 16: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
+	28, // 17: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
+	29, // 18: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
+	4,  // 19: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
+	5,  // 20: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
+	10, // 21: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
+	11, // 22: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
+	14, // 23: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
+	23, // 24: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
+	12, // 25: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
+	22, // 26: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
+	3,  // 27: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
+	19, // 28: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
+	18, // 29: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
+	21, // 30: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
+	30, // 31: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_dorado_proto_init() }
@@ -2781,7 +2951,7 @@ func file_dorado_proto_init() {
 	if File_dorado_proto != nil {
 		return
 	}
-	file_dorado_proto_msgTypes[18].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[20].OneofWrappers = []any{
 		(*LogRequest_Lines)(nil),
 		(*LogRequest_Search)(nil),
 		(*LogRequest_Bytes)(nil),
@@ -2789,7 +2959,7 @@ func file_dorado_proto_init() {
 		(*LogRequest_Cancel)(nil),
 		(*LogRequest_Remove)(nil),
 	}
-	file_dorado_proto_msgTypes[26].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[28].OneofWrappers = []any{
 		(*MasterFrame_Welcome)(nil),
 		(*MasterFrame_Refused)(nil),
 		(*MasterFrame_Dispatch)(nil),
@@ -2799,7 +2969,7 @@ func file_dorado_proto_init() {
 		(*MasterFrame_Claim)(nil),
 		(*MasterFrame_Alive)(nil),
 	}
-	file_dorado_proto_msgTypes[27].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[29].OneofWrappers = []any{
 		(*WorkerFrame_Hello)(nil),
 		(*WorkerFrame_Held)(nil),
 		(*WorkerFrame_Reports)(nil),
@@ -2812,7 +2982,7 @@ func file_dorado_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dorado_proto_rawDesc), len(file_dorado_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

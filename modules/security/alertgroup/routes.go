@@ -2,6 +2,7 @@ package alertgroup
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -54,7 +55,27 @@ func New(d Deps) *Module {
 }
 
 // Routes adds the pages.
-func (m *Module) Routes(r chi.Router) { m.pages.Mount(r, m.site) }
+func (m *Module) Routes(r chi.Router) {
+	r.Get(Path+"/choices", m.site.Handle(m.choices))
+	m.pages.Mount(r, m.site)
+}
+
+// choices lists the groups for fields of tasks.
+func (m *Module) choices(r *http.Request) (web.Response, error) {
+	list, err := m.All(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	type choice struct {
+		ID   int64  `json:"id"`
+		Name string `json:"name"`
+	}
+	out := make([]choice, len(list))
+	for i, g := range list {
+		out[i] = choice{g.ID, g.Name}
+	}
+	return web.JSON(http.StatusOK, map[string]any{"alertGroups": out}), nil
+}
 
 // API adds the REST endpoints.
 func (m *Module) API(r chi.Router) { m.api.routes(r) }

@@ -18,17 +18,10 @@ type kind struct {
 // kinds is the palette of DolphinScheduler without what this program runs itself.
 func kinds() []kind {
 	return []kind{
-		{name: "JAVA", category: "universal", icon: "braces", label: "task.foreign.java"},
 		{name: "PROCEDURE", category: "universal", icon: "sql", label: "task.foreign.procedure"},
 		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
-		{name: "SPARK", category: "universal", icon: "spark", label: "task.foreign.spark"},
-		{name: "FLINK", category: "universal", icon: "zap", label: "task.foreign.flink"},
-		{name: "HTTP", category: "universal", icon: "http", label: "task.foreign.http"},
-		{name: "MR", category: "universal", icon: "layers", label: "task.foreign.mr"},
 		{name: "DINKY", category: "universal", icon: "zap", label: "task.foreign.dinky"},
-		{name: "FLINK_STREAM", category: "universal", icon: "activity", label: "task.foreign.flink_stream"},
-		{name: "HIVECLI", category: "universal", icon: "terminal", label: "task.foreign.hivecli"},
-		{name: "REMOTESHELL", category: "universal", icon: "terminal", label: "task.foreign.remoteshell"},
+
 		{name: "GRPC", category: "universal", icon: "network", label: "task.foreign.grpc"},
 
 		{name: "EMR", category: "cloud", icon: "cloud", label: "task.foreign.emr"},

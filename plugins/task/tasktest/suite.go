@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,8 +39,12 @@ type Suite struct {
 	Slow        string   // settings of work that takes minutes unless it is cancelled
 	// Env completes the environment of each run: data sources, files, parameters. May be nil. It has Dir, Log and the two ids.
 	Env func(t *testing.T, env *task.Env)
-	// Path is put before PATH for commands, for programs that stand for real ones.
+	// Path is put before PATH for commands, for programs that stand for real ones; Vars, as name=value, are added for them.
 	Path string
+	Vars []string
+	// Marked are settings of a plugin whose texts have a form: they hold the word hunter2 where others may not see it. ""
+	// puts it into every text.
+	Marked string
 }
 
 // Run tries the plugin.
@@ -134,6 +139,12 @@ func (s Suite) discreet(t *testing.T) {
 			values[f.Name] = f.Default
 		}
 	}
+	if s.Marked != "" {
+		var problems []form.Problem
+		values, problems = s.Plugin.Decode([]byte(s.Marked))
+		require.Empty(t, problems)
+		require.Contains(t, s.Marked, marker)
+	}
 	env := task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir()}
 	if s.Env != nil {
 		s.Env(t, &env)
@@ -191,7 +202,7 @@ func (s Suite) execute(ctx context.Context, t *testing.T, raw string) (string, e
 	}
 	require.NoError(t, err, "none of %v is installed", c.Interpreter)
 	cmd := exec.CommandContext(ctx, program, name)
-	cmd.Dir, cmd.Env = env.Dir, append(os.Environ(), c.Env...)
+	cmd.Dir, cmd.Env = env.Dir, slices.Concat(os.Environ(), s.Vars, c.Env)
 	if s.Path != "" {
 		cmd.Env = append(cmd.Env, "PATH="+s.Path+":"+os.Getenv("PATH"))
 	}

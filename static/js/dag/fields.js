@@ -11,6 +11,7 @@ import { t } from '../messages.js';
 import { dependence } from './dependence-field.js';
 import { h, icon, iconButton, uid } from './dom.js';
 import { cases, conditions, outcomes, workflowPick } from './logic-fields.js';
+import { alertGroup, resource, source, table, texts } from './rich-fields.js';
 
 export const PARAM_TYPES = ['VARCHAR', 'INTEGER', 'LONG', 'FLOAT', 'DOUBLE', 'DATE', 'TIME', 'TIMESTAMP', 'BOOLEAN', 'LIST', 'FILE'];
 
@@ -94,6 +95,16 @@ function build(field, c, id) {
       return rows(c, test, [
         { key: 'name', label: t('js.editor.param.name') }, { key: 'value', label: t('js.editor.logic.values') }, { key: 'separator', label: t('js.editor.logic.separator') },
       ], { name: '', value: '', separator: ',' });
+    case 'resource':
+      return resource(field, c, common);
+    case 'source':
+      return source(field, c, test, id);
+    case 'alertgroup':
+      return alertGroup(field, c, test, id);
+    case 'texts':
+      return texts(field, c, test);
+    case 'table':
+      return table(field, c, test);
     default:
       return h('input.input', { ...common, type: 'text', placeholder: field.placeholder, value: text, oninput: typed, onchange: done });
   }
@@ -122,8 +133,8 @@ function select(field, c, common, text) {
 }
 
 /** @param {Field} field @param {Control} c @param {any} common @param {string} text */
-function code(field, c, common, text) {
-  const area = h('textarea.input.mono', { ...common, rows: 12, spellcheck: 'false', value: text });
+export function code(field, c, common, text) {
+  const area = h('textarea.input.mono', { rows: 12, ...common, spellcheck: 'false', value: text });
   area.addEventListener('input', () => c.change(area.value, true));
   area.addEventListener('change', () => c.change(area.value, false));
   const el = h('code-field', { language: field.language ?? 'text', label: field.label, readonly: c.readOnly }, area);
@@ -146,7 +157,7 @@ function multi(field, c, test) {
 /**
  * Rows of a table with a button to add and one to take away.
  * @param {Control} c @param {string} test
- * @param {{key: string, label: string, options?: string[], narrow?: boolean, max?: number}[]} columns
+ * @param {{key: string, label: string, options?: (string | {value: string, label: string})[], narrow?: boolean, max?: number}[]} columns
  * @param {Record<string, any>} fresh a new row
  */
 export function rows(c, test, columns, fresh) {
@@ -160,11 +171,14 @@ export function rows(c, test, columns, fresh) {
       const cells = columns.map((col) => {
         const attrs = { 'aria-label': `${col.label} ${i + 1}`, 'data-test': `${test}.${i}.${col.key}`, disabled: c.readOnly };
         if (col.options) {
+          const options = col.options.map((o) => (typeof o === 'string' ? { value: o, label: o } : o));
+          const value = String(row[col.key] ?? options[0]?.value ?? '');
+          if (!options.some((o) => o.value === value)) options.unshift({ value, label: value || t('js.editor.choose') });
           const s = h('select.input', { ...attrs, onchange: (/** @type {any} */ e) => {
             list[i] = { ...list[i], [col.key]: e.target.value };
             send(false);
-          } }, ...col.options.map((o) => h('option', { value: o }, o)));
-          s.value = String(row[col.key] ?? col.options[0]);
+          } }, ...options.map((o) => h('option', { value: o.value }, o.label)));
+          s.value = value;
           return s;
         }
         return h('input.input', { ...attrs, type: 'text', placeholder: col.label, maxlength: col.max ?? false, value: String(row[col.key] ?? ''), oninput: (/** @type {any} */ e) => {
@@ -186,7 +200,7 @@ export function rows(c, test, columns, fresh) {
       list = [...list, { ...fresh }];
       render();
       send(false);
-      body.lastElementChild?.querySelector('input')?.focus();
+      /** @type {HTMLElement | null} */ (body.lastElementChild?.querySelector('input, select'))?.focus();
     } }, icon('plus'), t('js.editor.row.add')));
   }
   return el;

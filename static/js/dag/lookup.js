@@ -1,15 +1,20 @@
 // @ts-check
 /**
  * Names of projects, workflows and tasks outside the document, as far as the viewer may see them. What was asked once
- * is remembered as long as the page lives.
+ * is remembered as long as the page lives; data sources and alert groups for a moment, because they are made in another tab.
  * @typedef {{code: number, name: string, online?: boolean, url?: string}} Named
+ * @typedef {{id: number, name: string}} Kept
+ * @typedef {Kept & {type: string, label: string}} Source
  */
 import { call } from './api.js';
+
+const FRESH = 3000; // ms
 
 export class Lookup {
   /** @type {Map<number, Named>} */ #workflows = new Map();
   /** @type {Map<number, Promise<Named[]>>} */ #tasks = new Map();
   /** @type {Promise<Named[]> | null} */ #projects = null;
+  /** @type {Map<string, {until: number, list: Promise<any[] | null>}>} */ #kept = new Map();
 
   /** @param {import('./types.js').Urls} urls @param {(method: string, url: string) => Promise<any>} [ask] */
   constructor(urls, ask = call) {
@@ -60,5 +65,25 @@ export class Lookup {
     const asked = this.ask('GET', url).then((res) => res.tasks, () => []);
     this.#tasks.set(workflow, asked);
     return asked;
+  }
+  /** Data sources that the viewer may use; null when they could not be asked for. @returns {Promise<Source[] | null>} */
+  sources() {
+    return this.#keep(this.urls.sources, 'sources');
+  }
+  /** Alert groups that the viewer may use; null when they could not be asked for. @returns {Promise<Kept[] | null>} */
+  alertGroups() {
+    return this.#keep(this.urls.alertGroups, 'alertGroups');
+  }
+  /** @param {string | undefined} url @param {string} member */
+  #keep(url, member) {
+    if (!url) return Promise.resolve(null);
+    const known = this.#kept.get(url);
+    if (known && known.until > Date.now()) return known.list;
+    const list = this.ask('GET', url).then((res) => res[member], () => {
+      this.#kept.delete(url);
+      return null;
+    });
+    this.#kept.set(url, { until: Date.now() + FRESH, list });
+    return list;
   }
 }

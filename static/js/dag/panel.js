@@ -34,6 +34,9 @@ const KNOWN = { upstream: 'js.editor.param.upstream', global: 'js.editor.param.g
 const WIDTH = 'dorado.editor.panel';
 const ORIGIN = 'panel';
 
+/** When this changes the form is drawn anew: which fields there are, and what the choices of some depend on. @param {Field[]} fields @param {import('./types.js').TaskParams} params */
+const shape = (fields, params) => fields.map((f) => (f.of ? `${f.name}=${params[f.of] ?? ''}` : f.name)).join();
+
 export class Panel {
   /** @type {number | null} */ code = null;
   /** @type {Tab} */ tab = 'task';
@@ -102,7 +105,7 @@ export class Panel {
     const title = this.head.querySelector('h2');
     if (title) title.textContent = task.name || t('js.editor.unnamed');
     const fields = this.editor.types.get(task.taskType).fields;
-    const shown = fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)).map((f) => f.name).join();
+    const shown = shape(fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)), task.taskParams);
     if (this.tab === 'task' && shown !== this.shown) this.render();
     else this.problems();
   }
@@ -184,7 +187,7 @@ export class Panel {
     const { editor } = this;
     const type = editor.types.get(task.taskType);
     const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
-    this.shown = fields.map((f) => f.name).join();
+    this.shown = shape(fields, task.taskParams);
     const row = (/** @type {Field} */ f) => fieldRow(f, {
       value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined),
       readOnly: editor.readOnly,

@@ -110,6 +110,9 @@ const INSIDE = {
   workflow: (v) => Number(v) || '',
   conditions: (v) => v.dependTaskList,
   dependence: (v) => v.dependTaskList,
+  resource: (v) => (typeof v === 'string' ? v : (v.resourceName ?? v.res)),
+  source: (v) => (isReference(v) ? v : Number(v) || ''),
+  alertgroup: (v) => (isReference(v) ? v : Number(v) || ''),
 };
 
 /**

@@ -20,7 +20,8 @@
  *   reason?: string, logUrl?: string, host?: string}} RunState
  * @typedef {{name: string, type: string, label: string, help?: string, required?: boolean, default?: any,
  *   language?: string, options?: {value: string, label: string}[], visibleWhen?: {field: string, in: string[]},
- *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string}} Field
+ *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string, of?: string, sourceTypes?: string[],
+ *   columns?: {name: string, label: string, options?: {value: string, label: string}[]}[]}} Field
  * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
  *   retryable?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
  * @typedef {{types: TaskType[]}} Schema

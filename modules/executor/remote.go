@@ -1,0 +1,292 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dorado/modules/rpc/doradov1"
+	"dorado/plugins/task"
+)
+
+// Work on a cluster that a process drives goes on when only the process is killed. Its identifiers stand in the process's
+// log. They are looked for while the process runs, so that the master knows them even when this worker dies, and once more
+// at its end; when the attempt is ended from outside, the plugin's script ends the work, too.
+
+const (
+	// remoteLook is how often the log of a process that drives remote work is looked through.
+	remoteLook = 2 * time.Second
+	// remotePatience is how long ending remote work may take.
+	remotePatience = time.Minute
+	// maxRemote bounds how many identifiers one attempt can have.
+	maxRemote = 200
+	// maxRemoteLine is how much of a line is looked at, in bytes.
+	maxRemoteLine = 64 << 10
+)
+
+// remote is work elsewhere that a process drives. Its fields are its carrier's alone, but for stop.
+type remote struct {
+	pattern *regexp.Regexp
+	cancel  string   // a shell script
+	lines   string   // of the environment of the task
+	env     []string // of the process
+	found   []string
+	read    int64 // how much of the process's part of the log was looked through
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+// carriedRemote is a remote as the next program gets it.
+type carriedRemote struct {
+	Pattern string   `json:"pattern"`
+	Cancel  string   `json:"cancel"`
+	Lines   string   `json:"lines"`
+	Env     []string `json:"env"`
+}
+
+// newRemote returns nil when there is no remote work.
+func newRemote(r *task.Remote) (*remote, error) {
+	if r == nil {
+		return nil, nil //nolint:nilnil // most commands
+	}
+	pattern, err := regexp.Compile(r.Pattern)
+	if err != nil {
+		return nil, fmt.Errorf("pattern of remote work: %w", err)
+	}
+	return &remote{pattern: pattern, cancel: r.Cancel}, nil
+}
+
+func (r *remote) carry() *carriedRemote {
+	if r == nil {
+		return nil
+	}
+	return &carriedRemote{Pattern: r.pattern.String(), Cancel: r.cancel, Lines: r.lines, Env: r.env}
+}
+
+func (c *carriedRemote) remote() (*remote, error) {
+	if c == nil {
+		return nil, nil //nolint:nilnil // most attempts
+	}
+	r, err := newRemote(&task.Remote{Pattern: c.Pattern, Cancel: c.Cancel})
+	if err == nil {
+		r.lines, r.env = c.Lines, c.Env
+	}
+	return r, err
+}
+
+// settle remembers what the script that ends the work needs.
+func (r *remote) settle(lines string, env []string) {
+	if r != nil {
+		r.lines, r.env = lines, env
+	}
+}
+
+// watchRemote looks for identifiers until settleRemote.
+func (e *Executor) watchRemote(ctx context.Context, a *attempt) {
+	r := a.remote
+	if r == nil {
+		return
+	}
+	r.stop, r.stopped = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(r.stopped)
+		tick := time.NewTicker(remoteLook)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-r.stop:
+				return
+			case <-ctx.Done():
+				return
+			}
+			if r.look(a.logPath, a.logStart) {
+				if err := e.linked(a, strings.Join(r.found, ",")); err != nil {
+					e.log.WarnContext(ctx, "remote work is not in the journal", "task_instance_id", a.id, "error", err)
+				}
+			}
+		}
+	}()
+}
+
+// settleRemote looks for the last time, and ends the work when the attempt was ended from outside.
+func (e *Executor) settleRemote(ctx context.Context, a *attempt, res *result, ending endReason) {
+	r := a.remote
+	if r == nil {
+		return
+	}
+	if r.stop != nil {
+		close(r.stop)
+		<-r.stopped
+	}
+	r.look(a.logPath, a.logStart)
+	res.link = strings.Join(r.found, ",")
+	if ending == endNone || len(r.found) == 0 || strings.TrimSpace(r.cancel) == "" {
+		return
+	}
+	out, err := e.cancelRemote(ctx, a)
+	text := "ending remote work: " + res.link + "\n" + out
+	if err != nil {
+		text += "\nthe remote work could not be ended: " + oneLine(err.Error())
+		res.message += "; the remote work " + res.link + " could not be ended and may go on"
+	}
+	if a.hide != nil {
+		text = a.hide.Text(text)
+	}
+	appendLog(a.logPath, strings.TrimRight(text, "\n")+"\n")
+}
+
+// appendLog adds text to a log; on a full disk, or when the log is gone, nothing is lost but the text.
+func appendLog(path, text string) {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = unix.Close(fd) }()
+	_ = writeAll(fd, text)
+}
+
+// cancelRemote runs the plugin's script as the attempt's user and returns what it printed.
+func (e *Executor) cancelRemote(ctx context.Context, a *attempt) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), remotePatience)
+	defer cancel()
+	env := append(slices.Clone(a.remote.env), "DORADO_REMOTE_IDS="+strings.Join(a.remote.found, " "))
+	path := envValue(env, "PATH")
+	program, err := e.program(task.Command{Interpreter: []string{"bash", "sh"}}, env, path)
+	if err != nil {
+		return "", err
+	}
+	var script strings.Builder
+	args := []string{"-s"}
+	if a.viaSudo { // sudo cleans the environment, and nothing private may be in an argument
+		for _, kv := range env {
+			name, value, _ := strings.Cut(kv, "=")
+			script.WriteString("export " + name + "=" + shellQuote(value) + "\n")
+		}
+		args, program = append([]string{"-n", "-u", a.account.name, "--", program[0]}, args...), []string{"sudo"}
+	}
+	script.WriteString("cd -- " + shellQuote(a.dir) + " 2>/dev/null\n")
+	script.WriteString(strings.ReplaceAll(a.remote.lines, "\r\n", "\n") + "\n" + a.remote.cancel + "\n")
+	cmd := exec.CommandContext(ctx, program[0], args...)
+	cmd.Stdin, cmd.Env, cmd.WaitDelay = strings.NewReader(script.String()), env, time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if !a.viaSudo {
+		cmd.SysProcAttr.Credential = a.account.credential()
+	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var out bytes.Buffer
+	limited := &limitedWriter{to: &out, left: maxRemoteLine}
+	cmd.Stdout, cmd.Stderr = limited, limited
+	err = errors.Join(cmd.Run(), ctx.Err())
+	return strings.ToValidUTF8(out.String(), "\uFFFD"), err
+}
+
+// limitedWriter takes everything and keeps the beginning.
+type limitedWriter struct {
+	to   io.Writer
+	left int
+}
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	if n := min(w.left, len(p)); n > 0 {
+		w.left -= n
+		if _, err := w.to.Write(p[:n]); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// look reads what the log has got since and reports whether there are new identifiers in it.
+func (r *remote) look(path string, from int64) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	before, buf, held := len(r.found), make([]byte, maxRemoteLine), 0
+	for len(r.found) < maxRemote {
+		n, err := f.ReadAt(buf[held:], from+r.read+int64(held))
+		piece := buf[:held+n]
+		last := bytes.LastIndexByte(piece, '\n') + 1
+		switch {
+		case last > 0:
+		case len(piece) == len(buf): // a line without an end
+			last = len(piece)
+		default:
+			return len(r.found) > before
+		}
+		for _, m := range r.pattern.FindAllSubmatch(piece[:last], maxRemote) {
+			id := string(m[0])
+			if len(m) > 1 {
+				id = string(m[1])
+			}
+			if id = strings.TrimSpace(id); id != "" && len(r.found) < maxRemote && !slices.Contains(r.found, id) && !strings.ContainsAny(id, " ,\n") {
+				r.found = append(r.found, id)
+			}
+		}
+		r.read += int64(last)
+		held = 0
+		if err != nil {
+			return len(r.found) > before
+		}
+	}
+	return len(r.found) > before
+}
+
+// linked makes the name of remote work known: to the journal, so that a restart finds it, and to the master, so that it is
+// found when this machine is gone.
+func (e *Executor) linked(a *attempt, link string) error {
+	link = strings.ToValidUTF8(link, "")
+	e.mu.Lock()
+	if a.state != running || a.link == link {
+		e.mu.Unlock()
+		return nil
+	}
+	a.link, a.begun, a.startSent, a.startAcked = link, true, true, false
+	report, owned, owner := a.startReport(), a.owned(), e.box(a.owner)
+	en := a.entry(entryStarted)
+	e.mu.Unlock()
+	err := e.journal.append(en, owned)
+	a.hidden(report)
+	owner.send(report)
+	if err != nil {
+		return fmt.Errorf("cannot write the worker's journal: %w", err)
+	}
+	return nil
+}
+
+// leaveRemote lets go of attempts that work within the worker and whose remote work goes on without it: they are reported
+// lost, and whoever gets the next attempt finds the work by its name.
+func (e *Executor) leaveRemote() {
+	e.mu.Lock()
+	var all []*attempt
+	for _, a := range e.attempts {
+		if a.state == running && a.cancel != nil && a.link != "" {
+			all = append(all, a)
+		}
+	}
+	e.mu.Unlock()
+	for _, a := range all {
+		e.end(a, endShutdown)
+	}
+}
+
+// alertOf is what a task tells people, as it is sent to the master.
+func alertOf(a *task.Alert) *doradov1.Alert {
+	if a == nil {
+		return nil
+	}
+	return &doradov1.Alert{Group: a.Group, Title: strings.ToValidUTF8(a.Title, ""), Content: strings.ToValidUTF8(a.Content, "")}
+}

@@ -1,0 +1,2 @@
+// Package httptask is the HTTP task: one request, and a condition that its answer has to meet.
+package httptask

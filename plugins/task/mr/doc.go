@@ -1,0 +1,2 @@
+// Package mr is the MR task: a MapReduce job, started with hadoop jar.
+package mr
