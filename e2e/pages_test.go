@@ -113,6 +113,7 @@ func pages(b belongings) []page {
 		{"/monitor/audit/1", "admin"},
 		{"/resources/files/show?tree=default&path=" + b.File, "admin"},
 		{"/datasources/" + itoa(b.Source) + "/edit", "admin"},
+		{"/datasources/" + itoa(b.Source) + "/sql", "admin"},
 		{"/security/worker-groups", "admin"},
 		{"/security/worker-groups/new", "admin"},
 		{"/security/environments", "admin"},

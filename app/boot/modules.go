@@ -170,6 +170,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	projects.SetContents(workflows)
 	workflows.SetSources(m.sources)
 	m.sources.AddReferrer(workflows)
+	m.sources.SetDrawing(drawing{workflows})
 	m.resource.AddReferrer(workflows)
 	m.identity.AddReferrer(projects)
 	m.token.SetProjects(tokenProjects(projects))

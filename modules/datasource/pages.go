@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dorado/app/kit/i18n"
+	"dorado/app/kit/listing"
 	"dorado/app/kit/web"
 	"dorado/modules/frame"
 	"dorado/modules/security/crud"
@@ -41,6 +42,16 @@ func newPages(s *Service, f *frame.Frame) pages {
 			may := s.MayChange(ctx, &d) == nil
 			return may, may
 		},
+		Decorate: func(r *http.Request, page listing.Page[DataSource], v *view.Page) error {
+			for i, d := range page.Items {
+				if t, ok := s.types.Type(d.Type); ok && t.Open != nil {
+					v.Rows[i].Actions = append(v.Rows[i].Actions, components.ButtonProps{
+						Icon: "terminal", Label: i18n.T(r.Context(), "datasource.sql.open", "name", d.Name), URL: sqlPath(d.ID), Small: true, Test: "row.sql",
+					})
+				}
+			}
+			return nil
+		},
 		Draft: func(d DataSource) Draft {
 			return Draft{Name: d.Name, Note: d.Note, Type: d.Type, Settings: s.Shown(d)}
 		},
@@ -52,6 +63,7 @@ func newPages(s *Service, f *frame.Frame) pages {
 
 func (p pages) mount(r chi.Router, site *web.Site) {
 	r.Get(Path+"/choices", site.Handle(p.choices))
+	p.sqlRoutes(r, site)
 	web.Resource{
 		Path: Path, Index: p.Index, New: p.begin, Create: p.save(p.Create), Edit: p.Edit, Update: p.save(p.Update), Confirm: p.Confirm, Delete: p.Delete,
 	}.Mount(r, site)

@@ -46,7 +46,7 @@ func New(d Deps) *Module {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	svc := &Service{store: store{d.DB, d.Access}, access: d.Access, audit: d.Audit, types: d.Types, sealer: d.Sealer}
+	svc := &Service{store: store{d.DB, d.Access}, access: d.Access, audit: d.Audit, types: d.Types, sealer: d.Sealer, turns: turns{now: map[int64]int{}}}
 	svc.Keeper = crud.Keeper[DataSource, Draft]{
 		DB: d.DB, Audit: d.Audit, Now: d.Now, Noun: "datasource", Store: svc.store, InUse: ErrInUse, Referring: svc.referring, Check: svc.complete,
 		MayView: svc.may(View, access.PermRead), MayChange: svc.may(Manage, access.PermAll),

@@ -34,7 +34,12 @@ type Service struct {
 	types     *catalog.DataSources
 	sealer    *secret.Sealer
 	referrers []Referrer
+	drawing   Drawing // nil until it is set
+	turns     turns
 }
+
+// SetDrawing lets statements become tasks. It must not be called once requests are served.
+func (s *Service) SetDrawing(d Drawing) { s.drawing = d }
 
 // AddReferrer lets r object to deleting a data source. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }

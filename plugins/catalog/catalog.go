@@ -8,7 +8,9 @@ import (
 
 	"dorado/plugins/form"
 	"dorado/plugins/task"
+	"dorado/plugins/task/chunjun"
 	dataquality "dorado/plugins/task/data_quality"
+	"dorado/plugins/task/datax"
 	"dorado/plugins/task/flink"
 	flinkstream "dorado/plugins/task/flink_stream"
 	"dorado/plugins/task/foreign"
@@ -19,8 +21,11 @@ import (
 	"dorado/plugins/task/logic"
 	"dorado/plugins/task/mr"
 	"dorado/plugins/task/python"
+	"dorado/plugins/task/remoteshell"
+	"dorado/plugins/task/seatunnel"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
+	"dorado/plugins/task/sqoop"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -37,12 +42,18 @@ func Builtin() (*Catalog, error) {
 		k8s.Plugin(),
 		dataquality.Plugin(),
 		httptask.Plugin(),
+		remoteshell.Plugin(),
 		java.Plugin(),
 		spark.Plugin(),
 		mr.Plugin(),
 		flink.Plugin(),
 		flinkstream.Plugin(),
 		hivecli.Plugin(),
+		dataquality.Plugin(),
+		sqoop.Plugin(),
+		datax.Plugin(),
+		seatunnel.Plugin(),
+		chunjun.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

@@ -42,6 +42,8 @@ type Plugin struct {
 	Lists Lists
 	// Step tells at which step a failure of this driver happened; "" when it does not know.
 	Step func(error) Step
+	// Spot tells where in a statement a failure lies; nil: this driver does not say, or only in the text of the failure.
+	Spot func(statement string, err error) Spot
 }
 
 // Lists are statements that list names, in the first column; the second column of Columns, if any, is the type.

@@ -35,6 +35,7 @@ func Steps() []Step { return []Step{Lookup, Connect, Secure, SignIn, Missing, As
 // Error says at which step connecting failed. Its text holds no password.
 type Error struct {
 	Step Step
+	Spot Spot // of a statement that somebody wrote
 	text string
 	err  error
 }

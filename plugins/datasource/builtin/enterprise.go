@@ -60,6 +60,13 @@ func sqlServerStep(err error) datasource.Step {
 	return datasource.Ask
 }
 
+func sqlServerSpot(_ string, err error) datasource.Spot {
+	if e, ok := errors.AsType[mssql.Error](err); ok {
+		return datasource.Spot{Line: int(e.LineNo)}
+	}
+	return datasource.Spot{}
+}
+
 func sqlServer() datasource.Plugin {
 	named := func(s datasource.Settings) string {
 		return address("jdbc:sqlserver://")(s) + ";databaseName=" + s.Database
@@ -67,7 +74,7 @@ func sqlServer() datasource.Plugin {
 	return datasource.Plugin{
 		Type: "SQLSERVER", Code: 6, Label: "SQL Server", Schema: jdbc(1433), Class: "com.microsoft.sqlserver.jdbc.SQLServerDriver", Query: "select 1",
 		Address: address("jdbc:sqlserver://"), URL: func(s datasource.Settings) string { return named(s) + parameters(s, ";", ";") },
-		Open: openSQLServer, Step: sqlServerStep,
+		Open: openSQLServer, Step: sqlServerStep, Spot: sqlServerSpot,
 		Lists: datasource.Lists{
 			Connect: true, Databases: "SELECT name FROM sys.databases ORDER BY 1",
 			Tables:  "SELECT CASE WHEN TABLE_SCHEMA = 'dbo' THEN TABLE_NAME ELSE TABLE_SCHEMA + '.' + TABLE_NAME END FROM INFORMATION_SCHEMA.TABLES ORDER BY 1",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/lib/pq"
@@ -81,6 +82,18 @@ func postgresStep(err error) datasource.Step {
 	return datasource.Ask
 }
 
+func postgresSpot(statement string, err error) datasource.Spot {
+	e, ok := errors.AsType[*pq.Error](err)
+	if !ok {
+		return datasource.Spot{}
+	}
+	n, err := strconv.Atoi(e.Position)
+	if err != nil {
+		return datasource.Spot{}
+	}
+	return datasource.SpotOf(statement, n)
+}
+
 const (
 	pgTables = `SELECT CASE WHEN table_schema = 'public' THEN table_name ELSE table_schema || '.' || table_name END FROM information_schema.tables
 		WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1`
@@ -91,7 +104,7 @@ const (
 func postgresType(name string, code int, label string, port float64) datasource.Plugin {
 	return datasource.Plugin{
 		Type: name, Code: code, Label: label, Schema: jdbc(port), Class: "org.postgresql.Driver", Query: "select version()",
-		Address: address("jdbc:postgresql://"), URL: slashed("jdbc:postgresql://", "?", "&"), Open: openPostgres, Step: postgresStep,
+		Address: address("jdbc:postgresql://"), URL: slashed("jdbc:postgresql://", "?", "&"), Open: openPostgres, Step: postgresStep, Spot: postgresSpot,
 		Lists: datasource.Lists{
 			Connect: true, Databases: "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1", Tables: pgTables, Columns: pgColumns,
 		},

@@ -139,6 +139,7 @@ func ssh() datasource.Plugin {
 			{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
 			{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
 			{Name: "publicKey", Type: form.Secret, Label: "datasource.private_key", Help: "datasource.private_key.help"},
+			{Name: "hostKey", Type: form.TextArea, Label: "datasource.host_key", Help: "datasource.host_key.help", Advanced: true},
 		},
 	}
 }

@@ -30,10 +30,6 @@ func kinds() []kind {
 		{name: "DATA_FACTORY", category: "cloud", icon: "cloud", label: "task.foreign.data_factory"},
 		{name: "ALIYUN_SERVERLESS_SPARK", category: "cloud", icon: "cloud", label: "task.foreign.aliyun_spark"},
 
-		{name: "SEATUNNEL", category: "di", icon: "share", label: "task.foreign.seatunnel", also: []string{"WATERDROP"}},
-		{name: "DATAX", category: "di", icon: "share", label: "task.foreign.datax"},
-		{name: "SQOOP", category: "di", icon: "share", label: "task.foreign.sqoop"},
-
 		{name: "JUPYTER", category: "ml", icon: "book", label: "task.foreign.jupyter"},
 		{name: "MLFLOW", category: "ml", icon: "box", label: "task.foreign.mlflow"},
 		{name: "OPENMLDB", category: "ml", icon: "data", label: "task.foreign.openmldb"},
@@ -43,7 +39,6 @@ func kinds() []kind {
 		{name: "KUBEFLOW", category: "ml", icon: "container", label: "task.foreign.kubeflow"},
 
 		{name: "ZEPPELIN", category: "other", icon: "book", label: "task.foreign.zeppelin"},
-		{name: "CHUNJUN", category: "other", icon: "share", label: "task.foreign.chunjun"},
 		{name: "DATASYNC", category: "other", icon: "cloud", label: "task.foreign.datasync"},
 		{name: "LINKIS", category: "other", icon: "plug", label: "task.foreign.linkis"},
 	}

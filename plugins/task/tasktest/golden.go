@@ -50,12 +50,15 @@ func Commands(t *testing.T, p task.Plugin, all []Golden) {
 }
 
 // recorder prints its name and its arguments, one a line, and a line in which YARN, Flink and Kubernetes would name the
-// work. An argument "fails" makes it fail, "sleeps" makes it take minutes.
+// work. An argument "fails" makes it fail, "sleeps" makes it take minutes; so does a file that begins with such a line.
 const recorder = `#!/bin/sh
 echo "program ${0##*/}"
 for a; do printf 'arg <%s>\n' "$a"; done
 echo "Submitted application application_1700000000000_0001"
-for a; do case $a in fails) exit 3 ;; sleeps) sleep 300 & wait ;; esac; done
+for a; do
+  [ ! -f "$a" ] || read -r a < "$a" || :
+  case $a in fails) exit 3 ;; sleeps) sleep 300 & wait ;; esac
+done
 `
 
 // Launchers writes programs of these names that only tell how they were called, and returns the folder above: a name may be

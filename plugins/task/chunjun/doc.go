@@ -1,0 +1,2 @@
+// Package chunjun is the CHUNJUN task: a job of ChunJun, which was called FlinkX.
+package chunjun

@@ -1,0 +1,3 @@
+# Removes the files of a task.
+main() { rm -rf "$dir"; }
+main
