@@ -40,7 +40,6 @@ func Builtin() (*Catalog, error) {
 		shell.Plugin(),
 		python.Plugin(),
 		k8s.Plugin(),
-		dataquality.Plugin(),
 		httptask.Plugin(),
 		remoteshell.Plugin(),
 		java.Plugin(),
