@@ -86,7 +86,7 @@ class Workbench {
     try {
       const res = await fetch(this.path, {
         method: 'POST', body: data, signal: mine.signal, credentials: 'same-origin',
-        headers: { Accept: 'text/html, application/json', 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': `section#${RESULT}` },
+        headers: { Accept: 'text/html, application/json', 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': `div#${RESULT}` },
       });
       const text = await res.text();
       const found = new DOMParser().parseFromString(text, 'text/html').getElementById(RESULT);
