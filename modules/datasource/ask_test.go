@@ -296,6 +296,8 @@ func TestThePageIsCompleteWithoutScripts(t *testing.T) {
 	require.Contains(t, listed.Tables, "t")
 	require.JSONEq(t, `{"columns":[{"name":"a","type":"integer"}]}`, admin.Get(b.path()+"/tree?table=t&database="+home).Require(http.StatusOK).Body)
 
+	require.Contains(t, admin.Get(b.path()+"/tree?database=nothing_here").Require(http.StatusOK).Body, `"failure":"There is no such database`)
+
 	require.True(t, admin.Post(b.path(), "do", "task", "sql", "SELECT 1").Require(http.StatusOK).Has("dialog[open]"))
 	admin.Post(b.path()+"/task", "sql", "SELECT 1").Require(http.StatusUnprocessableEntity)
 	to := admin.Post(b.path()+"/task", "sql", "SELECT 1;\n", "project", "7").Require(http.StatusSeeOther).Header.Get("Location")

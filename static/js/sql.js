@@ -168,7 +168,9 @@ class Workbench {
     const res = await fetch(`${this.path}/tree?${new URLSearchParams(query)}`, { headers: { Accept: 'application/json' }, credentials: 'same-origin' });
     const text = await res.text();
     if (!res.ok) throw new Error(message(text) || t('js.sql.failed'));
-    return JSON.parse(text);
+    const answer = JSON.parse(text);
+    if (answer.failure) throw new Error(answer.failure);
+    return answer;
   }
   /** Fills a place with a list that is still to come. @param {HTMLElement} place @param {() => Promise<Node[]>} list */
   async #fill(place, list) {
