@@ -3,7 +3,6 @@ package datasource_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -153,6 +152,13 @@ func TestAnswersAreBounded(t *testing.T) {
 	require.True(t, out.Rows[0][0].Cut)
 	require.LessOrEqual(t, len(out.Rows[0][0].Text), 64<<10)
 
+	out = ask("SELECT a, b FROM generate_series(1, 30000) a, generate_series(1, 30000) b", 10)
+	require.Less(t, out.Took, 20*time.Second, "nobody waits for the other 900 million")
+	ask("CREATE TABLE t AS SELECT n FROM generate_series(1, 5000) n", 0)
+	require.Len(t, ask("WITH gone AS (DELETE FROM t WHERE n > 2500 RETURNING n) SELECT * FROM gone", 10).Rows, 10)
+	require.Len(t, ask("DELETE FROM t RETURNING n", 10).Rows, 10)
+	require.Equal(t, "0", ask("SELECT count(*) FROM t", 0).Rows[0][0].Text, "what writes is not stopped by the limit")
+
 	_, err := b.m.Ask(b.as(t, b.Admin), b.id, datasource.Statement{Text: "SELECT '" + strings.Repeat("x", 256<<10) + "'"})
 	require.ErrorIs(t, err, datasource.ErrStatement)
 	_, err = b.m.Ask(b.as(t, b.Admin), b.id, datasource.Statement{Text: " ; \n"})
@@ -290,6 +296,8 @@ func TestThePageIsCompleteWithoutScripts(t *testing.T) {
 	require.Contains(t, listed.Tables, "t")
 	require.JSONEq(t, `{"columns":[{"name":"a","type":"integer"}]}`, admin.Get(b.path()+"/tree?table=t&database="+home).Require(http.StatusOK).Body)
 
+	require.Contains(t, admin.Get(b.path()+"/tree?database=nothing_here").Require(http.StatusOK).Body, `"failure":"There is no such database`)
+
 	require.True(t, admin.Post(b.path(), "do", "task", "sql", "SELECT 1").Require(http.StatusOK).Has("dialog[open]"))
 	admin.Post(b.path()+"/task", "sql", "SELECT 1").Require(http.StatusUnprocessableEntity)
 	to := admin.Post(b.path()+"/task", "sql", "SELECT 1;\n", "project", "7").Require(http.StatusSeeOther).Header.Get("Location")
@@ -307,7 +315,7 @@ func TestThePageIsCompleteWithoutScripts(t *testing.T) {
 	require.False(t, page.Has("form[data-test='sql.form']"))
 	require.Contains(t, page.Text(".note"), "no driver")
 	_, err := b.m.Ask(b.as(t, b.Admin), id, datasource.Statement{Text: "SELECT 1"})
-	require.True(t, errors.Is(err, datasource.ErrNoDriver))
+	require.ErrorIs(t, err, datasource.ErrNoDriver)
 }
 
 func TestFieldsOfTasksOfferWhatOneMayUse(t *testing.T) {

@@ -9,5 +9,9 @@
 // around. Tests and lists of tables connect from this process, for five seconds at most, and never to addresses on which
 // clouds hand out credentials.
 //
+// Whoever may use a data source may ask it in the browser: any statement, with bounds on rows, text and time, and at most
+// three at once for each user and server. Each is in the audit log before it runs. Answers are shown and not kept; a
+// statement ends with the request that brought it. Drawing, which the module of workflows implements, makes a task of one.
+//
 // The type of a data source never changes. One that something refers to is not deleted.
 package datasource

@@ -267,6 +267,9 @@ func (p pages) tree(r *http.Request) (web.Response, error) {
 	}
 	database, table := q.Get("database"), q.Get("table")
 	answer := func(kind string, list any, err error) (web.Response, error) {
+		if errors.Is(err, ErrConnect) { // this page is well, the database is not
+			return web.JSON(http.StatusOK, map[string]string{"failure": web.Message(ctx, err)}), nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -59,6 +59,7 @@ func (p Plugin) Ask(ctx context.Context, s Settings, q Question) (Answer, error)
 	text := Bare(q.Text)
 	answers := make(chan Answer, 1) // who waits may be gone when the driver comes back
 	err := p.use(ctx, s, func(conn *sql.Conn) error {
+		defer p.guard(ctx, s, conn)()
 		a, err := ask(ctx, conn, text, q)
 		if err != nil {
 			return &queryError{err}
@@ -75,6 +76,33 @@ func (p Plugin) Ask(ctx context.Context, s Settings, q Question) (Answer, error)
 	return <-answers, nil
 }
 
+// killing is how long it may take to have a statement stopped.
+const killing = 5 * time.Second
+
+// guard has what runs on a connection stopped when ctx ends; who calls what it returns says that nothing runs any more.
+func (p Plugin) guard(ctx context.Context, s Settings, conn *sql.Conn) (done func()) {
+	if p.Kill == "" {
+		return func() {}
+	}
+	var session int64
+	if conn.QueryRowContext(ctx, p.Session).Scan(&session) != nil {
+		return func() {} // then it ends when the server notices that nobody listens
+	}
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killing)
+		defer cancel()
+		_ = p.use(ctx, s, func(conn *sql.Conn) error { // it may have ended by itself
+			_, err := conn.ExecContext(ctx, fmt.Sprintf(p.Kill, session))
+			return err
+		})
+	})
+	return func() {
+		if ctx.Err() == nil { // else it has to be stopped, although the driver is back already
+			stop()
+		}
+	}
+}
+
 func ask(ctx context.Context, conn *sql.Conn, text string, q Question) (Answer, error) {
 	if !Asks(text) {
 		done, err := conn.ExecContext(ctx, text)
@@ -87,7 +115,9 @@ func ask(ctx context.Context, conn *sql.Conn, text string, q Question) (Answer, 
 		}
 		return Answer{Affected: n}, nil
 	}
-	rows, err := conn.QueryContext(ctx, text)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	rows, err := conn.QueryContext(reading, text)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -110,10 +140,21 @@ func ask(ctx context.Context, conn *sql.Conn, text string, q Question) (Answer, 
 		into[i] = &values[i]
 	}
 	left := q.Bytes
+	// enough leaves the rest: drivers read to the end when rows are closed, so the statement is stopped before. One that
+	// writes would be undone by that and goes on to its end.
+	enough := func(why Cut) (Answer, error) {
+		a.More = why
+		if !writing.MatchString(begin(text)) {
+			stop()
+			return a, nil
+		}
+		for rows.Next() {
+		}
+		return a, rows.Err()
+	}
 	for rows.Next() {
 		if len(a.Rows) == q.Rows {
-			a.More = ByRows
-			return a, nil
+			return enough(ByRows)
 		}
 		if err := rows.Scan(into...); err != nil {
 			return Answer{}, err
@@ -124,8 +165,7 @@ func ask(ctx context.Context, conn *sql.Conn, text string, q Question) (Answer, 
 			left -= len(row[i].Text)
 		}
 		if left < 0 {
-			a.More = ByBytes
-			return a, nil
+			return enough(ByBytes)
 		}
 		a.Rows = append(a.Rows, row)
 	}
@@ -181,6 +221,8 @@ var (
 	asking = regexp.MustCompile(`(?i)^(select|with|show|describe|desc|explain|values|table|exists|list|pragma)\b`)
 	// returning statements write and have rows nevertheless.
 	returning = regexp.MustCompile(`(?is)^(insert|update|delete|merge|replace)\b.*\b(returning|output\s+(inserted|deleted))\b`)
+	// writing statements change something, although some of them have rows.
+	writing = regexp.MustCompile(`(?is)^(insert|update|delete|merge|replace|call|exec|(with|explain)\b.*\b(insert|update|delete|merge))\b`)
 	// blocks end with a semicolon of their own.
 	blocks = regexp.MustCompile(`(?i)^(begin|declare|create|alter|do)\b`)
 )

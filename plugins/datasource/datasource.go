@@ -42,6 +42,9 @@ type Plugin struct {
 	Lists Lists
 	// Step tells at which step a failure of this driver happened; "" when it does not know.
 	Step func(error) Step
+	// Session is a statement that asks what the server calls the connection, and Kill the one that stops what runs there, with
+	// %d for that number. They are for drivers that only hang up when their context ends; "" where the driver stops the server.
+	Session, Kill string
 	// Spot tells where in a statement a failure lies; nil: this driver does not say, or only in the text of the failure.
 	Spot func(statement string, err error) Spot
 }

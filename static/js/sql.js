@@ -86,7 +86,7 @@ class Workbench {
     try {
       const res = await fetch(this.path, {
         method: 'POST', body: data, signal: mine.signal, credentials: 'same-origin',
-        headers: { Accept: 'text/html, application/json', 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': `section#${RESULT}` },
+        headers: { Accept: 'text/html, application/json', 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': `div#${RESULT}` },
       });
       const text = await res.text();
       const found = new DOMParser().parseFromString(text, 'text/html').getElementById(RESULT);
@@ -168,7 +168,9 @@ class Workbench {
     const res = await fetch(`${this.path}/tree?${new URLSearchParams(query)}`, { headers: { Accept: 'application/json' }, credentials: 'same-origin' });
     const text = await res.text();
     if (!res.ok) throw new Error(message(text) || t('js.sql.failed'));
-    return JSON.parse(text);
+    const answer = JSON.parse(text);
+    if (answer.failure) throw new Error(answer.failure);
+    return answer;
   }
   /** Fills a place with a list that is still to come. @param {HTMLElement} place @param {() => Promise<Node[]>} list */
   async #fill(place, list) {

@@ -1,6 +1,7 @@
 package builtin_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -98,4 +99,43 @@ func TestMariaDBIsConnectedToAndBrowsed(t *testing.T) {
 	require.Equal(t, datasource.SignIn, step(t, p, with("password", "wrong-one")))
 	require.Equal(t, datasource.Missing, step(t, p, with("database", "information_schema_x")))
 	require.Equal(t, datasource.Secure, step(t, p, with("other", `{"sslMode":"REQUIRED"}`)))
+}
+
+func TestMariaDBAnswersStatementsAndStopsThem(t *testing.T) {
+	t.Parallel()
+	flat := mariaDB(t)
+	for _, name := range []string{"MYSQL", "DORIS"} {
+		p := kind(t, name)
+		s, problems := p.Read(flat)
+		require.Empty(t, problems)
+		ask := func(text string) (datasource.Answer, error) {
+			return p.Ask(t.Context(), s, datasource.Question{Text: text, Rows: 10, Bytes: 1 << 20})
+		}
+		a, err := ask("INSERT INTO orders VALUES (1, 'ann'), (2, NULL);")
+		require.NoError(t, err)
+		require.EqualValues(t, 2, a.Affected)
+		a, err = ask("SELECT id, `full name`, DATE '2026-01-02' AS day, TIMESTAMP '2026-01-02 03:04:05' AS at, 1.50 AS price FROM orders ORDER BY id LIMIT 2")
+		require.NoError(t, err)
+		require.Equal(t, []datasource.Value{{Text: "1"}, {Text: "ann"}, {Text: "2026-01-02"}, {Text: "2026-01-02 03:04:05"}, {Text: "1.50"}}, a.Rows[0])
+		require.True(t, a.Rows[1][1].Null)
+		a, err = ask("SHOW TABLES")
+		require.NoError(t, err)
+		require.Len(t, a.Rows, 2)
+		_, err = ask("SELECT nope FROM orders")
+		require.ErrorContains(t, err, "nope")
+		a, err = ask("SELECT a.seq FROM seq_1_to_30000 a, seq_1_to_30000 b")
+		require.NoError(t, err)
+		require.Equal(t, datasource.ByRows, a.More)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err = p.Ask(ctx, s, datasource.Question{Text: "SELECT SLEEP(600)", Rows: 1, Bytes: 1})
+		cancel()
+		require.Error(t, err)
+		require.Eventually(t, func() bool {
+			a, err := ask("SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
+			return err == nil && a.Rows[0][0].Text == "0"
+		}, 4*time.Second, 50*time.Millisecond, "the server goes on")
+		_, err = ask("DELETE FROM orders")
+		require.NoError(t, err)
+	}
 }

@@ -75,6 +75,7 @@ func mysqlType(name string, code int, label string, port float64, prefix string)
 	return datasource.Plugin{
 		Type: name, Code: code, Label: label, Schema: jdbc(port), Class: "com.mysql.cj.jdbc.Driver", Query: "select 1",
 		Address: address(prefix), URL: slashed(prefix, "?", "&"), Open: openMySQL(name != "MYSQL"), Step: mysqlStep,
+		Session: "SELECT connection_id()", Kill: "KILL QUERY %d",
 		Lists: datasource.Lists{
 			Databases: "SELECT schema_name FROM information_schema.schemata ORDER BY 1",
 			Tables:    "SELECT table_name FROM information_schema.tables WHERE table_schema = ? ORDER BY 1",
