@@ -28,7 +28,8 @@ func Layers() []Layer {
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
-		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign"}},
+		{1, []string{"plugins/task/statement"}},
+		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/sql", "plugins/task/procedure", "plugins/task/logic", "plugins/task/foreign"}},
 		{1, []string{"plugins/catalog"}},
 
 		// 2: what masters and workers share.

@@ -10,8 +10,10 @@ import (
 	"dorado/plugins/task"
 	"dorado/plugins/task/foreign"
 	"dorado/plugins/task/logic"
+	"dorado/plugins/task/procedure"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/shell"
+	"dorado/plugins/task/sql"
 )
 
 // Catalog finds plugins by type. It never changes and may be used from everywhere at once.
@@ -25,6 +27,8 @@ func Builtin() (*Catalog, error) {
 	return New(slices.Concat([]task.Plugin{
 		shell.Plugin(),
 		python.Plugin(),
+		sql.Plugin(),
+		procedure.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

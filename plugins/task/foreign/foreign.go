@@ -19,8 +19,6 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{name: "JAVA", category: "universal", icon: "braces", label: "task.foreign.java"},
-		{name: "PROCEDURE", category: "universal", icon: "sql", label: "task.foreign.procedure"},
-		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
 		{name: "SPARK", category: "universal", icon: "spark", label: "task.foreign.spark"},
 		{name: "FLINK", category: "universal", icon: "zap", label: "task.foreign.flink"},
 		{name: "HTTP", category: "universal", icon: "http", label: "task.foreign.http"},
