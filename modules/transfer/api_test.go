@@ -193,7 +193,7 @@ func TestClientsOfOursSeeAndChoose(t *testing.T) {
 	require.NoError(t, json.Unmarshal(e.Data, &seen))
 	require.Equal(t, "ds-2", seen.Format)
 	require.Len(t, seen.Workflows, 3)
-	require.Equal(t, []string{"SQL"}, seen.Workflows[1].ForeignTypes)
+	require.Equal(t, []string{"LINKIS"}, seen.Workflows[1].ForeignTypes)
 	require.Len(t, seen.References, 8)
 	e = w.upload(t, w.General, at+"/import", "f.json", "application/json", []byte(family()), "keepCodes", "true", "mapping", `{"datasource:3":"5"}`, "actions", `{"0":"skip"}`)
 	require.Zero(t, e.Code, e.Msg)

@@ -72,6 +72,9 @@ func (c *caller) do(ctx context.Context, s *statement.Session) error {
 // take keeps the value of a parameter.
 func (c *caller) take(p form.Param, cell statement.Cell) {
 	text := cell.Text
+	if cell.Null {
+		text = ""
+	}
 	if p.Type == "BOOLEAN" && !cell.Null { // many databases return 1 and 0
 		if binds, err := statement.Parse(p.Prop, p.Type, text); err == nil && len(binds) == 1 {
 			text = fmt.Sprint(binds[0].Value)

@@ -128,7 +128,7 @@ func (s *Session) end(ctx context.Context, done <-chan error) error {
 	return fmt.Errorf("%w: %w", ctx.Err(), result)
 }
 
-func (s *Session) run(ctx context.Context, work func(context.Context, *Session) error) error {
+func (s *Session) run(ctx context.Context, work func(context.Context, *Session) error) (err error) {
 	db, err := s.source.Plugin.Open(s.source.Settings)
 	if err != nil {
 		return fmt.Errorf("open data source %q: %w", s.source.Name, err)
@@ -139,7 +139,13 @@ func (s *Session) run(ctx context.Context, work func(context.Context, *Session) 
 	if err != nil {
 		return fmt.Errorf("connect to data source %q: %w", s.source.Name, err)
 	}
-	defer s.conn.Close()
+	defer func() {
+		if r := recover(); r != nil { // the connection is locked for ever, so closing it would hang
+			err = fmt.Errorf("the driver of %s failed: %v", s.source.Plugin.Type, r)
+			return
+		}
+		s.conn.Close()
+	}()
 	s.Logf("connected to data source %q (%s)", s.source.Name, s.source.Plugin.Type)
 	if s.Dialect.whoAmI != "" {
 		var id int64

@@ -115,4 +115,6 @@ func FuzzSplit(f *testing.F) {
 }
 
 // utf8Clean leaves out texts that end in blanks which only Unicode knows.
-func utf8Clean(s string) bool { return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 }) }
+func utf8Clean(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
+}
