@@ -38,8 +38,10 @@ func TestMariaDB(t *testing.T) {
 	}
 	t.Run("writes values without loss", func(t *testing.T) {
 		_, log, err := attempt(t, source, map[string]any{
-			"preStatements": []string{"create table v (n decimal(40,10), u bigint unsigned, x bit(10), raw varbinary(9), t time, ts timestamp(3) null, nil int, tx text, y year, j json)",
-				`insert into v values (123456789012345678901234567890.1234567890, 18446744073709551615, b'1000000001', x'ff00', '12:00:01', '2024-02-01 01:02:03.250', null, 'a"b', 2024, '{"a":1}')`},
+			"preStatements": []string{
+				"create table v (n decimal(40,10), u bigint unsigned, x bit(10), raw varbinary(9), t time, ts timestamp(3) null, nil int, tx text, y year, j json)",
+				`insert into v values (123456789012345678901234567890.1234567890, 18446744073709551615, b'1000000001', x'ff00', '12:00:01', '2024-02-01 01:02:03.250', null, 'a"b', 2024, '{"a":1}')`,
+			},
 			"sql": "select * from v", "postStatements": []string{"drop table v"},
 		}, nil)
 		require.NoError(t, err, log)

@@ -138,9 +138,9 @@ func TestTheRestOfAResultIsNotRead(t *testing.T) {
 // TestALargeResultTakesLittleMemory reads rows by the million with an alert, a list and a limit that does not help.
 func TestALargeResultTakesLittleMemory(t *testing.T) { //nolint:paralleltest // it measures memory
 	source := statementtest.Postgres(t, dbtest.PostgresURL(t))
-	rows := 2_000_000
+	rows := 600_000
 	if testing.Short() {
-		rows = 200_000
+		rows = 100_000
 	}
 	stop := make(chan struct{})
 	var most atomic.Uint64

@@ -2,6 +2,7 @@ package statement
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -56,10 +57,8 @@ func (d Dialect) Arguments(text string) (head string, args []string, err error) 
 	case len(args) == 1 && args[0] == "":
 		args = nil
 	}
-	for _, a := range args {
-		if a == "" {
-			return "", nil, errors.New("an argument is missing between two commas")
-		}
+	if slices.Contains(args, "") {
+		return "", nil, errors.New("an argument is missing between two commas")
 	}
 	return head, args, nil
 }

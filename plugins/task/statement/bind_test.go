@@ -2,7 +2,6 @@ package statement_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -248,6 +247,6 @@ func FuzzBind(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.Equal(t, statement.Shape(d, plain), statement.Shape(d, got), fmt.Sprintf("%s: %q with %q", d.Family, text, value))
+		require.Equal(t, statement.Shape(d, plain), statement.Shape(d, got), "%s: %q with %q", d.Family, text, value)
 	})
 }

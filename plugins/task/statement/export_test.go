@@ -4,12 +4,12 @@ package statement
 func Shape(d Dialect, text string) []string {
 	var out []string
 	d.scan(text, func(t token) bool {
-		switch {
-		case t.kind == code || t.kind == comment:
+		switch t.kind {
+		case code, comment:
 			out = append(out, t.text)
-		case t.kind == dollars:
+		case dollars:
 			out = append(append(append(out, t.open), Shape(d, t.inner())...), t.close)
-		default:
+		case str, name:
 			out = append(out, t.open+t.close)
 		}
 		return true

@@ -31,15 +31,17 @@ func (r *Row) Find(label string) int {
 
 // JSON is the row as an object, members in the order of the columns. It is valid until the next row.
 func (r *Row) JSON() []byte {
-	b := append(r.buffer[:0], '{')
+	b := r.buffer[:0]
+	b = append(b, '{')
 	for i := range r.keys {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendCell(append(b, r.keys[i]...), r.Cell(i))
 	}
-	r.buffer = append(b, '}')
-	return r.buffer
+	b = append(b, '}')
+	r.buffer = b
+	return b
 }
 
 // Blank is a row of empty values.
@@ -89,9 +91,9 @@ func newRow(d Dialect, rows *sql.Rows) (*Row, []any, error) {
 // that there were more rows; they are not read.
 func (s *Session) Query(ctx context.Context, st Statement, most int, begin, visit func(*Row) error) (n int, more bool, err error) {
 	s.announce(st)
-	rows, err := s.conn.QueryContext(ctx, st.Text, st.Args(s.Dialect)...) //nolint:sqlclosecheck // closed below
+	rows, err := s.conn.QueryContext(ctx, st.Text, st.Args(s.Dialect)...)
 	if untyped(err) && st.typed != "" {
-		rows, err = s.conn.QueryContext(ctx, st.typed, st.Args(s.Dialect)...) //nolint:sqlclosecheck // closed below
+		rows, err = s.conn.QueryContext(ctx, st.typed, st.Args(s.Dialect)...)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("%s: %w", Shorten(st.Text, 200), err)
@@ -142,7 +144,7 @@ func (s *Session) skip(ctx context.Context, rows *sql.Rows) {
 			if err != nil {
 				s.Logf("the server could not be told to stop sending: %v", s.masked(err))
 			}
-			for rows.Next() { //nolint:revive // what was sent before the server stopped
+			for rows.Next() { // what was sent before the server stopped
 			}
 			_ = rows.Err() // that it stopped
 			// A stop that came too late must hit this and not the next statement.

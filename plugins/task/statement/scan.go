@@ -100,10 +100,8 @@ func (d Dialect) token(text string, at int) token {
 
 // line is rest up to the end of its line, without it.
 func line(rest string) string {
-	if end := strings.IndexByte(rest, '\n'); end >= 0 {
-		return rest[:end]
-	}
-	return rest
+	first, _, _ := strings.Cut(rest, "\n")
+	return first
 }
 
 // commentEnd is where the comment that rest begins with ends.

@@ -60,7 +60,7 @@ func MariaDB(t *testing.T) task.Source {
 	require.NoError(t, err, "%s", out)
 	first := filepath.Join(dir, "first.sql")
 	require.NoError(t, os.WriteFile(first, []byte("CREATE DATABASE shop;\nCREATE USER 'ann'@'%' IDENTIFIED BY 'hunter2 &;#?';\nGRANT ALL ON shop.* TO 'ann'@'%';\n"), 0o600))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
