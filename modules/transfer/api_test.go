@@ -253,7 +253,7 @@ func TestThePageShowsWhatItWouldDoAndDoesItWhenAsked(t *testing.T) {
 		file := payload(t, family())
 		page := b.Post(w.at("/workflows/import-file"), "name", "workflow_1.json", "payload", file)
 		require.Equal(t, http.StatusOK, page.Status)
-		require.Contains(t, page.Text("[data-test='transfer.workflows']"), "Kept, but not runnable here yet: SQL")
+		require.Contains(t, page.Text("[data-test='transfer.workflows']"), "Kept, but not runnable here yet: LINKIS")
 		require.Equal(t, 8, page.Count("[data-test='transfer.references'] tbody tr"))
 		require.Equal(t, "gpu", page.Attr("[data-test='transfer.ref.worker_group:gpu'] option[selected]", "value"))
 		all, err := w.workflows.All(w.gwen, w.project)
