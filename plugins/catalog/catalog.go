@@ -25,12 +25,14 @@ import (
 	"dorado/plugins/task/mlflow"
 	"dorado/plugins/task/mr"
 	"dorado/plugins/task/openmldb"
+	"dorado/plugins/task/procedure"
 	"dorado/plugins/task/python"
 	"dorado/plugins/task/pytorch"
 	"dorado/plugins/task/remoteshell"
 	"dorado/plugins/task/seatunnel"
 	"dorado/plugins/task/shell"
 	"dorado/plugins/task/spark"
+	"dorado/plugins/task/sql"
 	"dorado/plugins/task/sqoop"
 )
 
@@ -65,6 +67,8 @@ func Builtin() (*Catalog, error) {
 		dvc.Plugin(),
 		pytorch.Plugin(),
 		linkis.Plugin(),
+		sql.Plugin(),
+		procedure.Plugin(),
 	}, logic.Plugins(), foreign.Plugins()))
 }
 

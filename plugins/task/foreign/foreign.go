@@ -18,8 +18,6 @@ type kind struct {
 // kinds is the palette of DolphinScheduler without what this program runs itself.
 func kinds() []kind {
 	return []kind{
-		{name: "PROCEDURE", category: "universal", icon: "sql", label: "task.foreign.procedure"},
-		{name: "SQL", category: "universal", icon: "sql", label: "task.foreign.sql"},
 		{name: "DINKY", category: "universal", icon: "zap", label: "task.foreign.dinky"},
 
 		{name: "GRPC", category: "universal", icon: "network", label: "task.foreign.grpc"},
