@@ -388,7 +388,7 @@ func sqlForm(p SQLPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</button> <span class=\"mut num\" data-clock role=\"timer\" aria-live=\"off\"></span></div><div class=\"row wrap sql-bounds\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, " <span class=\"mut num\" data-clock aria-hidden=\"true\"></span></button></div><div class=\"row wrap sql-bounds\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
