@@ -2,8 +2,8 @@ package k8s
 
 import (
 	"context"
-	"errors"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
