@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	maxContent = 16 << 20 // bytes of an alert, and of all lists that are handed on
+	maxContent = 4 << 20  // bytes of an alert: more is no mail
+	maxLists   = 1 << 20  // bytes of all lists that are handed on, which every task behind carries
 	maxLine    = 64 << 10 // bytes of a row in the log
 )
 
@@ -90,7 +91,7 @@ func (c *collector) keep(o *out, r *statement.Row) {
 	if !o.list {
 		return
 	}
-	if c.lists += len(cell.Text) + 24; c.lists > maxContent {
+	if c.lists += len(cell.Text) + 24; c.lists > maxLists {
 		o.cut = true
 		c.log.Logf("the OUT parameter %q is cut: it holds the values of the first %d rows", o.name, c.rows-1)
 		return
