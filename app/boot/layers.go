@@ -27,7 +27,8 @@ func Layers() []Layer {
 		// Test helpers of the floor need a migrated database, so they stand above the migrations.
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3"}},
-		{1, []string{"plugins/datasource/kube", "plugins/datasource/remote"}},
+		{1, []string{"plugins/datasource/literals"}},
+		{1, []string{"plugins/datasource/kube", "plugins/datasource/remote", "plugins/datasource/hive2", "plugins/datasource/prestodb"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
 		{1, []string{"plugins/task/shell", "plugins/task/python", "plugins/task/logic", "plugins/task/foreign"}},
 		{1, []string{"plugins/catalog"}},

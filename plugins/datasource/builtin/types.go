@@ -71,28 +71,6 @@ func plain(name string, code int, label string, port float64, prefix, first, sep
 	}
 }
 
-func hive(name string, code int, label string, port float64) datasource.Plugin {
-	p := plain(name, code, label, port, "jdbc:hive2://", ";", ";", "org.apache.hive.jdbc.HiveDriver", "select 1", "datasource.missing.later")
-	if name == "KYUUBI" {
-		p.Class, p.Address, p.URL = "org.apache.kyuubi.jdbc.KyuubiHiveDriver", address("jdbc:kyuubi://"), slashed("jdbc:kyuubi://", "?", ";")
-		return p
-	}
-	p.Schema = jdbc(port,
-		form.Field{Name: "principal", Type: form.Text, Label: "datasource.principal", Advanced: true},
-		form.Field{Name: "javaSecurityKrb5Conf", Type: form.Text, Label: "datasource.krb5", Advanced: true},
-		form.Field{Name: "loginUserKeytabUsername", Type: form.Text, Label: "datasource.keytab_user", Advanced: true},
-		form.Field{Name: "loginUserKeytabPath", Type: form.Text, Label: "datasource.keytab", Advanced: true},
-	)
-	return p
-}
-
-func presto() datasource.Plugin {
-	p := plain("PRESTO", 8, "Presto", 8080, "jdbc:presto://", "", "", "com.facebook.presto.jdbc.PrestoDriver", "select 1", "datasource.missing.later")
-	p.Slashes = true
-	p.URL = func(s datasource.Settings) string { return "jdbc:presto://" + s.HostList(true) + "/" + s.Database }
-	return p
-}
-
 func athena() datasource.Plugin {
 	region := func(s datasource.Settings) string { return "jdbc:awsathena://AwsRegion=" + s.All["awsRegion"] + ";" }
 	return datasource.Plugin{
