@@ -20,7 +20,7 @@ func Types() []datasource.Plugin {
 		hive("KYUUBI", 18, "Kyuubi", 10000),
 		plain("DATABEND", 19, "Databend", 8000, "jdbc:databend://", "?", "&", "com.databend.jdbc.DatabendDriver", "select 1", "datasource.missing.later"),
 		snowflake(),
-		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.later"),
+		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.dialer"),
 		hana(), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
 	}
 }
@@ -74,7 +74,7 @@ func plain(name string, code int, label string, port float64, prefix, first, sep
 func athena() datasource.Plugin {
 	region := func(s datasource.Settings) string { return "jdbc:awsathena://AwsRegion=" + s.All["awsRegion"] + ";" }
 	return datasource.Plugin{
-		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.later",
+		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.large",
 		Schema: form.Schema{
 			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
 			{Name: datasource.Database, Type: form.Text, Label: "datasource.database", Required: true},
@@ -88,7 +88,7 @@ func athena() datasource.Plugin {
 }
 
 func snowflake() datasource.Plugin {
-	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.later")
+	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.large")
 	p.Schema = jdbc(443, form.Field{Name: "datawarehouse", Type: form.Text, Label: "datasource.warehouse"})
 	p.URL = func(s datasource.Settings) string {
 		out := "jdbc:snowflake://" + s.HostList(true) + "/?db=" + s.Database
@@ -96,14 +96,6 @@ func snowflake() datasource.Plugin {
 			out += "&warehouse=" + w
 		}
 		return out + parameters(s, "&", "&")
-	}
-	return p
-}
-
-func hana() datasource.Plugin {
-	p := plain("HANA", 22, "SAP HANA", 30015, "jdbc:sap://", "", "", "com.sap.db.jdbc.Driver", "select 1 from DUMMY", "datasource.missing.later")
-	p.URL = func(s datasource.Settings) string {
-		return "jdbc:sap://" + s.HostList(true) + "?currentschema=" + s.Database + "&reconnect=true" + parameters(s, "&", "&")
 	}
 	return p
 }
