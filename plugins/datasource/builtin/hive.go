@@ -125,7 +125,7 @@ func dialRegistered(ctx context.Context, s datasource.Settings) (net.Conn, error
 		}
 	}
 	if len(hosts) == 0 {
-		return nil, fmt.Errorf("ZooKeeper knows no server below /%s", namespace) //nolint:staticcheck // a name
+		return nil, fmt.Errorf("ZooKeeper knows no server below /%s", namespace)
 	}
 	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
 	return dial.Hosts(ctx, hosts, s.Port, patience)

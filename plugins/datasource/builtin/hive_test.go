@@ -66,7 +66,7 @@ func TestSparkThriftServerIsConnectedToAndBrowsed(t *testing.T) {
 	}
 	require.NoError(t, rows.Err())
 	require.NoError(t, rows.Close())
-	require.EqualValues(t, []int64{2500, 2500 * 2499 / 2}, []int64{n, sum}, "three portions")
+	require.Equal(t, []int64{2500, 2500 * 2499 / 2}, []int64{n, sum}, "three portions")
 	kinds := db.QueryRowContext(t.Context(), "SELECT true, cast(1 as tinyint), cast(2 as bigint), cast(1.5 as double), timestamp'2026-01-02 03:04:05', array(1, 2), cast('b' as binary), null")
 	var b bool
 	var tiny, big int64

@@ -84,6 +84,7 @@ func status(s *hs.TStatus) error {
 	switch s.StatusCode {
 	case hs.TStatusCode_SUCCESS_STATUS, hs.TStatusCode_SUCCESS_WITH_INFO_STATUS, hs.TStatusCode_STILL_EXECUTING_STATUS:
 		return nil
+	case hs.TStatusCode_ERROR_STATUS, hs.TStatusCode_INVALID_HANDLE_STATUS:
 	}
 	return failure(s.ErrorCode, s.SqlState, s.ErrorMessage)
 }

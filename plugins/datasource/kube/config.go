@@ -18,9 +18,7 @@ var ErrConfig = errors.New("the kubeconfig cannot be used")
 // maxConfig bounds what is parsed, in bytes.
 const maxConfig = 1 << 20
 
-func refused(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
-}
+func refused(why string) error { return fmt.Errorf("%w: %s", ErrConfig, why) }
 
 // file is the part of a kubeconfig that is known here.
 type file struct {

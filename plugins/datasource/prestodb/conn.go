@@ -126,7 +126,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	}
 	for len(r.columns) == 0 && r.next != "" {
 		if err := r.page(); err != nil {
-			r.Close()
+			r.forget(ctx)
 			return nil, err
 		}
 	}
@@ -141,7 +141,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	}
 	for r.next != "" {
 		if err := r.page(); err != nil {
-			r.Close()
+			r.forget(ctx)
 			return nil, err
 		}
 	}
@@ -161,7 +161,10 @@ func (c *conn) start(ctx context.Context, query string, args []driver.NamedValue
 	if err != nil {
 		return nil, err
 	}
-	return r, r.take(a)
+	if err := r.take(a); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // answer is a page of the protocol.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -54,9 +55,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		f.asked, f.headers = append(f.asked, string(body)), append(f.headers, r.Header)
 	}
-	for name, values := range f.response {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), f.response)
 	page := f.pages[min(n, len(f.pages)-1)]
 	// The server thinks that it is called otherwise, as behind a proxy.
 	_, _ = io.WriteString(w, strings.ReplaceAll(page, "{next}", fmt.Sprintf("http://169.254.169.254/v1/statement/q/%d", n+1)))

@@ -73,18 +73,23 @@ func base(kind string) string {
 	return kind
 }
 
-// Close lets the server forget a statement that has not ended.
+// Close ends a statement that has not ended.
 func (r *rows) Close() error {
+	r.forget(r.ctx)
+	return nil
+}
+
+// forget lets the server forget a statement, even when ctx has ended.
+func (r *rows) forget(ctx context.Context) {
 	if r.next == "" {
-		return nil
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), goodbye)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	if resp, err := r.c.send(ctx, http.MethodDelete, r.next, ""); err == nil {
 		resp.Body.Close()
 	}
 	r.next = ""
-	return nil
 }
 
 // Next gives a row.

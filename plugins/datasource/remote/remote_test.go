@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -184,7 +185,10 @@ func inProcess(t *testing.T, conf ssh.ServerConfig) datasource.Settings {
 				for c := range channels {
 					if ch, rest, err := c.Accept(); err == nil {
 						go ssh.DiscardRequests(rest)
-						defer ch.Close()
+						go func() {
+							_, _ = io.Copy(io.Discard, ch) // until the other side has enough
+							_ = ch.Close()
+						}()
 					}
 				}
 			}()

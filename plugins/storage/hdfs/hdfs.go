@@ -81,19 +81,23 @@ func (s *Store) fs(ctx context.Context) (*hdfs.Client, error) {
 	return client, nil
 }
 
-var (
-	encode = strings.NewReplacer("%", "%25", ":", "%3A")
-	decode = strings.NewReplacer("%25", "%", "%3A", ":", "%2E", ".")
-)
+// encode and decode are for one part of a key: see the package's comment.
+func encode(part string) string {
+	if part == ".snapshot" || part == ".reserved" {
+		return "%2E" + part[1:]
+	}
+	return strings.NewReplacer("%", "%25", ":", "%3A").Replace(part)
+}
+
+func decode(name string) string {
+	return strings.NewReplacer("%25", "%", "%3A", ":", "%2E", ".").Replace(name)
+}
 
 // at is where a key lies.
 func (s *Store) at(key string) string {
 	parts := strings.Split(strings.TrimSuffix(key, "/"), "/")
 	for i, p := range parts {
-		parts[i] = encode.Replace(p)
-		if p == ".snapshot" || p == ".reserved" {
-			parts[i] = "%2E" + p[1:]
-		}
+		parts[i] = encode(p)
 	}
 	return path.Join(s.c.Base, path.Join(parts...))
 }
@@ -359,8 +363,8 @@ func (s *Store) list(ctx context.Context, folder string, deep bool, yield func(s
 			break
 		}
 		for _, f := range found {
-			key := folder + decode.Replace(f.Name())
-			if storage.CheckKey(key) != nil || path.Base(s.at(key)) != f.Name() {
+			key := folder + decode(f.Name())
+			if storage.CheckKey(key) != nil || encode(path.Base(key)) != f.Name() {
 				continue // not made by us
 			}
 			if err := ctx.Err(); err != nil {
@@ -454,14 +458,17 @@ func (s *Store) Prune(ctx context.Context, folder string) error {
 	if err := storage.CheckFolder(folder); err != nil {
 		return err
 	}
-	for key := strings.TrimSuffix(folder, "/"); key != "."; key = path.Dir(key) {
-		c, err := s.fs(ctx)
-		if err != nil {
-			return fault("prune", folder, err)
-		}
-		if info, err := c.Stat(s.at(key)); err != nil || !info.IsDir() || c.Remove(s.at(key)) != nil {
-			break // something lies there, or it is gone
-		}
+	c, err := s.fs(ctx)
+	if err != nil {
+		return fault("prune", folder, err)
+	}
+	for key := strings.TrimSuffix(folder, "/"); key != "." && removeEmpty(c, s.at(key)); key = path.Dir(key) {
 	}
 	return nil
+}
+
+// removeEmpty removes a folder in which nothing lies, and reports whether it did.
+func removeEmpty(c *hdfs.Client, name string) bool {
+	info, err := c.Stat(name)
+	return err == nil && info.IsDir() && c.Remove(name) == nil
 }
