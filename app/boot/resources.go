@@ -42,8 +42,11 @@ func (c *core) closeFiles() error {
 // fileNames spells the names of files as clients of DolphinScheduler know them.
 func fileNames(cfg config.Config) resource.Names {
 	n := resource.Names{Prefix: "file:", Base: cfg.Resource.Base}
-	if strings.EqualFold(cfg.Storage.Type, catalog.StorageS3) {
+	switch strings.ToLower(cfg.Storage.Type) {
+	case catalog.StorageS3:
 		n.Prefix = ""
+	case catalog.StorageHDFS:
+		n.Prefix = cfg.Storage.HDFS.Prefix()
 	}
 	return n
 }

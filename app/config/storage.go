@@ -25,6 +25,8 @@ func aliases() map[string]string {
 		"resource.aws.region":            "storage.s3.region",
 		"resource.aws.s3.bucket.name":    "storage.s3.bucket",
 		"resource.aws.s3.endpoint":       "storage.s3.endpoint",
+		"resource.hdfs.root.user":        "storage.hdfs.user",
+		"resource.hdfs.fs.defaultFS":     "storage.hdfs.default-fs",
 	}
 }
 
@@ -45,8 +47,11 @@ func translate(k *koanf.Koanf) (*koanf.Koanf, error) {
 	if path, ok := all[basePath]; ok {
 		delete(all, basePath)
 		key := "storage.local.dir"
-		if kind, _ := all["storage.type"].(string); strings.EqualFold(kind, "s3") {
+		switch kind, _ := all["storage.type"].(string); strings.ToLower(kind) {
+		case "s3":
 			key = "storage.s3.prefix"
+		case "hdfs":
+			key = "storage.hdfs.base"
 		}
 		if _, twice := all[key]; !twice {
 			all[key] = path

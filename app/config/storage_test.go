@@ -40,6 +40,10 @@ func TestDolphinSchedulersNamesOfAStorageAreRead(t *testing.T) {
 	c, err := config.Load(file(t, "resource.storage.type: LOCAL\nresource.storage.upload.base.path: /mnt/shared\n"))
 	require.NoError(t, err)
 	require.Equal(t, "/mnt/shared", c.Storage.Local.Dir)
+	c, err = config.Load(file(t, "resource.storage.type: HDFS\nresource.storage.upload.base.path: /dolphin\nresource.hdfs.root.user: hadoop\n"+
+		"resource.hdfs.fs.defaultFS: hdfs://mycluster:8020\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"/dolphin", "hadoop", "hdfs://mycluster:8020"}, []string{c.Storage.HDFS.Base, c.Storage.HDFS.User, c.Storage.HDFS.DefaultFS})
 }
 
 func TestAStorageThatIsNamedTwiceOrUnknownIsRefused(t *testing.T) {
@@ -47,7 +51,9 @@ func TestAStorageThatIsNamedTwiceOrUnknownIsRefused(t *testing.T) {
 	_, err := config.Load(file(t, "resource.storage.type: LOCAL\nstorage: {type: s3}\n"))
 	require.ErrorContains(t, err, "storage.type is also set")
 	_, err = config.Load(file(t, "resource.storage.type: HDFS\n"))
-	require.ErrorContains(t, err, `storage.type: "HDFS"`)
+	require.ErrorContains(t, err, "storage.hdfs.default-fs")
+	_, err = config.Load(file(t, "resource.storage.type: OBS\n"))
+	require.ErrorContains(t, err, `storage.type: "OBS"`)
 	_, err = config.Load(config.Source{Environ: []string{"DORADO_STORAGE_TYPE=s3"}})
 	require.ErrorContains(t, err, "storage.s3.bucket")
 }

@@ -26,7 +26,7 @@ func (a api) routes(r chi.Router) {
 	bad := func(code dsapi.Code) *dsapi.API { // settings that are wrong have the code of the call they came with
 		return e.Faults(dsapi.Faults{ErrSettings.Key: code, ErrType.Key: code, ErrPassword.Key: code})
 	}
-	lists := e.Faults(dsapi.Faults{ErrConnect.Key: 10016})
+	lists := e.Faults(dsapi.Faults{ErrConnect.Key: 10016, ErrNoTables.Key: 10016})
 	r.Post("/datasources", bad(10033).Created(10033, a.create))
 	r.Get("/datasources", e.OK(10035, a.page))
 	r.Get("/datasources/list", bad(10035).OK(10035, a.list))

@@ -86,6 +86,7 @@ var (
 	ErrSettings  = fault.New(fault.Invalid, "datasource.error.settings")
 	ErrInUse     = fault.New(fault.Conflict, "datasource.error.in_use")
 	ErrConnect   = fault.New(fault.Unavailable, "datasource.error.connect")
+	ErrNoTables  = fault.New(fault.Invalid, "datasource.error.no_tables")
 	ErrPassword  = fault.New(fault.Invalid, "datasource.error.password_again")
 )
 

@@ -321,27 +321,31 @@ func failed(ctx context.Context, p datasource.Plugin, err error) error {
 		return err
 	}
 	reason := e.Error()
-	if errors.Is(err, datasource.ErrNoDriver) {
+	switch {
+	case errors.Is(err, datasource.ErrNoDriver):
 		reason = i18n.T(ctx, p.Missing)
+	case errors.Is(err, datasource.ErrNoTables):
+		return ErrNoTables.Because(err)
 	}
 	return ErrConnect.With("step", i18n.T(ctx, "datasource.step."+string(e.Step)), "reason", reason).Because(err)
 }
 
-// Databases lists the databases of a data source. It returns ErrConnect.
+// Databases lists the databases of a data source. It returns ErrNoTables or ErrConnect.
 func (s *Service) Databases(ctx context.Context, id int64) ([]string, error) {
 	return listed(ctx, s, id, func(ctx context.Context, p datasource.Plugin, settings datasource.Settings) ([]string, error) {
 		return p.Databases(ctx, settings)
 	})
 }
 
-// Tables lists the tables and views of a database of a data source. It returns ErrConnect.
+// Tables lists the tables and views of a database of a data source. It returns ErrNoTables or
+// ErrConnect.
 func (s *Service) Tables(ctx context.Context, id int64, database string) ([]string, error) {
 	return listed(ctx, s, id, func(ctx context.Context, p datasource.Plugin, settings datasource.Settings) ([]string, error) {
 		return p.Tables(ctx, settings, database)
 	})
 }
 
-// Columns lists the columns of a table. It returns ErrConnect.
+// Columns lists the columns of a table. It returns ErrNoTables or ErrConnect.
 func (s *Service) Columns(ctx context.Context, id int64, database, table string) ([]datasource.Column, error) {
 	return listed(ctx, s, id, func(ctx context.Context, p datasource.Plugin, settings datasource.Settings) ([]datasource.Column, error) {
 		return p.Columns(ctx, settings, database, table)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dorado/plugins/storage"
+	"dorado/plugins/storage/hdfs"
 	"dorado/plugins/storage/local"
 	"dorado/plugins/storage/s3"
 )
@@ -15,6 +16,7 @@ const (
 	StorageNone  = "none"
 	StorageLocal = "local"
 	StorageS3    = "s3"
+	StorageHDFS  = "hdfs"
 )
 
 // StorageTypes lists the types of storage that keep something.
@@ -25,11 +27,12 @@ type StorageConfig struct {
 	Type  string       `koanf:"type"`
 	Local local.Config `koanf:"local"`
 	S3    s3.Config    `koanf:"s3"`
+	HDFS  hdfs.Config  `koanf:"hdfs"`
 }
 
 // DefaultStorageConfig returns the defaults: no storage; dir is the folder of a local one.
 func DefaultStorageConfig(dir string) StorageConfig {
-	return StorageConfig{Type: StorageNone, Local: local.Config{Dir: dir, Sync: true}, S3: s3.DefaultConfig()}
+	return StorageConfig{Type: StorageNone, Local: local.Config{Dir: dir, Sync: true}, S3: s3.DefaultConfig(), HDFS: hdfs.DefaultConfig()}
 }
 
 // Validate returns everything that is wrong with the storage that is used, joined.
@@ -41,8 +44,10 @@ func (c StorageConfig) Validate() error {
 		return c.Local.Validate()
 	case StorageS3:
 		return c.S3.Validate()
+	case StorageHDFS:
+		return c.HDFS.Validate()
 	default:
-		return fmt.Errorf("storage.type: %q is none of none, local, s3", c.Type)
+		return fmt.Errorf("storage.type: %q is none of none, local, s3, hdfs", c.Type)
 	}
 }
 
@@ -56,6 +61,8 @@ func OpenStorage(c StorageConfig) (storage.Storage, error) {
 		return opened(local.Open(c.Local))
 	case StorageS3:
 		return opened(s3.Open(c.S3))
+	case StorageHDFS:
+		return opened(hdfs.Open(c.HDFS))
 	case "", StorageNone:
 		return nil, nil //nolint:nilnil // no storage is an answer
 	default:

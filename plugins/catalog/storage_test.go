@@ -32,6 +32,14 @@ func TestTheConfiguredStorageIsOpened(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
+	c.Type = catalog.StorageHDFS
+	_, err = catalog.OpenStorage(c)
+	require.ErrorContains(t, err, "storage.hdfs.namenodes")
+	c.HDFS.DefaultFS = "hdfs://name:8020"
+	s, err = catalog.OpenStorage(c)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
 	c.Type = "tape"
 	_, err = catalog.OpenStorage(c)
 	require.ErrorContains(t, err, "storage.type")

@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -34,10 +35,15 @@ type Plugin struct {
 	// Slashes allows a database to be "catalog/schema".
 	Slashes bool
 
-	// Open returns a pool for the settings, without connecting. nil: there is no driver, and Missing says why.
+	// A type has exactly one of these three.
+	//
+	// Open returns a pool for the settings, without connecting.
 	Open func(Settings) (*sql.DB, error)
-	// Missing is a message key.
+	// Ping signs in to what is no database. It ends with its context; At gives an error its step.
+	Ping func(context.Context, Settings) error
+	// Missing is the message key of why this program can do neither.
 	Missing string
+
 	// Lists says how to find databases, tables and columns.
 	Lists Lists
 	// Step tells at which step a failure of this driver happened; "" when it does not know.
@@ -100,8 +106,17 @@ func (p Plugin) Validate() error {
 	if p.Type == "" || p.Label == "" || len(p.Schema) == 0 {
 		problems = append(problems, fmt.Errorf("datasource: type %q needs a label and fields", p.Type))
 	}
-	if (p.Open == nil) == (p.Missing == "") {
-		problems = append(problems, fmt.Errorf("datasource: type %q needs a driver, or a reason why it has none", p.Type))
+	ways := 0
+	for _, has := range []bool{p.Open != nil, p.Ping != nil, p.Missing != ""} {
+		if has {
+			ways++
+		}
+	}
+	if ways != 1 {
+		problems = append(problems, fmt.Errorf("datasource: type %q needs a driver, a ping, or a reason why it has neither", p.Type))
+	}
+	if p.Ping != nil && (p.Lists != Lists{} || p.URL != nil) {
+		problems = append(problems, fmt.Errorf("datasource: type %q is no database and has statements or an address of JDBC", p.Type))
 	}
 	if p.Open != nil && (p.Lists.Databases == "" || p.Lists.Tables == "" || p.Lists.Columns == "" || p.Query == "") {
 		problems = append(problems, fmt.Errorf("datasource: type %q needs statements for lists", p.Type))

@@ -34,6 +34,9 @@ func (p Plugin) ConnectionParams(s Settings, password string) string {
 		if user, ok := all[User]; ok && p.Type == "SSH" {
 			delete(all, User)
 			all["user"] = user
+			if all["hostKey"] == "" {
+				delete(all, "hostKey") // DolphinScheduler does not know it
+			}
 		}
 		return string(all.JSON())
 	}

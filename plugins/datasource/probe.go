@@ -25,12 +25,13 @@ const (
 	Secure  Step = "tls"     // the two do not agree on encryption
 	SignIn  Step = "sign_in" // wrong user or password
 	Missing Step = "database"
-	Ask     Step = "query"  // connected, but the statement failed
-	Driver  Step = "driver" // there is no driver
+	Ask     Step = "query"    // connected, but the statement failed
+	Driver  Step = "driver"   // there is no driver
+	Unfit   Step = "settings" // nothing was tried: the settings contradict each other or cannot be read
 )
 
 // Steps are all steps.
-func Steps() []Step { return []Step{Lookup, Connect, Secure, SignIn, Missing, Ask, Driver} }
+func Steps() []Step { return []Step{Lookup, Connect, Secure, SignIn, Missing, Ask, Driver, Unfit} }
 
 // Error says at which step connecting failed. Its text holds no password.
 type Error struct {
@@ -48,6 +49,25 @@ func (e *Error) Is(target error) bool { return errors.Is(e.err, target) }
 // ErrNoDriver says that this program cannot open a type.
 var ErrNoDriver = errors.New("there is no driver for this type in this version")
 
+// ErrNoTables says that a type is no database.
+var ErrNoTables = errors.New("this type has no databases and no tables")
+
+// at is an error with the step that its maker knows.
+type at struct {
+	error
+	step Step
+}
+
+func (e *at) Unwrap() error { return e.error }
+
+// At says at which step err happened; nil stays nil. It is for Ping, and for drivers of our own.
+func At(step Step, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &at{err, step}
+}
+
 // connectTimeout is for one host.
 const connectTimeout = 4 * time.Second
 
@@ -56,19 +76,21 @@ func (s Settings) Dial(ctx context.Context) (net.Conn, error) {
 	return dial.Hosts(ctx, s.Hosts, s.Port, connectTimeout)
 }
 
-// Test opens a connection and asks the database something. It returns how long that took, or an *Error.
+// Test opens a connection and asks the other side something. It returns how long that took, or an *Error.
 func (p Plugin) Test(ctx context.Context, s Settings) (time.Duration, error) {
 	begin := time.Now()
+	if p.Ping != nil {
+		if err := within(ctx, func() error { return p.Ping(ctx, s) }); err != nil {
+			return 0, p.failed(s, p.step(err), err)
+		}
+		return time.Since(begin), nil
+	}
 	if p.Open == nil {
 		return 0, p.failed(s, Driver, ErrNoDriver)
 	}
 	conn, err := s.Dial(ctx) // first without the driver, so that the step of a failure is clear
 	if err != nil {
-		step := Connect
-		if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
-			step = Lookup
-		}
-		return 0, p.failed(s, step, err)
+		return 0, p.failed(s, dialStep(err), err)
 	}
 	conn.Close()
 	err = p.use(ctx, s, func(conn *sql.Conn) error {
@@ -88,40 +110,59 @@ func (e *queryError) Unwrap() error { return e.error }
 
 // use gives fn one connection.
 func (p Plugin) use(ctx context.Context, s Settings, fn func(conn *sql.Conn) error) error {
+	if p.Ping != nil {
+		return p.failed(s, Driver, ErrNoTables)
+	}
 	if p.Open == nil {
 		return p.failed(s, Driver, ErrNoDriver)
 	}
 	d, err := p.Open(s)
 	if err != nil {
-		return p.failed(s, Connect, err)
+		return p.failed(s, Unfit, err)
 	}
 	d.SetMaxOpenConns(1)
 	defer d.Close()
-	done := make(chan error, 1) // a driver that hangs is left alone
-	go func() {
+	err = within(ctx, func() error {
 		conn, err := d.Conn(ctx)
-		if err == nil {
-			err = conn.PingContext(ctx)
-			if err == nil {
-				err = fn(conn)
-			}
-			conn.Close()
+		if err != nil {
+			return err
 		}
-		done <- err
-	}()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
+		defer conn.Close()
+		if err := conn.PingContext(ctx); err != nil {
+			return err
+		}
+		return fn(conn)
+	})
 	if err == nil {
 		return nil
 	}
 	return p.failed(s, p.step(err), err)
 }
 
+// within waits for fn as long as ctx lasts; what hangs is left alone.
+func within(ctx context.Context, fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func dialStep(err error) Step {
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+		return Lookup
+	}
+	return Connect
+}
+
 // step finds out where a failure happened.
 func (p Plugin) step(err error) Step {
+	if known, ok := errors.AsType[*at](err); ok {
+		return known.step
+	}
 	if p.Step != nil {
 		if step := p.Step(err); step != "" {
 			return step
@@ -133,7 +174,7 @@ func (p Plugin) step(err error) Step {
 	if _, ok := errors.AsType[*queryError](err); ok {
 		return Ask
 	}
-	return Connect
+	return dialStep(err)
 }
 
 func secured(err error) bool {
@@ -147,7 +188,8 @@ func secured(err error) bool {
 		return true
 	}
 	text := strings.ToLower(err.Error())
-	return strings.Contains(text, "tls:") || strings.Contains(text, "x509") || strings.Contains(text, "ssl is not enabled")
+	return strings.Contains(text, "tls:") || strings.Contains(text, "x509") || strings.Contains(text, "ssl is not enabled") ||
+		strings.Contains(text, "http response to https client")
 }
 
 func (p Plugin) failed(s Settings, step Step, err error) error {

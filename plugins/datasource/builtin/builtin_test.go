@@ -233,10 +233,10 @@ func TestADriverThatHangsIsLeft(t *testing.T) {
 	}()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO"} {
+	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO", "PRESTO", "HIVE", "HANA"} {
 		flat := base()
 		flat["host"], flat["port"], flat["other"] = "127.0.0.1", port, ""
-		if name == "TRINO" {
+		if name == "TRINO" || name == "PRESTO" {
 			flat["password"] = ""
 		}
 		p := kind(t, name)

@@ -20,7 +20,7 @@ func Types() []datasource.Plugin {
 		hive("KYUUBI", 18, "Kyuubi", 10000),
 		plain("DATABEND", 19, "Databend", 8000, "jdbc:databend://", "?", "&", "com.databend.jdbc.DatabendDriver", "select 1", "datasource.missing.later"),
 		snowflake(),
-		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.later"),
+		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.dialer"),
 		hana(), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
 	}
 }
@@ -71,32 +71,10 @@ func plain(name string, code int, label string, port float64, prefix, first, sep
 	}
 }
 
-func hive(name string, code int, label string, port float64) datasource.Plugin {
-	p := plain(name, code, label, port, "jdbc:hive2://", ";", ";", "org.apache.hive.jdbc.HiveDriver", "select 1", "datasource.missing.later")
-	if name == "KYUUBI" {
-		p.Class, p.Address, p.URL = "org.apache.kyuubi.jdbc.KyuubiHiveDriver", address("jdbc:kyuubi://"), slashed("jdbc:kyuubi://", "?", ";")
-		return p
-	}
-	p.Schema = jdbc(port,
-		form.Field{Name: "principal", Type: form.Text, Label: "datasource.principal", Advanced: true},
-		form.Field{Name: "javaSecurityKrb5Conf", Type: form.Text, Label: "datasource.krb5", Advanced: true},
-		form.Field{Name: "loginUserKeytabUsername", Type: form.Text, Label: "datasource.keytab_user", Advanced: true},
-		form.Field{Name: "loginUserKeytabPath", Type: form.Text, Label: "datasource.keytab", Advanced: true},
-	)
-	return p
-}
-
-func presto() datasource.Plugin {
-	p := plain("PRESTO", 8, "Presto", 8080, "jdbc:presto://", "", "", "com.facebook.presto.jdbc.PrestoDriver", "select 1", "datasource.missing.later")
-	p.Slashes = true
-	p.URL = func(s datasource.Settings) string { return "jdbc:presto://" + s.HostList(true) + "/" + s.Database }
-	return p
-}
-
 func athena() datasource.Plugin {
 	region := func(s datasource.Settings) string { return "jdbc:awsathena://AwsRegion=" + s.All["awsRegion"] + ";" }
 	return datasource.Plugin{
-		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.later",
+		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.large",
 		Schema: form.Schema{
 			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
 			{Name: datasource.Database, Type: form.Text, Label: "datasource.database", Required: true},
@@ -110,7 +88,7 @@ func athena() datasource.Plugin {
 }
 
 func snowflake() datasource.Plugin {
-	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.later")
+	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.large")
 	p.Schema = jdbc(443, form.Field{Name: "datawarehouse", Type: form.Text, Label: "datasource.warehouse"})
 	p.URL = func(s datasource.Settings) string {
 		out := "jdbc:snowflake://" + s.HostList(true) + "/?db=" + s.Database
@@ -121,7 +99,6 @@ func snowflake() datasource.Plugin {
 	}
 	return p
 }
-
 func hana() datasource.Plugin {
 	p := plain("HANA", 22, "SAP HANA", 30015, "jdbc:sap://", "", "", "com.sap.db.jdbc.Driver", "select 1 from DUMMY", "datasource.missing.later")
 	p.URL = func(s datasource.Settings) string {
@@ -129,7 +106,6 @@ func hana() datasource.Plugin {
 	}
 	return p
 }
-
 func ssh() datasource.Plugin {
 	return datasource.Plugin{
 		Type: "SSH", Code: 17, Label: "SSH", Missing: "datasource.missing.later",
@@ -141,49 +117,21 @@ func ssh() datasource.Plugin {
 			{Name: "publicKey", Type: form.Secret, Label: "datasource.private_key", Help: "datasource.private_key.help"},
 			{Name: "hostKey", Type: form.TextArea, Label: "datasource.host_key", Help: "datasource.host_key.help", Advanced: true},
 		},
-	}
-}
-
 func k8s() datasource.Plugin {
-	return datasource.Plugin{
 		Type: "K8S", Code: 26, Label: "Kubernetes", Missing: "datasource.missing.later",
-		Schema: form.Schema{
 			{Name: "kubeConfig", Type: form.Secret, Label: "datasource.kubeconfig", Required: true},
 			{Name: "namespace", Type: form.Text, Label: "datasource.namespace", Required: true},
-		},
-	}
-}
-
 func zeppelin() datasource.Plugin {
-	return datasource.Plugin{
 		Type: "ZEPPELIN", Code: 24, Label: "Zeppelin", Missing: "datasource.missing.later",
-		Schema: form.Schema{
 			{Name: "restEndpoint", Type: form.Text, Label: "datasource.endpoint", Required: true},
-			{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
-			{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
-		},
-	}
-}
-
 func sageMaker() datasource.Plugin {
-	return datasource.Plugin{
 		Type: "SAGEMAKER", Code: 25, Label: "SageMaker", Missing: "datasource.missing.later",
-		Schema: form.Schema{
 			{Name: datasource.User, Type: form.Text, Label: "datasource.access_key", Required: true},
 			{Name: datasource.Password, Type: form.Secret, Label: "datasource.access_secret", Required: true},
 			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
-		},
-	}
-}
-
 func aliyunSpark() datasource.Plugin {
-	return datasource.Plugin{
 		Type: "ALIYUN_SERVERLESS_SPARK", Code: 27, Label: "Aliyun Serverless Spark", Missing: "datasource.missing.later",
-		Schema: form.Schema{
 			{Name: "accessKeyId", Type: form.Text, Label: "datasource.access_key", Required: true},
 			{Name: "accessKeySecret", Type: form.Secret, Label: "datasource.access_secret"},
 			{Name: "regionId", Type: form.Text, Label: "datasource.region", Required: true},
 			{Name: "endpoint", Type: form.Text, Label: "datasource.endpoint"},
-		},
-	}
-}
