@@ -11,7 +11,7 @@ import (
 type Sources interface {
 	// Usable returns the types of those of the data sources that whoever acts may use, by id, and the names of those that exist and
 	// that he may not use.
-	Usable(ctx context.Context, ids []int64) (types map[int64]string, denied map[int64]string, err error)
+	Usable(ctx context.Context, ids []int64) (types, denied map[int64]string, err error)
 }
 
 // nameSources notes which data sources the changed tasks name, in place of what they and the removed ones named before.

@@ -20,7 +20,7 @@ const (
 )
 
 // StorageTypes lists the types of storage that keep something.
-func StorageTypes() []string { return []string{StorageLocal, StorageS3} }
+func StorageTypes() []string { return []string{StorageLocal, StorageS3, StorageHDFS} }
 
 // StorageConfig says which storage there is, and where.
 type StorageConfig struct {

@@ -91,7 +91,7 @@ func TestConnectionParamsAreWrittenLikeThoseOfDolphinScheduler(t *testing.T) {
 	ssh := kind(t, "SSH")
 	s, problems := ssh.Read(form.Flat{"host": "h", "port": "22", "userName": "ann", "password": "hunter2"})
 	require.Empty(t, problems)
-	require.JSONEq(t, `{"host":"h","port":"22","user":"ann","password":"***","publicKey":"","hostKey":""}`, ssh.ConnectionParams(s, "***"))
+	require.JSONEq(t, `{"host":"h","port":"22","user":"ann","password":"***","publicKey":""}`, ssh.ConnectionParams(s, "***"))
 }
 
 func TestDangerousParametersAreRefusedForEveryType(t *testing.T) {

@@ -99,39 +99,3 @@ func snowflake() datasource.Plugin {
 	}
 	return p
 }
-func hana() datasource.Plugin {
-	p := plain("HANA", 22, "SAP HANA", 30015, "jdbc:sap://", "", "", "com.sap.db.jdbc.Driver", "select 1 from DUMMY", "datasource.missing.later")
-	p.URL = func(s datasource.Settings) string {
-		return "jdbc:sap://" + s.HostList(true) + "?currentschema=" + s.Database + "&reconnect=true" + parameters(s, "&", "&")
-	}
-	return p
-}
-func ssh() datasource.Plugin {
-	return datasource.Plugin{
-		Type: "SSH", Code: 17, Label: "SSH", Missing: "datasource.missing.later",
-		Schema: form.Schema{
-			{Name: datasource.Host, Type: form.Text, Label: "datasource.host", Required: true},
-			{Name: datasource.Port, Type: form.Number, Label: "datasource.port", Default: 22.0, Required: true, Min: new(1.0), Max: new(65535.0)},
-			{Name: datasource.User, Type: form.Text, Label: "datasource.user", Required: true},
-			{Name: datasource.Password, Type: form.Secret, Label: "datasource.password"},
-			{Name: "publicKey", Type: form.Secret, Label: "datasource.private_key", Help: "datasource.private_key.help"},
-			{Name: "hostKey", Type: form.TextArea, Label: "datasource.host_key", Help: "datasource.host_key.help", Advanced: true},
-		},
-func k8s() datasource.Plugin {
-		Type: "K8S", Code: 26, Label: "Kubernetes", Missing: "datasource.missing.later",
-			{Name: "kubeConfig", Type: form.Secret, Label: "datasource.kubeconfig", Required: true},
-			{Name: "namespace", Type: form.Text, Label: "datasource.namespace", Required: true},
-func zeppelin() datasource.Plugin {
-		Type: "ZEPPELIN", Code: 24, Label: "Zeppelin", Missing: "datasource.missing.later",
-			{Name: "restEndpoint", Type: form.Text, Label: "datasource.endpoint", Required: true},
-func sageMaker() datasource.Plugin {
-		Type: "SAGEMAKER", Code: 25, Label: "SageMaker", Missing: "datasource.missing.later",
-			{Name: datasource.User, Type: form.Text, Label: "datasource.access_key", Required: true},
-			{Name: datasource.Password, Type: form.Secret, Label: "datasource.access_secret", Required: true},
-			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
-func aliyunSpark() datasource.Plugin {
-		Type: "ALIYUN_SERVERLESS_SPARK", Code: 27, Label: "Aliyun Serverless Spark", Missing: "datasource.missing.later",
-			{Name: "accessKeyId", Type: form.Text, Label: "datasource.access_key", Required: true},
-			{Name: "accessKeySecret", Type: form.Secret, Label: "datasource.access_secret"},
-			{Name: "regionId", Type: form.Text, Label: "datasource.region", Required: true},
-			{Name: "endpoint", Type: form.Text, Label: "datasource.endpoint"},
