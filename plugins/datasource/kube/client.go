@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"dorado/app/kit/dial"
-	"dorado/app/kit/secret"
 )
 
 const (
@@ -30,38 +29,21 @@ type Client struct {
 	// DefaultNamespace is that of the context; often empty.
 	DefaultNamespace string
 
-	http     *http.Client
-	base     *url.URL
-	token    secret.String
-	user     string
-	password secret.String
+	http   *http.Client
+	access Access
 }
 
 // New reads a kubeconfig. Nothing is sent yet. It returns ErrConfig.
 func New(kubeconfig string) (*Client, error) {
-	of, c, u, err := parse(kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	if err := u.check(); err != nil {
-		return nil, err
-	}
-	base, err := c.address()
-	if err != nil {
-		return nil, err
-	}
-	t, err := encryption(c, u)
+	a, err := Read(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
 	return &Client{
-		DefaultNamespace: of.Namespace, base: base, token: secret.String(u.Token), user: u.Name, password: secret.String(u.Password),
+		DefaultNamespace: a.Namespace, access: a,
 		http: &http.Client{
 			Transport: &http.Transport{
-				DialContext: dial.New(connectTimeout).DialContext, TLSClientConfig: t, TLSHandshakeTimeout: connectTimeout, ForceAttemptHTTP2: true,
+				DialContext: dial.New(connectTimeout).DialContext, TLSClientConfig: a.TLS, TLSHandshakeTimeout: connectTimeout, ForceAttemptHTTP2: true,
 				MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // credentials go nowhere else
@@ -95,7 +77,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if answer.GitVersion == "" {
-		return "", fmt.Errorf("the server at %s is no Kubernetes cluster", c.base.Host)
+		return "", fmt.Errorf("the server at %s is no Kubernetes cluster", c.access.Base.Host)
 	}
 	return answer.GitVersion, nil
 }
@@ -116,20 +98,13 @@ func (c *Client) Namespace(ctx context.Context, name string) error {
 
 // get asks for path; out, when not nil, takes the answer.
 func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
-	at := *c.base
+	at := *c.access.Base
 	at.Path, at.RawPath, at.RawQuery = strings.TrimRight(at.Path, "/")+path, "", query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return refused("the server of the cluster is no address")
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "dorado")
-	switch {
-	case c.token != "":
-		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
-	case c.user != "":
-		req.SetBasicAuth(c.user, c.password.Reveal())
-	}
+	req.Header = c.access.Header.Clone()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -146,7 +121,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("the server at %s does not answer as Kubernetes does", c.base.Host)
+		return fmt.Errorf("the server at %s does not answer as Kubernetes does", c.access.Base.Host)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -53,20 +54,70 @@ type cluster struct {
 }
 
 type user struct {
-	Token     string `yaml:"token"`
-	TokenFile string `yaml:"tokenFile"`
-	Name      string `yaml:"username"`
-	Password  string `yaml:"password"`
-	CertFile  string `yaml:"client-certificate"`
-	Cert      string `yaml:"client-certificate-data"`
-	KeyFile   string `yaml:"client-key"`
-	Key       string `yaml:"client-key-data"`
-	Exec      any    `yaml:"exec"`
-	Provider  any    `yaml:"auth-provider"`
-	As        string `yaml:"as"`
-	AsUID     string `yaml:"as-uid"`
-	AsGroups  any    `yaml:"as-groups"`
-	AsExtra   any    `yaml:"as-user-extra"`
+	Token     string   `yaml:"token"`
+	TokenFile string   `yaml:"tokenFile"`
+	Name      string   `yaml:"username"`
+	Password  string   `yaml:"password"`
+	CertFile  string   `yaml:"client-certificate"`
+	Cert      string   `yaml:"client-certificate-data"`
+	KeyFile   string   `yaml:"client-key"`
+	Key       string   `yaml:"client-key-data"`
+	Exec      any      `yaml:"exec"`
+	Provider  any      `yaml:"auth-provider"`
+	As        string   `yaml:"as"`
+	AsGroups  []string `yaml:"as-groups"`
+	AsUID     string   `yaml:"as-uid"`
+	AsExtra   any      `yaml:"as-user-extra"`
+}
+
+// Access is what a kubeconfig says of one cluster and one user.
+type Access struct {
+	Base      *url.URL    // of the API
+	TLS       *tls.Config // certificates of both sides
+	Header    http.Header // of every request: who asks
+	Namespace string      // of the context; often empty
+}
+
+// Read returns what the current context of a kubeconfig says, or its only one. What would read files of this machine or start
+// programs on it is refused by name: a kubeconfig is written by whoever may edit a data source, and that is not who owns the
+// machine. It returns ErrConfig, and no error quotes a secret.
+func Read(kubeconfig string) (Access, error) {
+	of, c, u, err := parse(kubeconfig)
+	if err != nil {
+		return Access{}, err
+	}
+	if err := c.check(); err != nil {
+		return Access{}, err
+	}
+	if err := u.check(); err != nil {
+		return Access{}, err
+	}
+	base, err := c.address()
+	if err != nil {
+		return Access{}, err
+	}
+	t, err := encryption(c, u)
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{Base: base, TLS: t, Header: u.header(), Namespace: of.Namespace}, nil
+}
+
+func (u user) header() http.Header {
+	h := http.Header{"User-Agent": {"dorado"}, "Accept": {"application/json"}}
+	switch {
+	case u.Token != "":
+		h.Set("Authorization", "Bearer "+strings.TrimSpace(u.Token))
+	case u.Name != "":
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.Name+":"+u.Password)))
+	}
+	if u.As != "" {
+		h.Set("Impersonate-User", u.As)
+		for _, g := range u.AsGroups {
+			h.Add("Impersonate-Group", g)
+		}
+	}
+	return h
 }
 
 // parse returns the entries that the current context names. No error quotes the text: it holds secrets.
@@ -134,9 +185,9 @@ func (u user) check() error {
 		return refused("client-certificate and client-key name files of another machine; use client-certificate-data and client-key-data")
 	case (u.Cert == "") != (u.Key == ""):
 		return refused("client-certificate-data and client-key-data belong together")
-	case u.As != "" || u.AsUID != "" || u.AsGroups != nil || u.AsExtra != nil:
-		return refused("acting as somebody else (as, as-groups) is not supported")
-	case strings.ContainsFunc(u.Token+u.Name+u.Password, func(r rune) bool { return r < ' ' }):
+	case u.AsUID != "" || u.AsExtra != nil:
+		return refused("as-uid and as-user-extra are not supported; as and as-groups are")
+	case strings.ContainsFunc(strings.TrimSpace(u.Token)+u.Name+u.Password+u.As+strings.Join(u.AsGroups, ""), func(r rune) bool { return r < ' ' }):
 		return refused("a token, user name or password holds control characters")
 	}
 	return nil

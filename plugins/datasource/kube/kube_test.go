@@ -152,7 +152,7 @@ func TestWhatWouldReadFilesOrRunProgramsIsRefusedByName(t *testing.T) {
 		"exec: {apiVersion: v1, command: aws}": "exec", "auth-provider: {name: gcp}": "auth-provider", "tokenFile: /etc/passwd": "tokenFile",
 		"client-certificate: /a, client-key: /b": "client-certificate-data", "client-key-data: QQ==": "belong together",
 		"client-certificate-data: QQ==, client-key-data: QQ==": "no certificate", "client-certificate-data: '%', client-key-data: QQ==": "Base64",
-		"token: t, as: root": "somebody else", `token: "a\nb"`: "control characters",
+		"token: t, as: root, as-uid: 7": "as-uid", `token: "a\nb"`: "control characters",
 	} {
 		_, err := kube.New(config("https://h", "", entry))
 		require.ErrorIs(t, err, kube.ErrConfig, entry)

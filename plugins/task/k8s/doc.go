@@ -12,5 +12,5 @@
 // forgotten (410) needs the list anyway.
 //
 // The client is plain HTTP and a few structs. The usual library would add six megabytes and some thirty modules, and would read
-// files and start programs that a kubeconfig names; here a kubeconfig that needs either is refused (see kubeconfig.go).
+// files and start programs that a kubeconfig names; here a kubeconfig that needs either is refused (plugins/datasource/kube).
 package k8s

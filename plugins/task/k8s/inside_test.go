@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"dorado/plugins/datasource/kube"
+
 	"dorado/plugins/task"
 )
 
@@ -29,37 +31,9 @@ func TestNamesAreWhatDNSAllows(t *testing.T) {
 
 func TestAKubeconfigThatNeedsTheMachineIsRefused(t *testing.T) {
 	t.Parallel()
-	const form = `{"current-context":"m","clusters":[{"name":"c","cluster":{"server":"https://h:6443"CLUSTER}}],"contexts":[{"name":"m","context":{"cluster":"c","user":"u"}}],"users":[{"name":"u","user":{USER}}]}`
-	make := func(cluster, user string) string {
-		return strings.NewReplacer("CLUSTER", cluster, "USER", user).Replace(form)
-	}
-	for text, want := range map[string]string{
-		make("", `"exec":{"command":"aws"}`):                               "has exec",
-		make("", `"auth-provider":{"name":"gcp"}`):                         "has auth-provider",
-		make("", `"tokenFile":"/etc/shadow"`):                              "has tokenFile",
-		make("", `"client-certificate":"/x"`):                              "has client-certificate:",
-		make("", `"client-key":"/x"`):                                      "has client-key:",
-		make(`,"certificate-authority":"/x"`, ``):                          "has certificate-authority:",
-		make(`,"proxy-url":"http://x"`, ``):                                "has proxy-url",
-		make(`,"certificate-authority-data":"%"`, ``):                      "is not base64",
-		make(`,"certificate-authority-data":"aGk="`, ``):                   "holds no certificate",
-		make("", `"client-certificate-data":"%"`):                          "is not base64",
-		make("", `"client-certificate-data":"aGk="`):                       "are no certificate with its key",
-		strings.Replace(make("", ""), `"m"`, `"n"`, 1):                     `has no context "n"`,
-		strings.Replace(make("", ""), `"cluster":"c"`, `"cluster":"d"`, 1): `has no cluster "d"`,
-		strings.Replace(make("", ""), `"user":"u"`, `"user":"v"`, 1):       `has no user "v"`,
-		strings.Replace(make("", ""), "https:", "ftp:", 1):                 "no usable server address",
-		strings.Replace(make("", ""), "https://h", "https://u:p@h", 1):     "no usable server address",
-		"":                                   "no current-context",
-		"\x00":                               "no YAML",
-		"a: [b":                              "no YAML",
-		"users: 7":                           "no YAML",
-		"[1, 2]":                             "no YAML",
-		"{contexts: [{name: a}, {name: b}]}": "no current-context",
-	} {
-		_, err := connect(text, "lab")
-		require.ErrorContains(t, err, want, text)
-	}
+	_, err := connect(`{clusters: [{name: c, cluster: {server: "https://h"}}], contexts: [{name: m, context: {cluster: c, user: u}}], users: [{name: u, user: {exec: {command: aws}}}]}`, "lab")
+	require.ErrorIs(t, err, kube.ErrConfig)
+	require.ErrorContains(t, err, "exec")
 }
 
 func TestAKubeconfigSaysWhoWeAre(t *testing.T) {
