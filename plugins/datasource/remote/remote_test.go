@@ -259,3 +259,30 @@ func TestAKeyWithAPassphraseIsRefused(t *testing.T) {
 	s := with(settings(t, "127.0.0.1:1"), remote.PrivateKey, string(pem.EncodeToMemory(block)))
 	require.ErrorContains(t, remote.Ping(t.Context(), s), "passphrase")
 }
+
+func TestWithoutAPinTheFirstHostKeyIsTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	_, first := newKey(t)
+	_, second := newKey(t)
+	k, err := remote.ReadHostKeys("")
+	require.NoError(t, err)
+	require.False(t, k.Pinned())
+	require.NoError(t, k.Check("", nil, first))
+	require.NoError(t, k.Check("", nil, first))
+	require.ErrorIs(t, k.Check("", nil, second), remote.ErrHostKey)
+	require.Equal(t, ssh.FingerprintSHA256(first), k.First())
+}
+
+func TestHostKeysOfTheKnownKindsAreAskedFor(t *testing.T) {
+	t.Parallel()
+	_, public := newKey(t)
+	line := string(ssh.MarshalAuthorizedKey(public))
+	k, err := remote.ReadHostKeys("# ours\n\n" + line)
+	require.NoError(t, err)
+	require.Equal(t, []string{public.Type()}, k.Algorithms())
+	k, err = remote.ReadHostKeys(line + ssh.FingerprintSHA256(public))
+	require.NoError(t, err)
+	require.Empty(t, k.Algorithms(), "of which kind the key behind a fingerprint is, is not known")
+	_, err = remote.ReadHostKeys("@revoked h " + line)
+	require.ErrorIs(t, err, remote.ErrHostKeys)
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"dorado/plugins/datasource/remote"
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 )
@@ -28,7 +29,7 @@ func TestAPinnedHostKeyIsTheOnlyOneAccepted(t *testing.T) {
 		"a hashed host": "|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= " + line,
 		"one of two":    ssh.FingerprintSHA256(other) + "\r\n" + ssh.FingerprintSHA256(s.public) + " # with a comment",
 	} {
-		a := newAttempt(t, s.source(t, 0, hostKey, pinned), "echo in")
+		a := newAttempt(t, s.source(t, 0, remote.HostKey, pinned), "echo in")
 		got := <-a.begun(t.Context())
 		require.NoError(t, got.error, name)
 		require.NotContains(t, a.log.String(), "is not checked")
@@ -36,43 +37,20 @@ func TestAPinnedHostKeyIsTheOnlyOneAccepted(t *testing.T) {
 	for name, pinned := range map[string]string{
 		"another fingerprint": ssh.FingerprintSHA256(other), "another key": string(ssh.MarshalAuthorizedKey(other)),
 	} {
-		a := newAttempt(t, s.source(t, 0, hostKey, pinned), "echo in")
+		a := newAttempt(t, s.source(t, 0, remote.HostKey, pinned), "echo in")
 		got := <-a.begun(t.Context())
-		require.ErrorIs(t, got.error, errHostKey, name)
+		require.ErrorIs(t, got.error, remote.ErrHostKey, name)
 		require.ErrorContains(t, got.error, ssh.FingerprintSHA256(s.public))
 		require.Empty(t, a.log.lines())
 	}
 	for _, pinned := range []string{"MD5:aa:bb", "ssh-ed25519", "h ssh-ed25519 AAAA", "\xff"} {
-		a := newAttempt(t, s.source(t, 0, hostKey, pinned), "echo in")
+		a := newAttempt(t, s.source(t, 0, remote.HostKey, pinned), "echo in")
 		got := <-a.begun(t.Context())
-		require.ErrorIs(t, got.error, errPinned, pinned)
+		require.ErrorIs(t, got.error, remote.ErrHostKeys, pinned)
 	}
 	a := newAttempt(t, s.source(t, 0), "echo in")
 	require.NoError(t, (<-a.begun(t.Context())).error)
 	require.Contains(t, a.log.String(), "host key "+ssh.FingerprintSHA256(s.public)+" is not checked")
-}
-
-func TestTheHostKeyDoesNotChangeDuringAnAttempt(t *testing.T) {
-	t.Parallel()
-	_, first := key(t)
-	_, second := key(t)
-	var p pins
-	require.NoError(t, p.check("", nil, first))
-	require.NoError(t, p.check("", nil, first))
-	require.ErrorIs(t, p.check("", nil, second), errHostKey)
-}
-
-func TestOtherKindsOfHostKeysAreAskedForWhenTheyArePinned(t *testing.T) {
-	t.Parallel()
-	_, public := key(t)
-	p, err := readPins(string(ssh.MarshalAuthorizedKey(public)))
-	require.NoError(t, err)
-	require.Equal(t, []string{ssh.KeyAlgoED25519}, p.algorithms())
-	p.kinds, p.prints = []string{ssh.KeyAlgoRSA}, []string{"x"}
-	require.Equal(t, []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}, p.algorithms())
-	p, err = readPins(ssh.FingerprintSHA256(public))
-	require.NoError(t, err)
-	require.Greater(t, len(p.algorithms()), 5)
 }
 
 // signIn serves one handshake of a server that knows passwords alone, as a text or as the answer to a question.
@@ -145,23 +123,19 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-func TestAKeyMayHaveAPassphrase(t *testing.T) {
+func TestAKeyThatCannotBeUsedIsRefusedWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("hunter2"))
 	require.NoError(t, err)
-	text := string(pem.EncodeToMemory(block))
-	for password, right := range map[string]bool{"hunter2": true, "other": false, "": false} {
-		s := source(t, form.Flat{"host": "h", "userName": "ann", "password": password, "publicKey": strings.ReplaceAll(text, "\n", "\r\n")})
-		_, err := authMethods(s.Settings)
-		require.Equal(t, right, err == nil, err)
-	}
-	_, err = authMethods(source(t, form.Flat{"host": "h", "userName": "ann", "publicKey": "hunter2"}).Settings)
-	require.ErrorIs(t, err, errPrivateKey)
+	_, err = remote.AuthMethods(source(t, form.Flat{"host": "h", "userName": "ann", "password": "hunter2", "publicKey": string(pem.EncodeToMemory(block))}).Settings)
+	require.ErrorIs(t, err, remote.ErrPassphrase)
+	_, err = remote.AuthMethods(source(t, form.Flat{"host": "h", "userName": "ann", "publicKey": "hunter2"}).Settings)
+	require.ErrorIs(t, err, remote.ErrPrivateKey)
 	require.NotContains(t, err.Error(), "hunter2")
-	_, err = authMethods(source(t, form.Flat{"host": "h", "userName": "ann"}).Settings)
-	require.ErrorIs(t, err, errNoSecret)
+	_, err = remote.AuthMethods(source(t, form.Flat{"host": "h", "userName": "ann"}).Settings)
+	require.ErrorIs(t, err, remote.ErrNoSecret)
 }
 
 func TestWhereNothingCanBeStarted(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"dorado/app/kit/dial"
+	"dorado/plugins/datasource/remote"
 )
 
 const (
@@ -43,7 +44,7 @@ type conn struct {
 }
 
 // connect signs in at the first of the addresses that answers.
-func connect(ctx context.Context, all []string, user string, auth []ssh.AuthMethod, p *pins) (*conn, error) {
+func connect(ctx context.Context, all []string, user string, auth []ssh.AuthMethod, keys *remote.HostKeys) (*conn, error) {
 	var last error
 	for _, address := range all {
 		raw, err := dial.New(connectTimeout).DialContext(ctx, "tcp", address)
@@ -56,7 +57,7 @@ func connect(ctx context.Context, all []string, user string, auth []ssh.AuthMeth
 		stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 		_ = raw.SetDeadline(time.Now().Add(connectTimeout))
 		c, channels, requests, err := ssh.NewClientConn(raw, address, &ssh.ClientConfig{
-			User: user, Auth: auth, HostKeyCallback: p.check, HostKeyAlgorithms: p.algorithms(), ClientVersion: "SSH-2.0-Dorado",
+			User: user, Auth: auth, HostKeyCallback: keys.Check, HostKeyAlgorithms: keys.Algorithms(), ClientVersion: "SSH-2.0-Dorado",
 		})
 		if !stop() && err == nil {
 			err = ctx.Err()
@@ -64,7 +65,7 @@ func connect(ctx context.Context, all []string, user string, auth []ssh.AuthMeth
 		}
 		if err != nil {
 			_ = raw.Close()
-			if errors.Is(err, errHostKey) {
+			if errors.Is(err, remote.ErrHostKey) {
 				return nil, fmt.Errorf("%s: %w", address, err)
 			}
 			return nil, brokenError{fmt.Errorf("%s: %w", address, err)}

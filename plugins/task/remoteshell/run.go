@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"dorado/plugins/datasource"
+	"dorado/plugins/datasource/remote"
 	"dorado/plugins/form"
 	"dorado/plugins/task"
 )
@@ -39,7 +40,7 @@ var (
 type job struct {
 	source    datasource.Settings
 	auth      []ssh.AuthMethod
-	pins      pins
+	hostKeys  *remote.HostKeys
 	link      link
 	keep      func(string) error
 	log       io.Writer
@@ -69,10 +70,10 @@ func newJob(v form.Values, env task.Env) (*job, error) {
 		return nil, errSource
 	}
 	j := &job{source: source.Settings, keep: env.Keep, log: env.Log, patience: patience, addresses: addresses(source.Settings)}
-	if j.auth, err = authMethods(j.source); err != nil {
+	if j.auth, err = remote.AuthMethods(j.source); err != nil {
 		return nil, err
 	}
-	if j.pins, err = readPins(j.source.All[hostKey]); err != nil {
+	if j.hostKeys, err = remote.ReadHostKeys(j.source.All[remote.HostKey]); err != nil {
 		return nil, err
 	}
 	if env.Link != "" {
@@ -179,17 +180,17 @@ func (j *job) connect(ctx context.Context) error {
 			return nil
 		}
 	}
-	first := j.pins.first
-	c, err := connect(ctx, j.addresses, j.source.User, j.auth, &j.pins)
+	first := j.hostKeys.First()
+	c, err := connect(ctx, j.addresses, j.source.User, j.auth, j.hostKeys)
 	if err != nil {
 		return err
 	}
 	j.conn = c
 	switch {
-	case len(j.pins.prints) > 0:
+	case j.hostKeys.Pinned():
 		j.say("connected to %s@%s", j.source.User, c.address)
 	case first == "":
-		j.say("connected to %s@%s, whose host key %s is not checked: the data source names none", j.source.User, c.address, j.pins.first)
+		j.say("connected to %s@%s, whose host key %s is not checked: the data source names none", j.source.User, c.address, j.hostKeys.First())
 	default:
 		j.say("connected to %s@%s again", j.source.User, c.address)
 	}
