@@ -128,7 +128,7 @@ func family() string {
 			task(t1, "extract", "SHELL", `{"rawScript":"echo hi","localParams":[],"resourceList":[]}`, `,"workerGroup":"gpu","environmentCode":77`),
 			task(t3, "choose", "CONDITIONS", conditions, ""),
 			task(t2, "start", "SUB_PROCESS", `{"processDefinitionCode":4652338640257,"localParams":[]}`, ""),
-			task(t4, "alarm", "LINKIS", `{"type":"MYSQL","datasource":3,"sql":"select 1 < 2","localParams":[],"resourceList":[]}`, `,"workerGroup":"old","environmentCode":4711,"taskGroupId":9`)),
+			task(t4, "alarm", "ZEPPELIN", `{"type":"MYSQL","datasource":3,"sql":"select 1 < 2","localParams":[],"resourceList":[]}`, `,"workerGroup":"old","environmentCode":4711,"taskGroupId":9`)),
 		dag(childCode, "child", "null", [][2]int64{{0, t5}}, task(t5, "work", "SHELL", `{"rawScript":"true"}`, "")),
 	}, ",") + "]"
 }
@@ -217,7 +217,7 @@ func TestAPreviewTellsWhatIsMissingAndWritesNothing(t *testing.T) {
 		require.False(t, refs[key].Open, key)
 	}
 	require.Equal(t, []string{"parent → alarm"}, refs["datasource:3"].Uses)
-	require.Equal(t, []string{"LINKIS"}, seen.Items[1].Foreign)
+	require.Equal(t, []string{"ZEPPELIN"}, seen.Items[1].Foreign)
 	all, err := w.workflows.All(w.gwen, w.project)
 	require.NoError(t, err)
 	require.Empty(t, all)
