@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"dorado/plugins/datasource/kube"
-
 	"dorado/plugins/task"
 )
 
