@@ -141,7 +141,7 @@ func projectCode(t *testing.T, c *harness.Client, name string) int64 {
 	return 0
 }
 
-// notRunnable are task types that this release draws, keeps and hands on, and cannot run.
+// notRunnable are examples of what this machine does not have: clusters, databases, programs; and of types that no worker runs.
 var notRunnable = []string{
 	"task_dvc_example", "task_openmldb_example", "task_sagemaker_example", "task_spark_example", "task_flink_example", "task_map_reduce_example",
 	"task_datax_example", "task_sql_example", // and there is no such database
@@ -199,7 +199,7 @@ func TestTheOfficialPythonSDKRunsItsTutorialsAndExamples(t *testing.T) {
 	}
 }
 
-// prepare makes what examples take for granted: files and data sources.
+// prepare makes what examples take for granted: files, and data sources that their user may use.
 func prepare(t *testing.T, s *server, py *sdk, old bool) {
 	t.Helper()
 	user := "from pydolphinscheduler.models import User; User('userPythonGateway', 'userPythonGateway', 'u@example.org', '11111111111', 'default', 'q', 1).create_if_not_exists()\n"
@@ -232,6 +232,12 @@ func prepare(t *testing.T, s *server, py *sdk, old bool) {
 		require.NoError(t, errors.Join(err, res.Body.Close()))
 		require.Contains(t, answer.String(), `"code":0`, "a data source")
 	}
+	var users struct{ TotalList []struct{ ID int64 } }
+	require.NoError(t, s.Admin.Call(t.Context(), http.MethodGet, "/users/list-paging?pageNo=1&pageSize=10&searchVal=userPythonGateway", nil, &users))
+	require.Len(t, users.TotalList, 1)
+	require.NoError(t, s.Admin.Call(t.Context(), http.MethodPost, "/users/grant-datasource", url.Values{
+		"userId": {itoa(users.TotalList[0].ID)}, "datasourceIds": {"1,2,3"},
+	}, nil))
 }
 
 // examplesKept checks that every example left its workflow, and returns those that are online.

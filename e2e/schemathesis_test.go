@@ -120,11 +120,12 @@ func schemathesis(ctx context.Context, t *testing.T, program, server, token, wor
 	t.Helper()
 	base := server + "/dolphinscheduler"
 	// Invalid input is answered with HTTP 200 and a code, as DolphinScheduler does, so the checks that want 4xx are left out.
-	// Its fuzzing phase needs minutes for each user and, on several cores, trips over Python itself: it is for releases.
+	// Its fuzzing phase needs minutes for each user: it is for releases. With several workers Python trips over itself (its parser is
+	// not made for threads), and gains nothing.
 	line := append([]string{
 		"--config-file", world, "run", base + "/v3/api-docs", "--url", base, "--header", "token: " + token,
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-		"--phases", "coverage", "--workers", "4", "--generation-deterministic", "--no-color", "--suppress-health-check", "all", "--request-timeout", "30",
+		"--phases", "coverage", "--workers", "1", "--generation-deterministic", "--no-color", "--suppress-health-check", "all", "--request-timeout", "30",
 	}, args...)
 	cmd := exec.CommandContext(ctx, program, line...)
 	cmd.Dir = filepath.Dir(world)
