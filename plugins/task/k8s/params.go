@@ -114,6 +114,9 @@ func hasPlaceholder(text string) bool {
 // check finds what the schema does not see.
 func check(v form.Values) []form.Problem {
 	var problems []form.Problem
+	if v.ID("datasource") == 0 && v.Text(fieldNamespace) == "" {
+		problems = append(problems, form.Problem{Field: "datasource", Key: "form.required"})
+	}
 	for _, name := range []string{fieldCommand, fieldArgs} {
 		if text := v.Text(name); !hasPlaceholder(text) {
 			if _, err := words(text); err != nil {

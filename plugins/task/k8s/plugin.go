@@ -19,6 +19,8 @@ const (
 	fieldMemory  = "minMemorySpace"
 	fieldLabels  = "customizedLabels"
 	fieldNodes   = "nodeSelectors"
+	// fieldNamespace is where definitions before data sources for clusters name one.
+	fieldNamespace = "namespace"
 )
 
 // Plugin returns the K8S task type.
@@ -34,7 +36,9 @@ func Plugin() task.Plugin {
 }
 
 func schema() form.Schema {
-	return slices.Concat(form.Schema{}, task.SourceFields("K8S"), form.Schema{
+	source := task.SourceFields("K8S")
+	source[1].Required = false // check asks for it, but not where an older definition names a cluster
+	return slices.Concat(form.Schema{}, source, form.Schema{
 		{Name: fieldImage, Type: form.Text, Required: true, Label: "task.k8s.image", Help: "task.k8s.image.help", Placeholder: "task.k8s.image.placeholder"},
 		{
 			Name: fieldPull, Type: form.Select, Required: true, Default: "IfNotPresent", Label: "task.k8s.pull",
@@ -59,6 +63,7 @@ func schema() form.Schema {
 				{Name: "values", Label: "task.k8s.nodes.values"},
 			},
 		},
+		{Name: fieldNamespace, Type: form.Text, Label: "task.k8s.namespace", Help: "task.k8s.namespace.help", Advanced: true},
 		task.Resources(),
 		task.Parameters(),
 	})

@@ -66,7 +66,7 @@ func TestK8S(t *testing.T) {
 			{Name: "fails with its container", Params: settings("exit3"), Output: "[K8S-pod-log] oh no\n", Fails: true},
 		},
 		Bad: []string{
-			settings(""), `{"type":"K8S","image":"x"}`, `{"type":"SSH","datasource":3,"image":"x"}`,
+			settings(""), `{"type":"K8S","image":"x"}`, `{"image":"x","namespace":""}`, `{"type":"SSH","datasource":3,"image":"x"}`,
 			`{"datasource":3,"image":"x","command":"sh -c"}`, `{"datasource":3,"image":"x","args":"[[1]]"}`, `{"datasource":3,"image":"x","args":"{a: b}"}`,
 			`{"datasource":3,"image":"x","minCpuCores":-1}`, `{"datasource":3,"image":"x","imagePullPolicy":"Sometimes"}`,
 			`{"datasource":3,"image":"x","customizedLabels":[{"label":" ","value":"y"}]}`,

@@ -44,10 +44,16 @@ type attempt struct {
 	last      pod // the one seen last
 }
 
+// errNoSource is what a task of an older definition ends with.
+var errNoSource = errors.New("the task has no data source of type K8S; the namespace of an older definition does not say how to reach its cluster")
+
 func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error) {
 	p, err := read(v)
 	if err != nil {
 		return task.Outcome{}, err
+	}
+	if p.source == 0 {
+		return task.Outcome{}, errNoSource
 	}
 	source, err := env.Source(p.source)
 	if err != nil {
