@@ -59,6 +59,7 @@ func old(t *testing.T, d *db.DB, id, code int64, state string, days int) {
 	run(t, d, id, state, "SUCCESS", daysAgo(days))
 	exec(t, d, `UPDATE workflow_instance SET workflow_code = ?, end_time = ? WHERE id = ?`, code, daysAgo(days), id)
 	exec(t, d, `INSERT INTO task_log (task_instance_id, lines) VALUES (?, 'x')`, id)
+	exec(t, d, `INSERT INTO task_result (task_instance_id, kind, body, created_at) VALUES (?, 'DATA_QUALITY', '{}', ?)`, id, daysAgo(days))
 }
 
 func ids(t *testing.T, d *db.DB) []int64 {
