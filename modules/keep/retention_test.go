@@ -85,7 +85,7 @@ func TestOldRunsGoWithAllThatBelongsToThem(t *testing.T) {
 		require.EqualValues(t, 7, last.Removed[keep.Tasks])
 		require.NotNil(t, last.EndedAt)
 		require.Equal(t, []int64{8, 9, 10}, ids(t, d), "8 is the latest but one that succeeded")
-		for table, want := range map[string]int{"task_instance": 3, "task_log": 3, "approval": 0} {
+		for table, want := range map[string]int{"task_instance": 3, "task_log": 3, "task_result": 3, "approval": 0} {
 			require.Equal(t, want, get[int](t, d, `SELECT COUNT(*) FROM `+table), table)
 		}
 		require.Len(t, logs.removed, 7)
