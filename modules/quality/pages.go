@@ -206,7 +206,7 @@ func row(ctx context.Context, r *Result) view.Result {
 		Task: r.Task, TaskURL: here, LogURL: here + "/log", Instance: r.Instance, Project: r.Project, Rule: f.RuleName, Type: typeLabel(ctx, f.RuleType),
 		InstanceURL: project.Address(r.ProjectCode, "/instances/"+strconv.FormatInt(r.InstanceID, 10)), Name: f.StatisticsName,
 		Actual: f.StatisticsValue, Expected: f.ComparisonValue, Check: dataquality.Formula(f.CheckType), Limit: dataquality.Sign(f.Operator) + " " + f.Threshold,
-		Strategy: i18n.T(ctx, "task.quality.strategy.0"), State: stateOf(f.State), Reason: f.Reason, Rows: f.ErrorOutputPath, User: r.User, At: r.At,
+		Strategy: i18n.T(ctx, "task.quality.strategy.0"), State: stateOf(f.State), Rows: f.ErrorOutputPath, User: r.User, At: r.At,
 	}
 	if d, err := ruleBy(f.RuleID); err == nil {
 		v.Rule = i18n.T(ctx, labelKey(d.ID))
@@ -216,6 +216,8 @@ func row(ctx context.Context, r *Result) view.Result {
 	}
 	if f.CheckValue != "" {
 		v.Check += " = " + f.CheckValue
+	} else {
+		v.Reason = f.Reason // with a value it says the same as the check
 	}
 	if f.ComparisonType >= 1 && f.ComparisonType <= 8 && f.RuleType != 3 {
 		v.Kind = i18n.T(ctx, "task.quality.expected."+strconv.Itoa(f.ComparisonType))

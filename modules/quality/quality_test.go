@@ -44,9 +44,9 @@ func open(t *testing.T, d *db.DB) *world {
 		w.exec(t, `INSERT INTO project (code, name, owner_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?)`, code, name, w.Admin.UserID, at, at)
 	}
 	require.NoError(t, w.Access.Grant(t.Context(), w.General.UserID, access.Project(sales), access.Read))
-	w.found(t, 1, sales, "orders have keys", at, dict{"ruleId": 1, "ruleType": 0, "ruleName": "null_check", "statisticsName": "null_count.nulls", "statisticsValue": "3", "comparisonType": 1, "comparisonValue": "0", "checkType": 1, "checkValue": "3", "operator": 3, "threshold": "0.5", "failureStrategy": 1, "state": 2, "reason": "actual - expected is 3 <b>", "errorOutputPath": "error_rows.csv"})
+	w.found(t, 1, sales, "orders have keys", at, dict{"ruleId": 1, "ruleType": 0, "ruleName": "null_check", "statisticsName": "null_count.nulls", "statisticsValue": "3", "comparisonType": 1, "comparisonValue": "0", "checkType": 1, "checkValue": "3", "operator": 3, "threshold": "0.5", "failureStrategy": 1, "state": 2, "reason": "actual - expected is 3", "errorOutputPath": "error_rows.csv"})
 	w.found(t, 2, sales, "orders are many", at.AddDate(0, 0, 1), dict{"ruleId": 10, "ruleType": 0, "ruleName": "table_count_check", "statisticsValue": "12345678", "comparisonType": 7, "comparisonValue": "12345678", "checkType": 2, "operator": 1, "threshold": "1", "state": 1})
-	w.found(t, 3, payroll, "salaries match", at.AddDate(0, 0, 2), dict{"ruleId": 3, "ruleType": 2, "ruleName": "multi_table_accuracy", "statisticsValue": "0", "comparisonValue": "0", "state": 1})
+	w.found(t, 3, payroll, "salaries match", at.AddDate(0, 0, 2), dict{"ruleId": 3, "ruleType": 2, "ruleName": "multi_table_accuracy", "statisticsValue": "0", "comparisonValue": "0", "state": 1, "reason": "there is no <b>percentage"})
 	w.exec(t, `INSERT INTO task_result (task_instance_id, kind, body, created_at) VALUES (99, 'DATA_QUALITY', '{}', ?)`, at) // its attempt is gone
 	return w
 }
@@ -92,10 +92,12 @@ func TestResultsAreListedOfProjectsOneMayRead(t *testing.T) {
 		page := gwen.Get(quality.ResultsPath + "?state=FAILURE&from=2026-05-01")
 		require.Contains(t, page.Text(".chips"), "2026-05-01")
 		line := page.Text("[data-test='quality.result']")
-		for _, text := range []string{"Null check", "Single table", "null_count.nulls", "actual - expected = 3", "> 0.5", "actual - expected is 3 <b>", "sales", "nightly-1", "Alert and fail", "Fixed value"} {
+		for _, text := range []string{"Null check", "Single table", "null_count.nulls", "actual - expected = 3", "> 0.5", "sales", "nightly-1", "Alert and fail", "Fixed value"} {
 			require.Contains(t, line, text)
 		}
-		require.NotContains(t, page.Body, "3 <b>")
+		odd := admin.Get(quality.ResultsPath + "?type=accuracy")
+		require.Contains(t, odd.Text("[data-test='quality.result']"), "there is no <b>percentage")
+		require.NotContains(t, odd.Body, "<b>percentage")
 		require.Contains(t, page.Body, `href="/projects/1/task-instances/1/log"`)
 		require.Contains(t, page.Body, `href="/projects/1/instances/1"`)
 		require.NotContains(t, page.Body, "payroll", "not even among the filters")
