@@ -42,6 +42,8 @@ func pages(b belongings) []page {
 		{"/resources/files", "anyone"},
 		{"/resources/files/folder", "anyone"},
 		{"/resources/files/new", "anyone"},
+		{"/data-quality/rules", "anyone"},
+		{"/data-quality/results", "anyone"},
 		{"/datasources", "anyone"},
 		{"/datasources/new?type=MYSQL", "anyone"},
 		{"/help/api", "anyone"},

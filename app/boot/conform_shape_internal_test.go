@@ -33,7 +33,7 @@ func wordsAt(pattern string) words {
 		}
 	}
 	for _, s := range segments {
-		if slices.Contains([]string{"schedules", "task-instances", "task-group", "lineages", "analysis", "task-definition", "executors"}, s) {
+		if slices.Contains([]string{"schedules", "task-instances", "task-group", "lineages", "analysis", "task-definition", "executors", "data-quality"}, s) {
 			return bothWords
 		}
 	}

@@ -54,7 +54,7 @@ func Layers() []Layer {
 		{3, []string{"modules/taskgroup"}},
 		{3, []string{"modules/workflow"}},
 		{3, []string{"modules/instance"}},
-		{3, []string{"modules/backfill"}},
+		{3, []string{"modules/backfill", "modules/quality"}},
 		{3, []string{"modules/schedule"}},
 		{3, []string{"modules/transfer"}},
 		{3, []string{"modules/alert"}},
@@ -89,7 +89,7 @@ type Prohibition struct {
 func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
-		"modules/resource", "modules/project", "modules/datasource", "modules/tasktype", "modules/udf", "modules/unconfigured", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
+		"modules/resource", "modules/project", "modules/datasource", "modules/tasktype", "modules/udf", "modules/unconfigured", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/quality", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
 		"modules/monitor", "modules/gateway", "modules/home", "modules/apidocs",
 	}
 	return []Prohibition{

@@ -29,6 +29,7 @@ import (
 	"dorado/modules/keep"
 	"dorado/modules/monitor"
 	"dorado/modules/project"
+	"dorado/modules/quality"
 	"dorado/modules/resource"
 	"dorado/modules/schedule"
 	"dorado/modules/security/accesstoken"
@@ -67,6 +68,7 @@ type modules struct {
 	ways     *alertinstance.Module
 	sources  *datasource.Module
 	udfs     *udf.Module
+	quality  *quality.Module
 	small    []func(chi.Router) // endpoints of lists that have no pages
 	calendar *calendar.Module
 	pools    *taskgroup.Module
@@ -158,8 +160,9 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 		DB: c.db, Access: m.access, Audit: log, Sealer: c.sealer, Types: sourceTypes, Site: m.site, API: m.api, Frame: m.frame,
 	})
 	m.udfs = udf.New(udf.Deps{DB: c.db, Access: m.access, Audit: log, API: m.api})
+	m.quality = quality.New(quality.Deps{DB: c.db, Access: m.access, Types: sourceTypes, Site: m.site, API: m.api, Frame: m.frame})
 	m.small = []func(chi.Router){
-		m.udfs.API,
+		m.udfs.API, m.quality.API,
 		tasktype.New(tasktype.Deps{DB: c.db, Access: m.access, Catalog: plugins, API: m.api}).API,
 		unconfigured.New(m.access, m.api).API,
 	}
@@ -220,7 +223,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.gateway = newGateway(c, m, projects, workflows, codes)
 	m.keep = newRetention(c, m, log)
 	m.frame.Add(slices.Concat(
-		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.ways.Menu(), m.sources.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
+		m.account.Menu(), m.queue.Menu(), m.tenant.Menu(), m.groups.Menu(), m.envs.Menu(), m.alerts.Menu(), m.ways.Menu(), m.sources.Menu(), m.quality.Menu(), m.calendar.Menu(), m.user.Menu(), m.token.Menu(), m.audit.Menu(), m.resource.Menu(), m.project.Menu(), m.pools.Menu(), m.workflow.Menu(),
 		m.instance.Menu(), m.backfill.Menu(), m.schedule.Menu(), m.monitor.Menu(), m.keep.Menu(), m.home.Menu(), m.docs.Menu(), m.rights.menu(),
 	)...)
 	return m, nil
@@ -229,14 +232,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 // declaredRules says which roles have which permissions, of all modules.
 func declaredRules() []access.Rule {
 	return slices.Concat(
-		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), datasource.Rules(), tasktype.Rules(), udf.Rules(), unconfigured.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
+		identity.Rules(), queue.Rules(), tenant.Rules(), workergroup.Rules(), environment.Rules(), alertgroup.Rules(), alertinstance.Rules(), datasource.Rules(), tasktype.Rules(), udf.Rules(), quality.Rules(), unconfigured.Rules(), calendar.Rules(), rightsRules(), project.Rules(), taskgroup.Rules(), workflow.Rules(), instance.Rules(), schedule.Rules(), resource.Rules(), keep.Rules(), monitor.Rules(),
 	)
 }
 
 // pages are the routes for browsers.
 func (m *modules) pages() []func(chi.Router) {
 	return append([]func(chi.Router){
-		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.sources.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
+		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.sources.Routes, m.quality.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
 		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.transfer.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
 	}, m.rights.pages()...)
 }

@@ -185,7 +185,7 @@ func (t *turn) finish(command int64, report *message) {
 		e.meters.timeout(a.Kind)
 	}
 	slots, groups := t.slots(over)
-	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts), slots)
+	ch.extras = slices.Concat(t.extras, e.alertRows(l, t.alerts), t.resultRows(report), slots)
 	watched := e.logic.watches(l.instance.WorkflowCode)
 	var ended *Ended
 	if t.finished {

@@ -58,6 +58,9 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 				r = result{outcome: doradov1.Outcome_FAILED, message: oneLine(err.Error())}
 			}
 		}
+		if r.outcome != doradov1.Outcome_KILLED && r.outcome != doradov1.Outcome_LOST && ending == endNone {
+			r.kept = keptOf(out.Result, a.hide)
+		}
 		r.link = link
 		r.end = time.Now()
 		e.closeLog(a, &r, "")

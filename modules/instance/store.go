@@ -138,9 +138,11 @@ func (s *store) logsOf(ctx context.Context, workflow int64) ([]Task, error) {
 
 // deleteOf removes all runs of a workflow.
 func (s *store) deleteOf(ctx context.Context, workflow int64) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM task_log WHERE task_instance_id IN (SELECT t.id FROM task_instance t
-		JOIN workflow_instance w ON w.id = t.workflow_instance_id WHERE w.workflow_code = ?)`, workflow); err != nil {
-		return fmt.Errorf("delete logs of workflow %d: %w", workflow, err)
+	for _, table := range []string{"task_log", "task_result"} {
+		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE task_instance_id IN (SELECT t.id FROM task_instance t
+			JOIN workflow_instance w ON w.id = t.workflow_instance_id WHERE w.workflow_code = ?)`, workflow); err != nil {
+			return fmt.Errorf("delete from %s of workflow %d: %w", table, workflow, err)
+		}
 	}
 	for _, table := range []string{"task_instance", "command", "serial_queue", "approval"} {
 		_, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE workflow_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`,

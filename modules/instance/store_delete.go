@@ -44,12 +44,14 @@ func (s *store) deleteParts(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	query, args, err := db.In(`DELETE FROM task_log WHERE task_instance_id IN (SELECT id FROM task_instance WHERE workflow_instance_id IN (?))`, ids)
-	if err != nil {
-		return err
-	}
-	if _, err := s.db.Exec(ctx, query, args...); err != nil {
-		return fmt.Errorf("delete from task_log: %w", err)
+	for _, table := range []string{"task_log", "task_result"} {
+		query, args, err := db.In(`DELETE FROM `+table+` WHERE task_instance_id IN (SELECT id FROM task_instance WHERE workflow_instance_id IN (?))`, ids)
+		if err != nil {
+			return err
+		}
+		if _, err := s.db.Exec(ctx, query, args...); err != nil {
+			return fmt.Errorf("delete from %s: %w", table, err)
+		}
 	}
 	for table, column := range map[string]string{
 		"task_instance": "workflow_instance_id", "command": "workflow_instance_id", "serial_queue": "workflow_instance_id",
@@ -63,7 +65,7 @@ func (s *store) deleteParts(ctx context.Context, ids []int64) error {
 			return fmt.Errorf("delete from %s: %w", table, err)
 		}
 	}
-	query, args, err = db.In(`DELETE FROM instance_link WHERE child_instance_id IN (?)`, ids)
+	query, args, err := db.In(`DELETE FROM instance_link WHERE child_instance_id IN (?)`, ids)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func old(t *testing.T, d *db.DB, id, code int64, state string, days int) {
 	run(t, d, id, state, "SUCCESS", daysAgo(days))
 	exec(t, d, `UPDATE workflow_instance SET workflow_code = ?, end_time = ? WHERE id = ?`, code, daysAgo(days), id)
 	exec(t, d, `INSERT INTO task_log (task_instance_id, lines) VALUES (?, 'x')`, id)
+	exec(t, d, `INSERT INTO task_result (task_instance_id, kind, body, created_at) VALUES (?, 'DATA_QUALITY', '{}', ?)`, id, daysAgo(days))
 }
 
 func ids(t *testing.T, d *db.DB) []int64 {
@@ -84,7 +85,7 @@ func TestOldRunsGoWithAllThatBelongsToThem(t *testing.T) {
 		require.EqualValues(t, 7, last.Removed[keep.Tasks])
 		require.NotNil(t, last.EndedAt)
 		require.Equal(t, []int64{8, 9, 10}, ids(t, d), "8 is the latest but one that succeeded")
-		for table, want := range map[string]int{"task_instance": 3, "task_log": 3, "approval": 0} {
+		for table, want := range map[string]int{"task_instance": 3, "task_log": 3, "task_result": 3, "approval": 0} {
 			require.Equal(t, want, get[int](t, d, `SELECT COUNT(*) FROM `+table), table)
 		}
 		require.Len(t, logs.removed, 7)

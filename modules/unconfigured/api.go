@@ -16,11 +16,8 @@ const View access.Permission = "unconfigured.view"
 // Rules says who has the permissions of this package.
 func Rules() []access.Rule { return []access.Rule{access.Allow(View, access.User)} }
 
-// Faults of this package.
-var (
-	ErrAzure   = fault.New(fault.Unavailable, "unconfigured.azure")
-	ErrQuality = fault.New(fault.Unavailable, "unconfigured.quality")
-)
+// ErrAzure is the answer to whoever asks for what Azure Data Factory has.
+var ErrAzure = fault.New(fault.Unavailable, "unconfigured.azure")
 
 // Module answers.
 type Module struct {
@@ -39,21 +36,6 @@ func (m *Module) API(r chi.Router) {
 	r.Get("/cloud/azure/datafactory/pipelines", m.rest.OK(10210, m.refuse(ErrAzure, func(p *dsapi.Params) {
 		p.RequiredText("factoryName")
 		p.RequiredText("resourceGroupName")
-	})))
-	r.Get("/data-quality/getRuleFormCreateJson", m.rest.OK(1200012, m.refuse(ErrQuality, func(p *dsapi.Params) { p.RequiredInt("ruleId") })))
-	r.Get("/data-quality/rule/page", m.rest.OK(1200013, m.refuse(ErrQuality, func(p *dsapi.Params) {
-		p.Int("ruleType", 0)
-		p.Time("startDate")
-		p.Time("endDate")
-		p.Paging()
-	})))
-	r.Get("/data-quality/ruleList", m.rest.OK(1200014, m.refuse(ErrQuality, nothing)))
-	r.Get("/data-quality/result/page", m.rest.OK(1200016, m.refuse(ErrQuality, func(p *dsapi.Params) {
-		p.Int("ruleType", 0)
-		p.Int("state", 0)
-		p.Time("startDate")
-		p.Time("endDate")
-		p.Paging()
 	})))
 }
 

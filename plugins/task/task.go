@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -148,6 +149,7 @@ type Outcome struct {
 	AppLink string            // identifiers of remote work, joined by commas
 	Alert   *Alert            // something to tell people
 	Killed  bool              // the remote work was ended by somebody else: the attempt counts as killed
+	Result  json.RawMessage   // what pages of the task's own kind show; kept for a failed attempt, too
 }
 
 // Alert is what a task itself tells an alert group.

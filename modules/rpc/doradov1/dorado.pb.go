@@ -1235,8 +1235,11 @@ type Report struct {
 	AppLink            string                 `protobuf:"bytes,13,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	VarPool            []*Param               `protobuf:"bytes,14,rep,name=var_pool,json=varPool,proto3" json:"var_pool,omitempty"`
 	Alert              *Alert                 `protobuf:"bytes,15,opt,name=alert,proto3" json:"alert,omitempty"` // of FINISHED and SUCCEEDED: what the task itself tells an alert group
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Of FINISHED, SUCCEEDED or FAILED: a JSON value that pages of the task's own kind show. Absent: there is none. It is saved
+	// with the end of the attempt, so a repeated report adds nothing, and a master that does not know it drops it.
+	Result        []byte `protobuf:"bytes,16,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
@@ -1370,6 +1373,13 @@ func (x *Report) GetVarPool() []*Param {
 func (x *Report) GetAlert() *Alert {
 	if x != nil {
 		return x.Alert
+	}
+	return nil
+}
+
+func (x *Report) GetResult() []byte {
+	if x != nil {
+		return x.Result
 	}
 	return nil
 }
@@ -2734,7 +2744,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2\x12.dorado.v1.AckItemR\x05items\"+\n" +
 	"\aAckItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xde\x03\n" +
+	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xf6\x03\n" +
 	"\x06Report\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\rR\x03seq\x12)\n" +
@@ -2751,7 +2761,8 @@ const file_dorado_proto_rawDesc = "" +
 	"\fexecute_path\x18\f \x01(\tR\vexecutePath\x12\x19\n" +
 	"\bapp_link\x18\r \x01(\tR\aappLink\x12+\n" +
 	"\bvar_pool\x18\x0e \x03(\v2\x10.dorado.v1.ParamR\avarPool\x12&\n" +
-	"\x05alert\x18\x0f \x01(\v2\x10.dorado.v1.AlertR\x05alert\"M\n" +
+	"\x05alert\x18\x0f \x01(\v2\x10.dorado.v1.AlertR\x05alert\x12\x16\n" +
+	"\x06result\x18\x10 \x01(\fR\x06result\"M\n" +
 	"\x05Alert\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x03R\x05group\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +

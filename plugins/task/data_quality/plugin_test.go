@@ -79,6 +79,7 @@ func try(t *testing.T, sources map[int64]task.Source, raw string) (dataquality.R
 	if len(out.Extra) > 0 {
 		require.Equal(t, form.Param{Prop: "check.result", Direct: "OUT", Type: "VARCHAR", Value: out.Extra[0].Value}, out.Extra[0])
 		require.NoError(t, json.Unmarshal([]byte(out.Extra[0].Value), &r))
+		require.Equal(t, out.Extra[0].Value, string(out.Result), "pages show the same, whether the task fails or not")
 		require.Contains(t, log.String(), "data quality result: "+out.Extra[0].Value+"\n")
 	}
 	if r.ErrorOutputPath != "" {

@@ -207,7 +207,7 @@ func finish(r Result, env task.Env) (task.Outcome, error) {
 	if err != nil {
 		return task.Outcome{}, fmt.Errorf("write the log: %w", err)
 	}
-	out := task.Outcome{Extra: []form.Param{{Prop: env.TaskName + ".result", Direct: "OUT", Type: "VARCHAR", Value: string(raw)}}}
+	out := task.Outcome{Result: raw, Extra: []form.Param{{Prop: env.TaskName + ".result", Direct: "OUT", Type: "VARCHAR", Value: string(raw)}}}
 	if r.State == stateSuccess {
 		return out, nil
 	}

@@ -67,6 +67,7 @@ const (
 // sharedSegments begin, below a project or the root, the addresses that both families share.
 var sharedSegments = map[string]bool{
 	"schedules": true, "task-instances": true, "task-group": true, "lineages": true, "analysis": true, "task-definition": true, "executors": true,
+	"data-quality": true,
 }
 
 // wording is how an answer is written.

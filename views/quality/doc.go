@@ -1,0 +1,2 @@
+// Package quality draws the rules of data quality and what they found.
+package quality
