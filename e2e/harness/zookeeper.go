@@ -272,7 +272,37 @@ func (z *ZooKeeper) Kill(ctx context.Context, i int) error {
 }
 
 // Pause stops a server with SIGSTOP: its connections stay open, and nobody answers.
-func (z *ZooKeeper) Pause(i int) error { return z.signal(i, syscall.SIGSTOP) }
+func (z *ZooKeeper) Pause(i int) error {
+	if err := z.signal(i, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for range 200 { // its threads stop one after the other, and one of them might still answer
+		if stopped(z.servers[i].cmd.Process.Pid) {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("ZooKeeper server %d does not stop", i)
+}
+
+// stopped reports whether no thread of a process runs; so does a process that is gone.
+func stopped(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return false
+	}
+	for _, file := range threads {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended
+		}
+		_, rest, ok := strings.Cut(string(text), ") ") // the name of the thread stands before it
+		if !ok || !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume lets a paused server go on.
 func (z *ZooKeeper) Resume(i int) error { return z.signal(i, syscall.SIGCONT) }
