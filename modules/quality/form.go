@@ -73,63 +73,24 @@ type dsDefinition struct {
 	Statements []dsStatement `json:"executeSqlList"`
 }
 
-// dsField is a field of a form as form-create draws it.
-type dsField struct {
-	Field    string       `json:"field"`
-	Name     string       `json:"name"`
-	Props    dsProps      `json:"props"`
-	Type     string       `json:"type"`
-	Title    string       `json:"title"`
-	Info     *string      `json:"info"`
-	Value    any          `json:"value"`
-	Validate []dsValidate `json:"validate"`
-	Options  []dsOption   `json:"options,omitempty"`
-	Emit     []string     `json:"emit"`
-	Hidden   *bool        `json:"hidden"`
-	Display  *bool        `json:"display"`
-}
-
-type dsProps struct {
-	Type        *string `json:"type"`
-	Placeholder *string `json:"placeholder"`
-	Rows        int     `json:"rows"`
-	Disabled    *bool   `json:"disabled"`
-	Size        string  `json:"size"`
-}
-
-type dsValidate struct {
-	Required bool     `json:"required"`
-	Message  *string  `json:"message"`
-	Type     string   `json:"type"`
-	Trigger  string   `json:"trigger"`
-	Min      *float64 `json:"min"`
-	Max      *float64 `json:"max"`
-}
-
-type dsOption struct {
-	Label    string `json:"label"`
-	Value    any    `json:"value"`
-	Disabled bool   `json:"disabled"`
-}
-
 // connector is the input that DolphinScheduler has before each data source: the type, by its number.
-func (m *Module) connector(field string) dsField {
-	f := dsField{Field: field, Type: "select", Emit: []string{"change"}, Validate: required(true)}
+func (m *Module) connector(field string) dsapi.FormField {
+	f := dsapi.FormField{Field: field, Type: "select", Emit: []string{"change"}, Validate: required(true)}
 	for _, t := range m.types.All() {
 		if t.Open != nil {
-			f.Options = append(f.Options, dsOption{Label: t.Type, Value: strconv.Itoa(t.Code)})
+			f.Options = append(f.Options, dsapi.FormOption{Label: t.Type, Value: strconv.Itoa(t.Code)})
 		}
 	}
 	return f
 }
 
-func required(yes bool) []dsValidate {
-	return []dsValidate{{Required: yes, Type: "string", Trigger: "blur"}}
+func required(yes bool) []dsapi.FormRule {
+	return []dsapi.FormRule{{Required: yes, Type: "string", Trigger: "blur"}}
 }
 
 // fields is the form of a rule. Names of inputs are those that definitions hold, in the order of the form here.
-func (m *Module) fields(d dataquality.Rule) []dsField {
-	var out []dsField
+func (m *Module) fields(d dataquality.Rule) []dsapi.FormField {
+	var out []dsapi.FormField
 	for _, input := range d.Inputs {
 		name := dataquality.Input(input)
 		switch name {
@@ -146,15 +107,15 @@ func (m *Module) fields(d dataquality.Rule) []dsField {
 	return out
 }
 
-func field(name string, input form.Field) dsField {
-	f := dsField{Field: name, Type: "input", Value: input.Default, Validate: required(input.Required)}
+func field(name string, input form.Field) dsapi.FormField {
+	f := dsapi.FormField{Field: name, Type: "input", Value: input.Default, Validate: required(input.Required)}
 	switch input.Type {
 	case form.Source:
 		f.Type, f.Emit = "select", []string{"change"}
 	case form.Select:
 		f.Type = "select"
 		for n, o := range input.Options {
-			f.Options = append(f.Options, dsOption{Label: optionLabel(name, n, o.Value), Value: o.Value})
+			f.Options = append(f.Options, dsapi.FormOption{Label: optionLabel(name, n, o.Value), Value: o.Value})
 		}
 		if name == "comparison_type" {
 			f.Emit = []string{"change"}
