@@ -96,6 +96,27 @@ func TestAScriptOutlivesItsWorker(t *testing.T) {
 	require.Empty(t, again.log.lines())
 }
 
+func TestAScriptOfAWorkerThatGoesAwayGoesOn(t *testing.T) {
+	t.Parallel()
+	s := sshd(t)
+	leaving := newAttempt(t, s.source(t, 0), counting(30))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := leaving.begun(ctx)
+	link := <-leaving.link
+	require.Eventually(t, func() bool { return len(leaving.log.lines()) > 2 }, 20*time.Second, 50*time.Millisecond, leaving.log)
+	cancel(task.ErrLeave)
+	got := <-done
+	require.ErrorIs(t, got.error, task.ErrLeave)
+	require.Equal(t, link, got.AppLink)
+	require.NotEmpty(t, left(t, link), "the script runs on")
+
+	next := newAttempt(t, s.source(t, 0), "echo this must not run")
+	next.env.Link = link
+	got = <-next.begun(t.Context())
+	require.NoError(t, got.error)
+	require.Equal(t, numbers(30), next.log.lines())
+}
+
 func TestAScriptThatHasEndedMeanwhileIsStillFound(t *testing.T) {
 	t.Parallel()
 	s := sshd(t)
