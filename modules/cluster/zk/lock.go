@@ -126,25 +126,24 @@ func sequence(name string) int64 {
 	return n
 }
 
-// watch waits until a node is gone; it looks again after a while anyway.
+// watch waits until a node is gone, or may be.
 func (q *queuing) watch(ctx context.Context, path string) error {
-	gone, err := do(ctx, q.s, func(c *zk.Conn) (<-chan zk.Event, error) {
-		there, _, gone, err := c.ExistsW(path)
-		if err == nil && !there {
-			return nil, zk.ErrNoNode
-		}
-		return gone, err
+	sub := q.s.subscribe(path)
+	defer q.s.unsubscribe(sub)
+	there, err := do(ctx, q.s, func(c *zk.Conn) (bool, error) {
+		there, _, _, err := c.ExistsW(path)
+		return there, err
 	})
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
-	}
 	if err != nil {
 		return err
+	}
+	if !there {
+		return nil
 	}
 	timer := time.NewTimer(scanEvery)
 	defer timer.Stop()
 	select {
-	case <-gone:
+	case <-sub.wake:
 		return nil
 	case <-timer.C:
 		return nil

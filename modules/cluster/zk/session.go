@@ -46,6 +46,7 @@ type subscription struct {
 
 	mu    sync.Mutex
 	dirty map[string]bool
+	all   bool // something may have changed that no watch told of
 }
 
 // quiet takes what the library prints; all that people need to know is said by the registry itself.
@@ -80,18 +81,34 @@ func (r *Registry) dial() (*session, error) {
 // event is called by the library's own goroutines and must not wait.
 func (s *session) event(e zk.Event) {
 	if e.Type == zk.EventSession {
-		if e.State == zk.StateExpired && s.live.Load() {
+		switch {
+		case e.State == zk.StateExpired && s.live.Load():
 			s.lose("ZooKeeper ended the session")
+		case e.State == zk.StateHasSession:
+			// The library asks anew for its watches from the latest transaction it has seen an answer of, which may be
+			// younger than the change that a broken connection swallowed.
+			s.tell(func(sub *subscription) bool { sub.all = true; return true })
 		}
 		return
 	}
+	s.tell(func(sub *subscription) bool {
+		if !strings.HasPrefix(e.Path, sub.prefix) {
+			return false
+		}
+		sub.dirty[e.Path] = true
+		return true
+	})
+}
+
+// tell wakes the subscriptions that note something.
+func (s *session) tell(note func(sub *subscription) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.subs {
-		if strings.HasPrefix(e.Path, sub.prefix) {
-			sub.mu.Lock()
-			sub.dirty[e.Path] = true
-			sub.mu.Unlock()
+		sub.mu.Lock()
+		noted := note(sub)
+		sub.mu.Unlock()
+		if noted {
 			select {
 			case sub.wake <- struct{}{}:
 			default:
@@ -114,12 +131,13 @@ func (s *session) unsubscribe(sub *subscription) {
 	delete(s.subs, sub)
 }
 
-func (sub *subscription) take() map[string]bool {
+// take hands over the paths that have changed, and whether others may have too.
+func (sub *subscription) take() (dirty map[string]bool, all bool) {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	dirty := sub.dirty
-	sub.dirty = map[string]bool{}
-	return dirty
+	dirty, all = sub.dirty, sub.all
+	sub.dirty, sub.all = map[string]bool{}, false
+	return dirty, all
 }
 
 // lose ends the session as far as this process is concerned.

@@ -87,7 +87,9 @@ func (w *watcher) follow(ctx context.Context, s *session, tell func([]cluster.No
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		for path := range sub.take() {
+		dirty, all := sub.take()
+		full = full || all
+		for path := range dirty {
 			if path == w.root {
 				w.listed = false
 			} else if k := w.known[path]; k != nil {
