@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -90,7 +91,7 @@ func (s *Service) CreateToken(ctx context.Context, d TokenDraft) (Token, secret.
 		if t.ID, err = s.store.insertToken(ctx, t, ids.Hash(d.Value.Reveal())); err != nil {
 			return err
 		}
-		return s.recordToken(ctx, "token.create", t)
+		return s.recordToken(ctx, "token.create", nil, &t)
 	})
 	return t, d.Value, err
 }
@@ -109,6 +110,7 @@ func (s *Service) UpdateToken(ctx context.Context, id int64, d TokenDraft) (Toke
 		if t, err = s.ownToken(ctx, id); err != nil {
 			return err
 		}
+		was := t
 		hash := ""
 		if d.Value != "" {
 			hash, t.Hint = ids.Hash(d.Value.Reveal()), hint(d.Value)
@@ -118,7 +120,7 @@ func (s *Service) UpdateToken(ctx context.Context, id int64, d TokenDraft) (Toke
 			return err
 		}
 		s.forget(ctx)
-		return s.recordToken(ctx, "token.update", t)
+		return s.recordToken(ctx, "token.update", &was, &t)
 	})
 	return t, err
 }
@@ -134,7 +136,7 @@ func (s *Service) DeleteToken(ctx context.Context, id int64) error {
 			return err
 		}
 		s.forget(ctx)
-		return s.recordToken(ctx, "token.delete", t)
+		return s.recordToken(ctx, "token.delete", &t, nil)
 	})
 }
 
@@ -229,11 +231,24 @@ func (s *Service) ownToken(ctx context.Context, id int64) (Token, error) {
 	return t, nil
 }
 
-func (s *Service) recordToken(ctx context.Context, action string, t Token) error {
-	return s.audit.Record(ctx, audit.Entry{
-		Action: action, ObjectType: "token", ObjectID: strconv.FormatInt(t.ID, 10), ObjectName: t.Name,
-		Detail: map[string]any{"user": t.UserName, "expires_at": t.ExpiresAt, "ends_with": t.Hint, "scope": t.Scope.String()},
-	})
+// recordToken tells what a token was and became; nil: it was not there.
+func (s *Service) recordToken(ctx context.Context, action string, before, after *Token) error {
+	t := cmp.Or(after, before)
+	e := audit.Entry{Action: action, ObjectType: "token", ObjectID: strconv.FormatInt(t.ID, 10), ObjectName: t.Name}
+	if before != nil {
+		e.Before = before.state()
+	}
+	if after != nil {
+		e.After = after.state()
+	}
+	return s.audit.Record(ctx, e)
+}
+
+// state is what the audit log keeps of a token.
+func (t *Token) state() map[string]any {
+	return map[string]any{
+		"user": t.UserName, "name": t.Name, "expires_at": t.ExpiresAt.UTC(), "ends_with": t.Hint, "scope": t.Scope.String(),
+	}
 }
 
 func hint(value secret.String) string {

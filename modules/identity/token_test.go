@@ -10,6 +10,7 @@ import (
 	"dorado/app/kit/listing"
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
+	"dorado/modules/audit"
 	"dorado/modules/identity"
 )
 
@@ -64,6 +65,34 @@ func TestAccessTokensAuthenticateUntilTheyEnd(t *testing.T) {
 		_, err = w.AuthenticateToken(t.Context(), chosen.Reveal())
 		require.ErrorIs(t, err, access.ErrUnauthenticated, "expired")
 		require.NoError(t, w.DeleteToken(annCtx, tok.ID))
+	})
+}
+
+func TestTheAuditLogTellsWhatATokenWasAndBecame(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ann, ctx := w.add("ann", false)
+		tok, value, err := w.CreateToken(ctx, identity.TokenDraft{UserID: ann.ID, Name: "ci", ExpiresAt: w.now().Add(time.Hour)})
+		require.NoError(t, err)
+		_, err = w.UpdateToken(ctx, tok.ID, identity.TokenDraft{Name: "ci 2", ExpiresAt: tok.ExpiresAt})
+		require.NoError(t, err)
+		require.NoError(t, w.DeleteToken(ctx, tok.ID))
+		row := func(action string) audit.Row {
+			log, err := w.audit.List(t.Context(), listing.New(audit.Spec(), 1, 10, action), audit.Filter{})
+			require.NoError(t, err)
+			require.Equal(t, 1, log.Total)
+			require.NotContains(t, log.Items[0].Before+log.Items[0].After, value.Reveal())
+			return log.Items[0]
+		}
+		created := row("token.create")
+		require.Empty(t, created.Before)
+		require.Contains(t, created.After, `"name":"ci"`)
+		changed := row("token.update")
+		require.JSONEq(t, `{"name":"ci"}`, changed.Before)
+		require.JSONEq(t, `{"name":"ci 2"}`, changed.After)
+		deleted := row("token.delete")
+		require.Contains(t, deleted.Before, tok.Hint)
+		require.Empty(t, deleted.After)
 	})
 }
 
