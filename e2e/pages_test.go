@@ -29,6 +29,8 @@ func pages(b belongings) []page {
 	return []page{
 		{"/login", "stranger"},
 		{"/home", "anyone"},
+		{"/search", "anyone"},
+		{"/search?q=a", "anyone"},
 		{"/profile", "anyone"},
 		{"/profile/edit", "anyone"},
 		{"/password", "anyone"},

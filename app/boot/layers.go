@@ -61,7 +61,7 @@ func Layers() []Layer {
 		{3, []string{"modules/keep"}},
 		{3, []string{"modules/monitor"}},
 		{3, []string{"modules/gateway"}},
-		{3, []string{"modules/home"}},
+		{3, []string{"modules/home", "modules/search"}},
 		{3, []string{"modules/apidocs"}},
 
 		// 4: the two halves that run workflows; they meet in modules/rpc and modules/flow.
@@ -90,7 +90,7 @@ func Prohibitions() []Prohibition {
 	features := []string{
 		"modules/frame", "modules/audit", "modules/access", "modules/identity", "modules/security",
 		"modules/resource", "modules/project", "modules/datasource", "modules/tasktype", "modules/udf", "modules/unconfigured", "modules/taskgroup", "modules/workflow", "modules/instance", "modules/backfill", "modules/quality", "modules/schedule", "modules/transfer", "modules/alert", "modules/keep",
-		"modules/monitor", "modules/gateway", "modules/home", "modules/apidocs",
+		"modules/monitor", "modules/gateway", "modules/home", "modules/search", "modules/apidocs",
 	}
 	return []Prohibition{
 		{

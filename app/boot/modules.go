@@ -32,6 +32,7 @@ import (
 	"dorado/modules/quality"
 	"dorado/modules/resource"
 	"dorado/modules/schedule"
+	"dorado/modules/search"
 	"dorado/modules/security/accesstoken"
 	"dorado/modules/security/account"
 	"dorado/modules/security/alertgroup"
@@ -87,6 +88,7 @@ type modules struct {
 	keep     *keep.Module
 	sample   func(context.Context) error // notes how the nodes are
 	home     *home.Module
+	search   *search.Module
 	docs     *apidocs.Module
 	limits   *limits
 	gateway  *gateway.Gateway   // nil when it is off
@@ -216,6 +218,10 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
+	m.search = search.New(search.Deps{
+		Access: m.access, Projects: projects, Workflows: workflows, Instances: m.instance.Service, Files: m.resource.Service,
+		Sources: m.sources.Service, Users: m.identity, Site: m.site, Frame: m.frame,
+	})
 	m.limits = newLimits(c.cfg.Web.Limit, time.Now, m.site.Fail)
 	if m.docs, err = newDocs(m); err != nil {
 		return nil, err
@@ -240,7 +246,7 @@ func declaredRules() []access.Rule {
 func (m *modules) pages() []func(chi.Router) {
 	return append([]func(chi.Router){
 		m.account.Routes, m.queue.Routes, m.tenant.Routes, m.groups.Routes, m.envs.Routes, m.alerts.Routes, m.ways.Routes, m.sources.Routes, m.quality.Routes, m.calendar.Routes, m.user.Routes, m.token.Routes, m.audit.Routes, m.resource.Routes, m.project.Routes, m.pools.Routes, m.workflow.Routes,
-		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.transfer.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.docs.Routes,
+		m.instance.Routes, m.backfill.Routes, m.schedule.Routes, m.transfer.Routes, m.monitor.Routes, m.keep.Routes, m.home.Routes, m.search.Routes, m.docs.Routes,
 	}, m.rights.pages()...)
 }
 

@@ -53,7 +53,10 @@ type Entry struct {
 }
 
 // Frame knows the navigation.
-type Frame struct{ entries []Entry }
+type Frame struct {
+	entries []Entry
+	search  string
+}
 
 // New makes a Frame with the given entries.
 func New(entries ...Entry) *Frame {
@@ -66,6 +69,31 @@ func New(entries ...Entry) *Frame {
 func (f *Frame) Add(entries ...Entry) {
 	f.entries = append(f.entries, entries...)
 	slices.SortStableFunc(f.entries, func(a, b Entry) int { return cmp.Compare(a.Order, b.Order) })
+}
+
+// SetSearch puts the search box, which asks this address, into the head of every page. It must not be called once requests
+// are served.
+func (f *Frame) SetSearch(path string) { f.search = path }
+
+// Place is a page that the navigation leads to.
+type Place struct{ Label, Group, URL, Icon string }
+
+// Places are the pages outside projects that the viewer of ctx may open, in the order of the navigation, those of the account
+// last.
+func (f *Frame) Places(ctx context.Context) []Place {
+	var out []Place
+	for _, g := range []Group{Main, Library, Monitor, Security, Account} {
+		group := ""
+		if g != Main && g != Account {
+			group = i18n.T(ctx, "menu.group."+string(g))
+		}
+		for _, e := range f.entries {
+			if e.Group == g && (e.Visible == nil || e.Visible(ctx)) {
+				out = append(out, Place{i18n.T(ctx, e.Label), group, e.Path, e.Icon})
+			}
+		}
+	}
+	return out
 }
 
 // ProjectRef is the project a page belongs to.
@@ -95,7 +123,10 @@ func (f *Frame) shell(r *http.Request, p *ProjectRef, title string, above []comp
 		Title: title, Theme: web.Theme(r), Path: here(r), Toasts: toasts(ctx), Nav: f.nav(r, p),
 		Person:   layout.Person{Name: viewer.Name, Role: role(ctx, viewer)},
 		Crumbs:   append(slices.Clone(above), components.Crumb{Label: title}),
-		Settings: f.settings(ctx),
+		Settings: f.settings(ctx), Search: layout.Search{URL: f.search},
+	}
+	if r.URL.Path == f.search {
+		s.Search.Value = r.URL.Query().Get("q")
 	}
 	if p != nil {
 		s.Project = &layout.Project{Name: p.Name, Note: p.Note, URL: ProjectsPath}

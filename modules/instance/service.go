@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -210,6 +212,37 @@ func (f Filter) instances(s *store, project int64) (string, []any) {
 		where, args = where+` AND w.id IN (SELECT workflow_instance_id FROM backfill_date WHERE backfill_id = ?)`, append(args, f.Backfill)
 	}
 	return f.like(s, where, args, map[string]string{"host": "w.host"})
+}
+
+// named is how many of the youngest runs Named looks through: their names are in no index.
+const named = 20_000
+
+// Named returns limit runs of all projects that whoever acts may see, the youngest first: those of the last 20,000 whose name
+// has text as a part, and the one whose number it is. Those of sub-workflows are left out.
+func (s *Service) Named(ctx context.Context, text string, limit int) ([]Instance, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return nil, err
+	}
+	within, args, err := inProjects(s.Access.ProjectsWith(ctx, Read))
+	if err != nil {
+		return nil, err
+	}
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	where, args := `w.`+within+` AND w.is_sub_workflow = ?`+hidden, slices.Concat(args, []any{false}, more)
+	const query = `SELECT ` + instanceColumns + ` FROM workflow_instance w WHERE `
+	found, err := db.Select[Instance](ctx, s.DB, query+where+` AND w.id > (SELECT COALESCE(max(id), 0) FROM workflow_instance) - ?
+		AND `+s.DB.Dialect().Like("w.name")+` ORDER BY w.id DESC LIMIT ?`, slices.Concat(args, []any{named, db.Contains(text), limit})...)
+	if err != nil {
+		return nil, err
+	}
+	if number, err := strconv.ParseInt(text, 10, 64); err == nil && number > 0 {
+		one, err := db.Select[Instance](ctx, s.DB, query+where+` AND w.id = ?`, slices.Concat(args, []any{number})...)
+		if err != nil {
+			return nil, err
+		}
+		found = slices.Concat(one, slices.DeleteFunc(found, func(i Instance) bool { return i.ID == number }))
+	}
+	return found[:min(limit, len(found))], nil
 }
 
 // List lists the instances of a project, without those of sub-workflows.

@@ -114,6 +114,27 @@ func (s *Service) FindTasks(ctx context.Context, q Search, limit, offset int) ([
 	return out, total, nil
 }
 
+// TaskNamed is a task of a current version, without what it does.
+type TaskNamed struct {
+	Project      int64  `db:"project_code"`
+	Workflow     int64  `db:"workflow_code"`
+	WorkflowName string `db:"workflow_name"`
+	Code         int64  `db:"code"`
+	Name         string `db:"name"`
+	Type         string `db:"task_type"`
+}
+
+// TasksNamed returns limit tasks whose name has text as a part, those of the workflow changed last first.
+func (s *Service) TasksNamed(ctx context.Context, text string, limit int) ([]TaskNamed, error) {
+	where, args, err := s.within(ctx, Search{})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.Select[TaskNamed](ctx, s.DB, `SELECT w.project_code, t.workflow_code, w.name AS workflow_name, t.code, t.name, t.task_type`+taskTables+
+		where+` AND `+s.DB.Dialect().Like("t.name")+taskOrder+` LIMIT ?`, append(args, db.Contains(text), limit)...)
+	return rows, wrap(err, "find tasks")
+}
+
 // findMemory is how many definitions a search keeps at once.
 const findMemory = 16
 
@@ -158,14 +179,18 @@ type foundTask struct {
 	Workflow int64 `db:"workflow_code"`
 }
 
+const (
+	taskTables = ` FROM task_definition t JOIN workflow_definition w ON w.code = t.workflow_code WHERE `
+	taskOrder  = ` ORDER BY w.updated_at DESC, w.id DESC, t.name, t.code`
+)
+
 // findTasks lists tasks of the index; with every those of all pages.
 func (s store) findTasks(ctx context.Context, where string, args []any, limit, offset int, every bool) ([]foundTask, int, error) {
-	const tables = ` FROM task_definition t JOIN workflow_definition w ON w.code = t.workflow_code WHERE `
-	total, err := db.Get[int](ctx, s.db, `SELECT count(*)`+tables+where, args...)
+	total, err := db.Get[int](ctx, s.db, `SELECT count(*)`+taskTables+where, args...)
 	if err != nil {
 		return nil, 0, wrap(err, "count tasks")
 	}
-	query := `SELECT t.code, t.workflow_code` + tables + where + ` ORDER BY w.updated_at DESC, w.id DESC, t.name, t.code`
+	query := `SELECT t.code, t.workflow_code` + taskTables + where + taskOrder
 	if !every {
 		query, args = query+` LIMIT ? OFFSET ?`, append(slices.Clone(args), limit, offset)
 	}

@@ -6,6 +6,7 @@ import { cells } from './behaviors/cells.js';
 import { copy } from './behaviors/copy.js';
 import { dialog, dialogClose, dirty } from './behaviors/dialog.js';
 import { drawer } from './behaviors/drawer.js';
+import { jump } from './behaviors/jump.js';
 import { menu } from './behaviors/menu.js';
 import { password } from './behaviors/password.js';
 import { selection } from './behaviors/selection.js';
@@ -27,6 +28,7 @@ const behaviors = {
   'dialog-close': dialogClose,
   dirty,
   drawer,
+  jump,
   menu,
   password,
   selection,
