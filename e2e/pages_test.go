@@ -29,6 +29,7 @@ func pages(b belongings) []page {
 	return []page{
 		{"/login", "stranger"},
 		{"/home", "anyone"},
+		{"/attention", "anyone"},
 		{"/search", "anyone"},
 		{"/search?q=a", "anyone"},
 		{"/profile", "anyone"},

@@ -54,8 +54,9 @@ type Entry struct {
 
 // Frame knows the navigation.
 type Frame struct {
-	entries []Entry
-	search  string
+	entries   []Entry
+	search    string
+	attention string
 }
 
 // New makes a Frame with the given entries.
@@ -74,6 +75,10 @@ func (f *Frame) Add(entries ...Entry) {
 // SetSearch puts the search box, which asks this address, into the head of every page. It must not be called once requests
 // are served.
 func (f *Frame) SetSearch(path string) { f.search = path }
+
+// SetAttention puts a bell that leads to this address into the head of every page; below it, at "/count", is the number beside
+// the bell. It must not be called once requests are served.
+func (f *Frame) SetAttention(path string) { f.attention = path }
 
 // Place is a page that the navigation leads to.
 type Place struct{ Label, Group, URL, Icon string }
@@ -123,7 +128,7 @@ func (f *Frame) shell(r *http.Request, p *ProjectRef, title string, above []comp
 		Title: title, Theme: web.Theme(r), Path: here(r), Toasts: toasts(ctx), Nav: f.nav(r, p),
 		Person:   layout.Person{Name: viewer.Name, Role: role(ctx, viewer)},
 		Crumbs:   append(slices.Clone(above), components.Crumb{Label: title}),
-		Settings: f.settings(ctx), Search: layout.Search{URL: f.search},
+		Settings: f.settings(ctx), Search: layout.Search{URL: f.search}, Attention: f.attention,
 	}
 	if r.URL.Path == f.search {
 		s.Search.Value = r.URL.Query().Get("q")

@@ -33,16 +33,21 @@ type Deps struct {
 // Module is the home page.
 type Module struct{ Deps }
 
-// New makes the module.
+// New makes the module, and puts its bell into the head of all pages.
 func New(d Deps) *Module {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	d.Frame.SetAttention(AttentionPath)
 	return &Module{d}
 }
 
-// Routes adds the page.
-func (m *Module) Routes(r chi.Router) { r.Get(frame.HomePath, m.Site.Handle(m.page)) }
+// Routes adds the pages.
+func (m *Module) Routes(r chi.Router) {
+	r.Get(frame.HomePath, m.Site.Handle(m.page))
+	r.Get(AttentionPath, m.Site.Handle(m.attention))
+	r.Get(AttentionPath+"/count", m.Site.Handle(m.count))
+}
 
 // Menu is where the page stands in the navigation.
 func (m *Module) Menu() []frame.Entry {

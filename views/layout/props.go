@@ -49,19 +49,20 @@ type Search struct {
 
 // ShellProps describes a page's surroundings.
 type ShellProps struct {
-	Title    string // of the document; " · Dorado" is added
-	Theme    string // "light", "dark" or "" for the system's
-	Path     string // path and query of the page, to come back to after a setting changed
-	Person   Person
-	Project  *Project
-	Nav      []NavGroup
-	Crumbs   []components.Crumb
-	Search   Search
-	Toasts   []components.ToastProps
-	Actions  templ.Component // buttons in the head; the editor has its own
-	Scripts  []string        // module scripts of the page below static/, such as "js/dag/editor.js"
-	Events   string          // address of the page's event stream; empty opens none
-	Settings Settings
+	Title     string // of the document; " · Dorado" is added
+	Theme     string // "light", "dark" or "" for the system's
+	Path      string // path and query of the page, to come back to after a setting changed
+	Person    Person
+	Project   *Project
+	Nav       []NavGroup
+	Crumbs    []components.Crumb
+	Search    Search
+	Attention string // page of what one should look at, with its number at "/count"; empty shows no bell
+	Toasts    []components.ToastProps
+	Actions   templ.Component // buttons in the head; the editor has its own
+	Scripts   []string        // module scripts of the page below static/, such as "js/dag/editor.js"
+	Events    string          // address of the page's event stream; empty opens none
+	Settings  Settings
 }
 
 // Settings are the addresses behind the account menu. An empty one is not shown.

@@ -60,7 +60,7 @@ export function jump(el) {
     const mine = (asking = new AbortController());
     try {
       const res = await fetch(`${form.dataset.url}?${new URLSearchParams({ q: text })}`, {
-        headers: { 'HX-Request': 'true' }, credentials: 'same-origin', signal: mine.signal,
+        headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': 'div#jump-box' }, credentials: 'same-origin', signal: mine.signal,
       });
       if (!res.ok) return; // the page that Enter leads to says why
       const html = await res.text();
