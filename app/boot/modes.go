@@ -211,7 +211,7 @@ func newWorker(
 	if err != nil {
 		return nil, err
 	}
-	sources, err := catalog.BuiltinDataSources()
+	sources, err := catalog.ConfiguredDataSources(cfg.DataSource, cfg.Own())
 	if err != nil {
 		return nil, err
 	}

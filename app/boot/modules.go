@@ -152,7 +152,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.resource = newResources(c, m, log)
 	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now, Sealer: c.sealer})
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
-	sourceTypes, err := catalog.BuiltinDataSources()
+	sourceTypes, err := catalog.ConfiguredDataSources(c.cfg.DataSource, c.cfg.Own())
 	if err != nil {
 		return nil, err
 	}

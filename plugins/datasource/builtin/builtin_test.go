@@ -41,7 +41,7 @@ func TestEveryTypeOfDolphinSchedulerIsThere(t *testing.T) {
 	require.Equal(t, map[int]string{
 		0: "MYSQL", 1: "POSTGRESQL", 2: "HIVE", 3: "SPARK", 4: "CLICKHOUSE", 5: "ORACLE", 6: "SQLSERVER", 7: "DB2", 8: "PRESTO", 10: "REDSHIFT", 11: "ATHENA",
 		12: "TRINO", 13: "STARROCKS", 14: "AZURESQL", 15: "DAMENG", 16: "OCEANBASE", 17: "SSH", 18: "KYUUBI", 19: "DATABEND", 20: "SNOWFLAKE", 21: "VERTICA",
-		22: "HANA", 23: "DORIS", 24: "ZEPPELIN", 25: "SAGEMAKER", 26: "K8S", 27: "ALIYUN_SERVERLESS_SPARK",
+		22: "HANA", 23: "DORIS", 24: "ZEPPELIN", 25: "SAGEMAKER", 26: "K8S", 27: "ALIYUN_SERVERLESS_SPARK", 1001: "SQLITE",
 	}, codes)
 }
 

@@ -5,11 +5,15 @@ import (
 	"strings"
 
 	"dorado/plugins/datasource"
+	"dorado/plugins/datasource/sqlitefile"
 	"dorado/plugins/form"
 )
 
-// Types are the types, in the order in which they are offered.
-func Types() []datasource.Plugin {
+// Types are the types, in the order in which they are offered. No file of SQLite may be opened.
+func Types() []datasource.Plugin { return TypesWith(sqlitefile.Guard{}) }
+
+// TypesWith are the types for a machine on which files of SQLite may be opened.
+func TypesWith(files sqlitefile.Guard) []datasource.Plugin {
 	return []datasource.Plugin{
 		mysqlType("MYSQL", 0, "MySQL / MariaDB", 3306, "jdbc:mysql://"), postgresType("POSTGRESQL", 1, "PostgreSQL", 5432),
 		hive("HIVE", 2, "Hive / Impala", 10000), hive("SPARK", 3, "Spark", 10015), clickHouse(), oracle(), sqlServer(), azureSQL(),
@@ -21,7 +25,7 @@ func Types() []datasource.Plugin {
 		plain("DATABEND", 19, "Databend", 8000, "jdbc:databend://", "?", "&", "com.databend.jdbc.DatabendDriver", "select 1", "datasource.missing.later"),
 		snowflake(),
 		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.dialer"),
-		hana(), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
+		hana(), sqliteType(files), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
 	}
 }
 

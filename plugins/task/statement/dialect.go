@@ -46,6 +46,7 @@ const (
 	ClickHouse Family = "clickhouse"
 	Hive       Family = "hive"
 	Trino      Family = "trino"
+	SQLite     Family = "sqlite"
 	Plain      Family = "plain"
 )
 
@@ -90,6 +91,8 @@ func Of(p datasource.Plugin) Dialect {
 		d.Family, d.backslash, d.doubled, d.doubleStr, d.backtick, d.uncomment, d.most = Hive, true, false, true, true, true, 0
 	case "PRESTO", "TRINO", "ATHENA":
 		d.Family, d.most = Trino, 0
+	case "SQLITE":
+		d.Family, d.backtick, d.brackets, d.stamps, d.most = SQLite, true, true, false, 32_000
 	case "SNOWFLAKE":
 		d.backslash, d.dollar = true, true
 	case "DATABEND":
@@ -164,7 +167,9 @@ func (d Dialect) binds(word string) bool {
 	switch word {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES", "(":
 		return true
-	case "REPLACE", "DO", "SET":
+	case "REPLACE":
+		return d.Family == MySQL || d.Family == SQLite
+	case "DO", "SET":
 		return d.Family == MySQL
 	case "CALL":
 		return d.Family != Plain
