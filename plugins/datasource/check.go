@@ -70,6 +70,9 @@ func (p Plugin) Read(flat form.Flat) (Settings, []form.Problem) {
 		if f.Type == form.Text && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
 			add(f.Name, "datasource.error.control")
 		}
+		if want := p.Forms[f.Name]; want != nil && text != "" && !want.MatchString(text) {
+			add(f.Name, p.Complaint)
+		}
 	}
 	if text := values.Text(Host); text != "" {
 		var bad string

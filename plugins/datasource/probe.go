@@ -173,6 +173,9 @@ func (p Plugin) step(err error) Step {
 	if secured(err) {
 		return Secure
 	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" { // some drivers connect when they are asked something
+		return dialStep(err)
+	}
 	if _, ok := errors.AsType[*queryError](err); ok {
 		return Ask
 	}

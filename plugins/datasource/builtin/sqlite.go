@@ -18,8 +18,8 @@ const (
 	readOnly  = "readOnly"
 )
 
-// jdbcPath is a path that the address of JDBC can hold.
-var jdbcPath = regexp.MustCompile(`^/[^\x00-\x1f?#%&;]+$`)
+// paths are absolute, and the address of JDBC can hold them.
+var paths = regexp.MustCompile(`^/[^\x00-\x1f?#%&;]+$`)
 
 // sqliteStep tells where it failed. The file is opened with the first statement that reads it.
 func sqliteStep(err error) datasource.Step {
@@ -47,7 +47,7 @@ func sqliteType(g sqlitefile.Guard) datasource.Plugin {
 				{Value: "false", Label: "datasource.access.write"}, {Value: "true", Label: "datasource.access.read"},
 			}},
 		},
-		Address: prefix,
+		Forms: map[string]*regexp.Regexp{fileField: paths}, Complaint: "datasource.error.file", Address: prefix,
 		URL: func(s datasource.Settings) string {
 			if s.All[readOnly] == "true" {
 				return prefix(s) + s.All[fileField] + "?open_mode=1"
@@ -55,9 +55,6 @@ func sqliteType(g sqlitefile.Guard) datasource.Plugin {
 			return prefix(s) + s.All[fileField]
 		},
 		Open: func(s datasource.Settings) (*sql.DB, error) {
-			if !jdbcPath.MatchString(s.All[fileField]) {
-				return nil, errors.New("the file is no absolute path, or holds one of ? # % & ;")
-			}
 			return sql.OpenDB(sqlitefile.NewConnector(g, s.All[fileField], s.All[readOnly] == "true")), nil
 		},
 		Step: sqliteStep,

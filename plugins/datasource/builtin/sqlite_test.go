@@ -87,8 +87,8 @@ func TestAFileOfSQLiteThatCannotBeOpenedTellsTheStep(t *testing.T) {
 	dir := filepath.Dir(flat["file"])
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "text.db"), make([]byte, 5000), 0o600))
 	for file, want := range map[string]datasource.Step{
-		filepath.Join(dir, "gone.db"): datasource.Missing, "/etc/passwd": datasource.Unfit, dir + "/../x.db": datasource.Unfit, "shop.db": datasource.Unfit,
-		filepath.Join(dir, "text.db"): datasource.Unfit, filepath.Join(dir, "own"): datasource.Unfit, dir + "/shop.db?mode=memory": datasource.Unfit, dir + "/a%2e%2e": datasource.Unfit,
+		filepath.Join(dir, "gone.db"): datasource.Missing, "/etc/passwd": datasource.Unfit, dir + "/../x.db": datasource.Unfit,
+		filepath.Join(dir, "text.db"): datasource.Unfit, filepath.Join(dir, "own"): datasource.Unfit,
 	} {
 		require.Equal(t, want, step(t, p, with(file)), file)
 	}
@@ -97,6 +97,11 @@ func TestAFileOfSQLiteThatCannotBeOpenedTellsTheStep(t *testing.T) {
 	require.ErrorContains(t, err, "datasource.sqlite.folders")
 	_, problems := p.Read(form.Flat{})
 	require.Equal(t, "file", problems[0].Field)
+	for _, bad := range []string{"shop.db", "file:/x.db", dir + "/shop.db?mode=memory", dir + "/a%2e%2e", "/x#y", "/x;y", "/x&init=z", "/"} {
+		_, problems = p.Read(form.Flat{"file": bad})
+		require.Len(t, problems, 1, bad)
+		require.Equal(t, "datasource.error.file", problems[0].Key, bad)
+	}
 	_, problems = p.Read(form.Flat{"file": "/a\nb"})
 	require.Equal(t, "datasource.error.control", problems[0].Key)
 }
