@@ -233,7 +233,7 @@ func TestADriverThatHangsIsLeft(t *testing.T) {
 	}()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO", "PRESTO", "HIVE", "HANA", "SNOWFLAKE", "DATABEND", "ATHENA"} {
+	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO", "PRESTO", "HIVE", "HANA", "SNOWFLAKE", "DATABEND", "ATHENA", "VERTICA"} {
 		flat := base()
 		flat["host"], flat["port"], flat["other"] = "127.0.0.1", port, ""
 		if name == "ATHENA" {

@@ -278,7 +278,7 @@ func TestDatabendIsAskedByHTTP(t *testing.T) {
 	columns, err := p.Columns(t.Context(), s, "", `o'r\ders`)
 	require.NoError(t, err)
 	require.Contains(t, columns[0].Name, `table_schema = 'shop' AND table_name = 'o\'r\\ders'`)
-	require.Equal(t, `{"database":"shop"}`, columns[0].Type)
+	require.JSONEq(t, `{"database":"shop"}`, columns[0].Type)
 	db, err := p.Open(s)
 	require.NoError(t, err)
 	defer db.Close()

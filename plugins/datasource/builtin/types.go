@@ -23,8 +23,7 @@ func TypesWith(files sqlitefile.Guard) []datasource.Plugin {
 		plain("DAMENG", 15, "Dameng", 5236, "jdbc:dm://", "?", "&", "dm.jdbc.driver.DmDriver", "select 1", "datasource.missing.vendor"),
 		hive("KYUUBI", 18, "Kyuubi", 10000),
 		databendType(), snowflakeType(),
-		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.dialer"),
-		hana(), sqliteType(files), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
+		vertica(), hana(), sqliteType(files), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
 	}
 }
 

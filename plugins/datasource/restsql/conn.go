@@ -95,7 +95,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	for len(r.columns) == 0 && r.at.Next != "" {
-		if err := r.page(); err != nil {
+		if err := r.page(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +109,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	for r.at.Next != "" {
-		if err := r.page(); err != nil {
+		if err := r.page(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -153,19 +153,19 @@ func (r *rows) take(p Page) {
 }
 
 // page asks for the next page, and waits first when the last one held nothing. A statement that fails is cancelled.
-func (r *rows) page() error {
+func (r *rows) page(ctx context.Context) error {
 	if len(r.at.Rows) == 0 {
-		if err := wait(r.ctx, r.pause); err != nil {
-			r.forget()
+		if err := wait(ctx, r.pause); err != nil {
+			r.forget(ctx)
 			return err
 		}
 		r.pause = min(2*r.pause, lastPause)
 	} else {
 		r.pause = firstPause
 	}
-	p, err := r.server.Next(r.ctx, r.at)
+	p, err := r.server.Next(ctx, r.at)
 	if err != nil {
-		r.forget()
+		r.forget(ctx)
 		return err
 	}
 	r.take(p)
@@ -186,16 +186,16 @@ func (r *rows) ColumnTypeDatabaseTypeName(i int) string { return r.columns[i].Ty
 
 // Close ends a statement that has not ended.
 func (r *rows) Close() error {
-	r.forget()
+	r.forget(r.ctx)
 	return nil
 }
 
 // forget cancels a statement that has not ended, even when its context has.
-func (r *rows) forget() {
+func (r *rows) forget(ctx context.Context) {
 	if r.at.Next == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), goodbye)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
 	r.server.Cancel(ctx, r.at)
 	r.at.Next = ""
@@ -207,7 +207,7 @@ func (r *rows) Next(dest []driver.Value) error {
 		if r.at.Next == "" {
 			return io.EOF
 		}
-		if err := r.page(); err != nil {
+		if err := r.page(r.ctx); err != nil {
 			return err
 		}
 	}

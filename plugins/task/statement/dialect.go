@@ -73,6 +73,9 @@ func Of(p datasource.Plugin) Dialect {
 		d.backslash = p.Type == "REDSHIFT"
 		d.place, d.cast = func(n int) string { return fmt.Sprintf("$%d", n) }, postgresCast
 		d.whoAmI, d.stop = "SELECT pg_backend_pid()", "SELECT pg_cancel_backend(%d)"
+		if p.Type == "VERTICA" { // its driver stops statements by itself, and takes no binds
+			d.whoAmI, d.stop, d.most = "", "", 0
+		}
 	case "MYSQL", "OCEANBASE", "DORIS", "STARROCKS":
 		d.Family, d.backslash, d.doubleStr, d.backtick, d.hash, d.stamps = MySQL, true, true, true, true, false
 		d.whoAmI, d.stop = "SELECT CONNECTION_ID()", "KILL QUERY %d"
