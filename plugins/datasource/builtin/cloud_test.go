@@ -195,6 +195,9 @@ func TestSnowflakeIsShownASignedTextForAKeyPair(t *testing.T) {
 		}}
 		p := kind(t, "SNOWFLAKE")
 		text := string(pem.EncodeToMemory(&pem.Block{Type: block, Bytes: raw}))
+		if block == "PRIVATE KEY" { // as a field of one line leaves it
+			text = strings.ReplaceAll(text, "\n", "")
+		}
 		_, err = p.Test(t.Context(), read(t, p, at(t, f, form.Flat{"password": "", "mode": "KEY_PAIR", "privateKey": text, "other": `{"ssl":"off"}`})))
 		require.NoError(t, err)
 		require.Equal(t, "KEYPAIR_JWT", how)
@@ -417,5 +420,29 @@ func TestAthenasFailuresTellTheStep(t *testing.T) {
 	for _, region := range []string{"x", "eu-west-1.evil.example", "eu-west-1;LogPath=/x", "eu west-1", "eu-west-1/"} {
 		_, problems := p.Read(athenaAt(t, aws(t), form.Flat{"awsRegion": region}))
 		require.True(t, slices.ContainsFunc(problems, func(b form.Problem) bool { return b.Key == "datasource.error.region" }), region)
+	}
+}
+
+func TestWhatTheirDriversForJavaWouldReadWriteOrLoadIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, parameters := range map[string][]string{
+		"ATHENA":    {"LogPath", "AwsCredentialsProviderClass", "AwsCredentialsProviderArguments", "ProfileName", "Plugin_Name", "TrustStorePath"},
+		"SNOWFLAKE": {"client_config_file", "private_key_file", "private_key_file_pwd", "tracing", "TRACING"},
+		"VERTICA":   {"JAASConfigName", "BackupServerNode", "KeyStorePath", "TrustStorePath", "LogPath", "OAuthJsonConfig"},
+		"DATABEND":  {"sslrootcert", "socketFactory", "loggerFile"},
+	} {
+		for _, parameter := range parameters {
+			flat := base()
+			flat["awsRegion"], flat["other"] = "eu-west-1", `{"`+parameter+`":"/x"}`
+			_, problems := kind(t, name).Read(flat)
+			require.Len(t, problems, 1, "%s %s", name, parameter)
+			require.Equal(t, "datasource.error.forbidden", problems[0].Key)
+		}
+		for _, bad := range []string{`{"a":"1&b=2"}`, `{"a":"1;LogPath=/x"}`, `{"a=b":"1"}`, `{"a":"1#"}`} {
+			flat := base()
+			flat["awsRegion"], flat["other"] = "eu-west-1", bad
+			_, problems := kind(t, name).Read(flat)
+			require.NotEmpty(t, problems, "%s %s", name, bad)
+		}
 	}
 }

@@ -59,9 +59,10 @@ func sqliteType(g sqlitefile.Guard) datasource.Plugin {
 		},
 		Step: sqliteStep,
 		Lists: datasource.Lists{
-			Connect: true, Databases: "SELECT 'main'",
-			Tables:  `SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY 1`,
-			Columns: "SELECT name, type FROM pragma_table_xinfo(?) ORDER BY cid",
+			Databases: "SELECT 'main'",
+			Tables: `SELECT name FROM pragma_table_list WHERE schema = coalesce(nullif(?, ''), 'main') AND type IN ('table', 'view', 'virtual')
+				AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY 1`,
+			Columns: "SELECT name, type FROM pragma_table_xinfo(?2, coalesce(nullif(?1, ''), 'main')) ORDER BY cid",
 		},
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -39,20 +39,27 @@ type Credentials struct {
 	Key     *rsa.PrivateKey
 }
 
+// armour is a text of PEM. A form with one line takes the ends of lines away, so they are not asked for.
+var armour = regexp.MustCompile(`^\s*-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/=\s]+)-----END [A-Z ]+-----\s*$`)
+
 // ParseKey reads a private key of RSA as PEM.
 func ParseKey(text secret.String) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(strings.TrimSpace(text.Reveal())))
-	if block == nil {
+	parts := armour.FindStringSubmatch(text.Reveal())
+	if parts == nil {
 		return nil, errors.New("the private key is no PEM text")
 	}
-	switch block.Type {
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(parts[2]), ""))
+	if err != nil {
+		return nil, errors.New("the private key is no PEM text")
+	}
+	switch parts[1] {
 	case "PRIVATE KEY":
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		key, err := x509.ParsePKCS8PrivateKey(der)
 		if rsaKey, ok := key.(*rsa.PrivateKey); ok && err == nil {
 			return rsaKey, nil
 		}
 	case "RSA PRIVATE KEY":
-		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 			return key, nil
 		}
 	case "ENCRYPTED PRIVATE KEY":

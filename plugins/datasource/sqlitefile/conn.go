@@ -142,6 +142,26 @@ type conn struct {
 	pin  *sql.Conn
 }
 
+// denied explains a statement that permit refused.
+func denied(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_AUTH {
+		return fmt.Errorf("the statement would reach beyond its file, into another one or into this process: %w", err)
+	}
+	return err
+}
+
+// ExecContext runs a statement.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	r, err := c.plain.ExecContext(ctx, query, args)
+	return r, denied(err)
+}
+
+// QueryContext runs a statement that has rows.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	r, err := c.plain.QueryContext(ctx, query, args)
+	return r, denied(err)
+}
+
 // limited bounds what statements on a connection may build. It closes the connection when it cannot.
 func limited(ctx context.Context, raw driver.Conn) (driver.Conn, error) {
 	p, ok := raw.(plain)
