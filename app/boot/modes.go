@@ -93,7 +93,7 @@ func (c *core) master(
 		return err
 	}
 	eng := engine.New(cfg.Master, engine.Deps{
-		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault,
+		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Files: c.files, Sealer: c.sealer, Vault: c.vault,
 		Sources: plugins.SourceIDs,
 	})
 	m, err := newModules(ctx, c, eng)

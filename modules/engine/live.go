@@ -256,6 +256,10 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	if given != nil {
 		missing.secrets = given.missing
 	}
+	handed, err := l.handed(a.Node, params)
+	if err != nil {
+		return nil, needs{}, err
+	}
 	if missing.files, err = l.wanted(a, params); err != nil {
 		return nil, needs{}, err
 	}
@@ -292,8 +296,8 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	if given != nil {
 		given.into(task)
 	}
-	if got != nil {
-		task.Files, task.Sources = got.files, got.sources
+	if task.Files = handed; got != nil {
+		task.Files, task.Sources = slices.Concat(got.files, handed), got.sources
 		task.Secrets = slices.Concat(task.GetSecrets(), got.secrets)
 	}
 	return task, needs{}, nil

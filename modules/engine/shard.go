@@ -325,6 +325,7 @@ func translate(r *doradov1.Report, node int32) core.Event {
 		for _, p := range r.GetVarPool() {
 			end.VarPool = append(end.VarPool, flow.Property{
 				Prop: p.GetName(), Direct: flow.Direct(p.GetDirect()), Type: flow.ParamType(p.GetType()), Value: p.GetValue(),
+				SHA256: p.GetSha256(), Size: p.GetSize(),
 			})
 		}
 	case doradov1.Outcome_KILLED:

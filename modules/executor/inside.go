@@ -54,9 +54,7 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 		case err != nil:
 			r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: oneLine(err.Error())}
 		default:
-			if r.out, err = outOf(a, out); err != nil {
-				r = result{outcome: doradov1.Outcome_FAILED, message: oneLine(err.Error())}
-			}
+			e.settleOut(ctx, a, &r, func() ([]*doradov1.Param, error) { return outOf(a, out) })
 		}
 		if r.outcome != doradov1.Outcome_KILLED && r.outcome != doradov1.Outcome_LOST && ending == endNone {
 			r.kept = keptOf(out.Result, a.hide)

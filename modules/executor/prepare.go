@@ -121,6 +121,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
 		return err
 	}
+	if err := e.handTo(a, t); err != nil {
+		return err
+	}
 	if names := values.Resources(plugin.Schema); len(names) > 0 && len(t.GetFiles()) == 0 && !t.GetDryRun() {
 		return fmt.Errorf("resource %q cannot be fetched: the master did not tell where it is (it may be older than this worker)", names[0])
 	}

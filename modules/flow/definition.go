@@ -66,6 +66,9 @@ type Property struct {
 	Direct Direct    `json:"direct"`
 	Type   ParamType `json:"type"`
 	Value  string    `json:"value"`
+	// Of a file that a task handed on: Value is its key in the storage, and these say what is in it.
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size,omitempty"`
 }
 
 // SealedParameter is what values of secret parameters of projects are sealed for.

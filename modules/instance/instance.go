@@ -178,7 +178,8 @@ type StartRequest struct {
 type Logs interface {
 	// ReadLog asks a worker for part of a log and calls fn for each piece of the answer.
 	ReadLog(ctx context.Context, worker string, req *doradov1.LogRequest, fn func(*doradov1.LogReply) error) error
-	// RemoveLogs deletes logs, given by the worker that wrote them, wherever they lie; the error says what is left.
+	// RemoveLogs deletes the logs of deleted runs, given by the worker that wrote them, wherever they lie, and what these runs
+	// handed on from task to task; the error says what is left.
 	RemoveLogs(ctx context.Context, byWorker map[string][]string) error
 }
 

@@ -29,6 +29,7 @@ type Plugin struct {
 	Aliases   []string // more words under which the palette finds it
 	Retryable bool     // a failed attempt may be repeated
 	Logic     bool     // the master itself carries it out: it has neither Process nor Run, and no worker gets it
+	Handover  bool     // it has Run and works with files in its working directory, so FILE parameters make sense; with Process they do
 	Foreign   bool     // definitions may hold it, but no worker of this version can run it: its settings are kept unread
 	Schema    form.Schema
 
@@ -201,6 +202,9 @@ func (p Plugin) Decode(raw []byte) (form.Values, []form.Problem) {
 	values, problems := form.Decode(p.Schema, raw)
 	if len(problems) == 0 && p.Check != nil {
 		problems = p.Check(values)
+	}
+	if len(problems) == 0 {
+		problems = p.checkFiles(values)
 	}
 	return values, problems
 }

@@ -428,11 +428,15 @@ func (x *Refused) GetReason() string {
 }
 
 type Param struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`     // flow.ParamType
-	Direct        string                 `protobuf:"bytes,4,opt,name=direct,proto3" json:"direct,omitempty"` // IN or OUT
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value  string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Type   string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`     // flow.ParamType
+	Direct string                 `protobuf:"bytes,4,opt,name=direct,proto3" json:"direct,omitempty"` // IN or OUT
+	// Of a report, when the value is the key of a file in the storage that the task hands on; a worker that cannot hand on files
+	// leaves them out, and so nothing behind the task finds the file.
+	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	Size          int64  `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`    // bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,6 +499,20 @@ func (x *Param) GetDirect() string {
 	return ""
 }
 
+func (x *Param) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Param) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 // Task is everything a worker needs to run one attempt; nothing is looked up later.
 type Task struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -526,7 +544,7 @@ type Task struct {
 	AppLink            string                 `protobuf:"bytes,26,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	TraceParent        string                 `protobuf:"bytes,27,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"` // W3C trace context for the process; "" = none
 	Secrets            []string               `protobuf:"bytes,28,rep,name=secrets,proto3" json:"secrets,omitempty"`                            // values among the above that must not be seen: the worker masks them in log and report
-	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what of the resource center lies in the working directory when the process starts
+	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what lies in the working directory when the process starts: of the resource center, and what tasks before handed on
 	Sources            []*Source              `protobuf:"bytes,30,rep,name=sources,proto3" json:"sources,omitempty"`                            // data sources that the settings name
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -841,14 +859,15 @@ func (x *Source) GetSettings() []byte {
 	return nil
 }
 
-// File is one file of the resource center. Its content never changes: another content has another blob.
+// File is one file of the resource center, or one that another task handed on. Its content never changes: another content has another blob.
 type File struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`     // in the working directory, relative
-	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`     // key in the storage
-	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
-	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`     // as the settings write it; empty for what lies below a folder that they name
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`      // in the working directory, relative
+	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`      // key in the storage
+	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`     // bytes
+	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`  // hexadecimal
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`      // as the settings write it; empty for what lies below a folder that they name
+	Unpack        bool                   `protobuf:"varint,6,opt,name=unpack,proto3" json:"unpack,omitempty"` // it is a zip archive, and path a folder that gets what is in it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -916,6 +935,13 @@ func (x *File) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *File) GetUnpack() bool {
+	if x != nil {
+		return x.Unpack
+	}
+	return false
 }
 
 type Dispatch struct {
@@ -2678,12 +2704,14 @@ const file_dorado_proto_rawDesc = "" +
 	"\x06master\x18\x02 \x01(\tR\x06master\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"!\n" +
 	"\aRefused\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"]\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x89\x01\n" +
 	"\x05Param\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
-	"\x06direct\x18\x04 \x01(\tR\x06direct\"\xaf\a\n" +
+	"\x06direct\x18\x04 \x01(\tR\x06direct\x12\x16\n" +
+	"\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\"\xaf\a\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12!\n" +
@@ -2722,13 +2750,14 @@ const file_dorado_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x1a\n" +
-	"\bsettings\x18\x04 \x01(\fR\bsettings\"n\n" +
+	"\bsettings\x18\x04 \x01(\fR\bsettings\"\x86\x01\n" +
 	"\x04File\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04blob\x18\x02 \x01(\tR\x04blob\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x16\n" +
 	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"1\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
+	"\x06unpack\x18\x06 \x01(\bR\x06unpack\"1\n" +
 	"\bDispatch\x12%\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +

@@ -57,7 +57,7 @@ const (
 // Plugin returns the DATA_QUALITY task type.
 func Plugin() task.Plugin {
 	return task.Plugin{
-		Type: Type, Category: "dq", Icon: "quality", Retryable: true,
+		Type: Type, Category: "dq", Icon: "quality", Retryable: true, Handover: true,
 		Label: "task.quality", Help: "task.quality.help",
 		Aliases: []string{"check", "rule", "null", "unique", "accuracy", "校验", "规则"},
 		Schema:  schema(),
