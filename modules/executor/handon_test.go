@@ -137,9 +137,9 @@ func TestOnlyWhatTheTenantHasInItsDirectoryIsHandedOn(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte("secret"), 0o600))
 	for name, c := range map[string]struct{ script, path, want string }{
 		"nothing there":         {"true", "none", "no such file"},
-		"climbs":                {"true", "../../secret", "no path below the working directory"},
-		"absolute":              {"true", "/etc/passwd", "no path below the working directory"},
-		"everything":            {"true", ".", "no path below the working directory"},
+		"climbs":                {"echo '#{setValue(f=../../secret)}'", "x", "no path below the working directory"},
+		"absolute":              {"echo '#{setValue(f=/etc/passwd)}'", "x", "no path below the working directory"},
+		"everything":            {"echo '#{setValue(f=.)}'", "x", "no path below the working directory"},
 		"a link":                {"ln -s " + secret + " x", "x", "symbolic link"},
 		"a link on the way":     {"ln -s / x", "x/etc/passwd", "link"},
 		"a link below":          {"mkdir x && ln -s " + secret + " x/y", "x", `\"y\": it is a symbolic link`},
