@@ -18,6 +18,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -428,7 +429,7 @@ func (e *Executor) takeBySudo(ctx context.Context, a *attempt, name string) (*ou
 		cancel()
 		return nil, err
 	}
-	wait := func() error {
+	wait := sync.OnceValue(func() error {
 		err := cmd.Wait()
 		code, failed := errors.AsType[*exec.ExitError](err)
 		switch {
@@ -440,6 +441,10 @@ func (e *Executor) takeBySudo(ctx context.Context, a *attempt, name string) (*ou
 			return fmt.Errorf("%w: %s", err, oneLine(problem.String()))
 		}
 		return nil
+	})
+	end := func() {
+		cancel()
+		_ = wait()
 	}
 	in := tar.NewReader(out)
 	first, err := in.Next()
@@ -447,41 +452,33 @@ func (e *Executor) takeBySudo(ctx context.Context, a *attempt, name string) (*ou
 		if waited := wait(); waited != nil {
 			err = waited
 		}
-		cancel()
+		end()
 		return nil, err
 	}
-	all := &outgoing{size: storage.Unknown, close: cancel}
+	all := &outgoing{size: storage.Unknown, close: end}
 	switch first.Typeflag {
 	case tar.TypeReg:
 		all.size = first.Size
 		all.write = func(w io.Writer) error {
-			_, err := io.Copy(w, in)
-			cancel() // the padding behind it matters to nobody
-			_ = wait()
+			_, err := io.Copy(w, in) // the padding behind it matters to nobody
 			return err
 		}
 	case tar.TypeDir:
 		all.write = func(w io.Writer) error {
-			err := errors.Join(packTar(w, in, first.Name), drained(out))
+			err := packTar(w, in, first.Name)
+			if err == nil {
+				_, err = io.Copy(io.Discard, out) // so that the other side can end
+			}
 			if err != nil {
-				cancel()
-				_ = wait()
 				return err
 			}
 			return wait()
 		}
 	default:
-		cancel()
-		_ = wait()
+		end()
 		return nil, kindError(first)
 	}
 	return all, nil
-}
-
-// drained reads what is left, so that the writer can end.
-func drained(r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
 }
 
 func kindError(h *tar.Header) error {
