@@ -80,7 +80,7 @@ func (p *pages) list(r *http.Request) (web.Response, error) {
 	v.MaxFile, v.Limit, v.ZipURL = p.svc.Config.MaxFile, i18n.Bytes(ctx, p.svc.Config.MaxFile), Path+"/zip"
 	may := p.svc.Access.Can(ctx, Edit)
 	if may {
-		v.UploadURL, v.FolderURL, v.FileURL = Path+"/content", Address("/folder", folder), Address("/new", folder)
+		v.UploadURL, v.PartsURL, v.FolderURL, v.FileURL = Path+"/content", Path+"/uploads", Address("/folder", folder), Address("/new", folder)
 		v.MoveURL, v.DeleteURL = Path+"/move", Path+"/delete"
 	}
 	for _, f := range page.Items {

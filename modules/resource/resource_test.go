@@ -304,7 +304,9 @@ func TestWhatTasksHandedOnLongAgoIsDroppedByAdministratorsOnly(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		c := newCenter(t, d, nil)
-		key := func(ago int) string { return "DATA_TRANSFER/" + c.clock.now().UTC().AddDate(0, 0, -ago).Format("20060102") + "/7/1_2/a_3_x" }
+		key := func(ago int) string {
+			return "DATA_TRANSFER/" + c.clock.now().UTC().AddDate(0, 0, -ago).Format("20060102") + "/7/1_2/a_3_x"
+		}
 		for _, ago := range []int{0, 3, 9} {
 			for _, key := range []string{key(ago), key(ago) + ".crc"} {
 				_, err := c.Storage.Put(t.Context(), key, strings.NewReader("1"), 1)
