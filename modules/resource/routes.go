@@ -57,6 +57,7 @@ func (m *Module) Routes(r chi.Router) {
 	r.Post(Path+"/uploads", h(p.beginUpload))
 	r.Put(Path+"/uploads", h(p.addPart))
 	r.Post(Path+"/uploads/finish", h(p.finishUpload))
+	r.Get(Path+"/search", h(p.search))
 	r.Get(Path+"/show", h(p.show))
 	r.Post(Path+"/show", h(p.save))
 	r.Post(Path+"/restore", h(p.restore))

@@ -74,10 +74,13 @@ type Service struct {
 	Services
 	store     store
 	referrers []Referrer
+	searching chan struct{} // bounds how many searches read files at once
 }
 
 // NewService returns the service.
-func NewService(s Services) *Service { return &Service{Services: s, store: store{s.DB}} }
+func NewService(s Services) *Service {
+	return &Service{Services: s, store: store{s.DB}, searching: make(chan struct{}, searchAtOnce)}
+}
 
 // AddReferrer lets r object to deleting and renaming. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
