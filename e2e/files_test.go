@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"os"
@@ -221,4 +222,61 @@ func TestFilesGoFromTaskToTaskAndOutliveTheirWorker(t *testing.T) {
 	tasks, err = admin.Tasks(ctx, p, id)
 	require.NoError(t, err)
 	require.Equal(t, "FAILURE", tasks[0].State)
+}
+
+// A large file was half sent when the page was closed: chosen again, only the rest is sent. Then a search finds it by its
+// name and others by what is in them.
+func TestAHalfUploadGoesOnAndASearchLooksIntoFiles(t *testing.T) {
+	t.Parallel()
+	looks := browser.Looks()
+	looks = append(looks, browser.Look{Language: "en", Width: 360, Height: 800})
+	for _, look := range looks {
+		name := look.String()
+		if look.Width > 0 {
+			name += "-narrow"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := standalone(t)
+			dir := t.TempDir()
+			const size, sent = 20 << 20, 16 << 20
+			large, script := filepath.Join(dir, "model-orders.bin"), filepath.Join(dir, "load.sh")
+			require.NoError(t, os.WriteFile(large, bytes.Repeat([]byte("b"), size), 0o600))
+			require.NoError(t, os.Chtimes(large, time.UnixMilli(1_700_000_000_123), time.UnixMilli(1_700_000_000_123)))
+			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n# 每天加载订单\npsql -c 'insert into Orders select * from staging'\n"), 0o600))
+			tab := chromium(t).Tab(t, s.URL, look)
+			tab.SignIn("admin", password)
+			tab.Goto("/resources/files")
+			// What another page sent before, with letters by which it is known.
+			tab.Wait("the first part", `(() => {
+				window.sent ??= (async () => {
+					const q = new URLSearchParams({tree: 'default', path: 'model-orders.bin', when: 'create', size: $1, modified: '1700000000123'});
+					const u = await (await fetch('/resources/files/uploads?' + q, {method: 'POST', headers: {'Content-Type': 'application/octet-stream'}})).json();
+					const p = await fetch('/resources/files/uploads?' + new URLSearchParams({id: u.id, offset: '0'}),
+						{method: 'PUT', headers: {'Content-Type': 'application/octet-stream'}, body: 'a'.repeat($2)});
+					window.received = (await p.json()).received;
+				})();
+				return window.received === $2;
+			})()`, itoa(size), sent)
+			tab.Goto("/resources/files")
+			tab.Upload(browser.Test("files.pick"), large, script)
+			tab.WaitText(browser.Test("files.table"), "model-orders.bin")
+			tab.WaitText(browser.Test("files.table"), "load.sh")
+			tab.Wait("the content of both", `(() => {
+				window.held ??= fetch('/resources/files/download?tree=default&path=model-orders.bin').then((r) => r.text()).then((x) => { window.text = x; });
+				return window.text?.length === $1 && window.text === 'a'.repeat($2) + 'b'.repeat($1 - $2);
+			})()`, size, sent)
+			tab.Screenshot("files-" + name + "-uploads")
+
+			tab.Click(browser.Test("files.search_in"))
+			tab.Fill(browser.Test("search.text"), "orders")
+			tab.Click(browser.Test("search.go"))
+			tab.WaitText(browser.Test("search.names"), "model-orders.bin")
+			tab.WaitText(browser.Test("search.lines"), "insert into Orders")
+			require.Empty(t, tab.Axe(axe))
+			tab.Screenshot("files-" + name + "-search")
+			tab.Click(browser.Test("search.open"), "load.sh")
+			tab.WaitPath("path=load.sh")
+		})
+	}
 }
