@@ -42,6 +42,7 @@ func pages(b belongings) []page {
 		{"/resources/files", "anyone"},
 		{"/resources/files/folder", "anyone"},
 		{"/resources/files/new", "anyone"},
+		{"/resources/files/search?q=a", "anyone"},
 		{"/data-quality/rules", "anyone"},
 		{"/data-quality/results", "anyone"},
 		{"/datasources", "anyone"},

@@ -27,15 +27,17 @@ func decisions() map[string]decision {
 		"alert_delivery": kept, "udf_func": kept,
 		"resource": kept, "resource_revision": kept, "resource_garbage": kept, "task_resource": kept, "task_source": kept,
 
-		"shared_key":       {skip: "keys are kept apart from backups"},
-		"schema_migration": {skip: "the schema version is in the header"},
-		"session":          {skip: "nobody stays signed in"},
-		"sign_in_link":     {skip: "links that sign in are for once and for minutes"},
-		"login_throttle":   {skip: "blocks last for minutes"},
-		"oidc_attempt":     {skip: "a sign-in under way begins again"},
-		"node_sample":      {skip: "figures of one day, of machines that may be gone"},
-		"registry_session": {skip: "who lives is found out anew"},
-		"registry_node":    {skip: "who lives is found out anew"},
+		"shared_key":           {skip: "keys are kept apart from backups"},
+		"schema_migration":     {skip: "the schema version is in the header"},
+		"session":              {skip: "nobody stays signed in"},
+		"sign_in_link":         {skip: "links that sign in are for once and for minutes"},
+		"login_throttle":       {skip: "blocks last for minutes"},
+		"oidc_attempt":         {skip: "a sign-in under way begins again"},
+		"resource_upload":      {skip: "an upload that is not complete is sent again"},
+		"resource_upload_part": {skip: "an upload that is not complete is sent again"},
+		"node_sample":          {skip: "figures of one day, of machines that may be gone"},
+		"registry_session":     {skip: "who lives is found out anew"},
+		"registry_node":        {skip: "who lives is found out anew"},
 	}
 }
 

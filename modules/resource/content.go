@@ -20,6 +20,9 @@ import (
 // blobFolder is where contents lie in the storage.
 const blobFolder = "resources/"
 
+// partFolder is where the parts of uploads lie that are not complete. Backups leave it out.
+const partFolder = "uploads/"
+
 // When says what writing does with a file that is there.
 type When int
 
@@ -52,7 +55,7 @@ func (s *Service) Write(ctx context.Context, ref Ref, c Content) (File, error) {
 	if err := s.writable(ctx, ref, c); err != nil { // before anything is sent
 		return File{}, err
 	}
-	blob, written, err := s.keep(ctx, ref, c)
+	blob, written, err := s.keep(ctx, blobFolder, ref, c)
 	if err != nil {
 		return File{}, err
 	}
@@ -66,8 +69,8 @@ type written struct {
 }
 
 // keep stores the content under a fresh key, which stays condemned until a row names it.
-func (s *Service) keep(ctx context.Context, ref Ref, c Content) (string, written, error) {
-	blob := blobFolder + ref.Tenant + "/" + freshKey()
+func (s *Service) keep(ctx context.Context, folder string, ref Ref, c Content) (string, written, error) {
+	blob := folder + ref.Tenant + "/" + freshKey()
 	// Whoever writes in a transaction would keep it open for as long as the upload takes.
 	if err := s.store.condemn(db.Detach(ctx), blob, db.Now(s.Now)); err != nil {
 		return "", written{}, err

@@ -145,7 +145,7 @@ func (s *Service) AddPart(ctx context.Context, id string, offset int64, r io.Rea
 	if err := s.withinQuota(ctx, u.Tenant, max(size, 0)); err != nil {
 		return u, err
 	}
-	blob, got, err := s.keep(ctx, u.Ref(), Content{Reader: io.LimitReader(r, min(maxPart, u.Size-offset)+1), Size: size})
+	blob, got, err := s.keep(ctx, partFolder, u.Ref(), Content{Reader: io.LimitReader(r, min(maxPart, u.Size-offset)+1), Size: size})
 	if err != nil {
 		return u, err
 	}

@@ -57,7 +57,7 @@ func TestAnUploadGoesOnWhereItStopped(t *testing.T) {
 		_, err = c.FinishUpload(c.gwen, u.ID, ref, resource.Create)
 		require.ErrorIs(t, err, resource.ErrNoUpload)
 		blobs := 0
-		for info, err := range c.Storage.List(t.Context(), "resources/", true) {
+		for info, err := range c.Storage.List(t.Context(), "", true) {
 			require.NoError(t, err)
 			if !info.Dir() {
 				blobs++

@@ -286,7 +286,7 @@ func TestFilesThatTasksNameByNumberGetNames(t *testing.T) {
 		`{"resourceList":[{"id":3,"name":"a.sh","res":"lib/a.sh"}]}`:                    `{"resourceList":[{"resourceName":"lib/a.sh"}]}`,
 		`{"resourceList":[{"res":"a.sh"},{"resourceName":"b.sh","id":4}]}`:              `{"resourceList":[{"resourceName":"a.sh"},{"resourceName":"b.sh","id":4}]}`,
 		`{"mainJar":{"id":7},"resourceList":[]}`:                                        `{"mainJar":{"resourceName":"id:7"},"resourceList":[]}`,
-		`{"resourceList":[{"id":-1},{},7,"x"],"id":3}`:                                `{"resourceList":[{"id":-1},{},7,"x"],"id":3}`,
+		`{"resourceList":[{"id":-1},{},7,"x"],"id":3}`:                                  `{"resourceList":[{"id":-1},{},7,"x"],"id":3}`,
 		`{"resourceList":[{"id":3,"fullName":"file:/dolphinscheduler/x/resources/a"}]}`: `{"resourceList":[{"resourceName":"file:/dolphinscheduler/x/resources/a"}]}`,
 	} {
 		got, notes := params(in)

@@ -65,7 +65,7 @@ func (n naming) rewrite(raw json.RawMessage) (json.RawMessage, bool, error) {
 	}
 	var all []json.RawMessage
 	if json.Unmarshal(raw, &all) != nil {
-		return raw, false, nil
+		return raw, false, nil //nolint:nilerr // what is no list is left to the check of the settings
 	}
 	changed := false
 	for i, item := range all {
