@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -341,7 +342,12 @@ type packer struct {
 	count int
 }
 
-func newPacker(w io.Writer) *packer { return &packer{zip: zip.NewWriter(w)} }
+func newPacker(w io.Writer) *packer {
+	p := &packer{zip: zip.NewWriter(w)}
+	// The archive is written once and read a few times; a task must not wait for the last per cent.
+	p.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
+	return p
+}
 
 func (p *packer) add(name string, mode fs.FileMode) (io.Writer, error) {
 	if p.count++; p.count > maxPacked {
