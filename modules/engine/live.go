@@ -63,7 +63,7 @@ func newLive(row instanceRow, p *program, attempts []storedAttempt, e *term) (*l
 	settings := core.Settings{
 		InstanceID: row.ID, ProjectCode: row.ProjectCode, Command: flow.CommandType(row.CommandType),
 		Failure: flow.FailureStrategy(row.FailureStrategy), StartNodes: param.StartNodes, Depend: flow.TaskDependType(row.TaskDependType),
-		Priority: flow.Priority(row.Priority), WorkerGroup: row.WorkerGroup, DryRun: row.DryRun, IsSub: row.IsSub,
+		Priority: flow.Priority(row.Priority), WorkerGroup: row.WorkerGroup, DryRun: row.DryRun, IsSub: row.IsSub, Stream: row.Stream,
 		ExecuteNodes: param.ExecuteNodes, ExecuteDepend: param.ExecuteDepend, Warning: flow.WarningNone,
 		Timeout: time.Duration(row.TimeoutMinutes) * time.Minute, Deadline: orZero(row.Deadline), Choose: l.choose,
 	}

@@ -120,6 +120,7 @@ type instanceRow struct {
 	EnvironmentCode int64      `db:"environment_code"`
 	TimeoutMinutes  int        `db:"timeout_minutes"`
 	IsSub           bool       `db:"is_sub_workflow"`
+	Stream          bool       `db:"stream"` // one streaming task, started by itself
 	Recovery        bool       `db:"recovery"`
 	ExecutorName    string     `db:"executor_name"`
 	OwnerName       string     `db:"owner_name"`
@@ -130,7 +131,7 @@ type instanceRow struct {
 const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, p.name AS project_name,
   w.state, w.state_history, w.command_type, w.command_param, w.task_depend_type, w.failure_strategy, w.priority, w.worker_group,
   w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time, w.restart_time, w.deadline,
-  w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.recovery, w.executor_name,
+  w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.stream, w.recovery, w.executor_name,
   COALESCE((SELECT u.name FROM users u WHERE u.id = p.owner_id), '') AS owner_name, w.owner, w.owner_epoch`
 
 // commandRow is a command with the instance it is about.

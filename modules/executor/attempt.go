@@ -54,6 +54,7 @@ type attempt struct {
 	cancel     context.CancelCauseFunc
 	link       string           // names of remote work, joined by commas; may be found again when this worker is lost
 	remote     *remote          // work elsewhere that the process drives; nil = none
+	saving     bool             // a savepoint is being taken
 	report     *doradov1.Report // FINISHED
 
 	dispatched time.Time

@@ -145,6 +145,7 @@ func New(d Deps) (*Executor, error) {
 	if e.logs, err = newLogServer(e.cfg.LogDir, e.holdsLog); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)
 	}
+	e.logs.save = e.savepoint
 	if e.files, err = newFiles(d.Storage, e.cfg.CacheDir, e.cfg.CacheSize); err != nil {
 		return nil, errors.Join(fmt.Errorf("cache directory: %w", err), e.logs.close())
 	}

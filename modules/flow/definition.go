@@ -45,6 +45,10 @@ type Task struct {
 	Finally bool `json:"finally,omitempty"`
 }
 
+// Passed reports whether runs of a workflow pass the task through without an instance: it is forbidden, or a streaming task,
+// which has no end to wait for and is started by itself.
+func (t *Task) Passed() bool { return t.Flag == FlagNo || t.ExecuteType == Stream }
+
 // Edge says that Post starts only after Pre. Roots have no edge here; the wire form's "preTaskCode 0" rows are added
 // and removed at the API's edge.
 type Edge struct {

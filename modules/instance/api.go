@@ -322,18 +322,14 @@ func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
 	filter("state", string(choice(p, "stateType", "", flow.TaskStates()...)))
 	f := Filter{
 		Range: between(p), ByStart: true, Host: p.Text("host"), Instance: p.Text("workflowInstanceName"),
-		Workflow: p.Text("workflowDefinitionName"),
+		Workflow: p.Text("workflowDefinitionName"), Streams: p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream),
 	}
-	streams := p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream)
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	page, err := a.svc.ListTasks(ctx, in, q, f)
 	if err != nil {
 		return nil, err
-	}
-	if streams { // there are none
-		return dsapi.Page[dsTask](nil, 0, no, size), nil
 	}
 	now := a.svc.now()
 	return dsapi.Listed(page, no, size, func(t ListedTask) dsTask {

@@ -70,7 +70,7 @@ func (s *Service) grid(ctx context.Context, workflow int64, limit int, until int
 }
 
 func (s *store) gridRuns(ctx context.Context, workflow int64, limit int, until int64) ([]GridRun, error) {
-	where, args := `workflow_code = ?`, []any{workflow}
+	where, args := `workflow_code = ? AND NOT stream`, []any{workflow}
 	if until > 0 {
 		where, args = where+` AND id <= ?`, append(args, until)
 	}

@@ -150,7 +150,7 @@ func (s *Service) promote(ctx context.Context, i *Instance, what *program, now t
 		succeeded[tasks[k].TaskCode] = true
 	}
 	for n := range what.graph.Tasks {
-		if t := &what.graph.Tasks[n]; in[n] && t.Flag != flow.FlagNo && t.ExecuteType != flow.Stream && !succeeded[t.Code] {
+		if t := &what.graph.Tasks[n]; in[n] && !t.Passed() && !succeeded[t.Code] {
 			return false, nil
 		}
 	}

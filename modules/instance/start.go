@@ -230,8 +230,11 @@ func newInstance(w workflow.Workflow, version int, what *startable, r StartReque
 		TimeoutMinutes: what.timeout, TimeZone: zone.String(), ScheduleTime: by.schedule, StartTime: now, RestartTime: &now, UpdatedAt: now,
 		execution: what.execution,
 	}
+	if r.stream { // it ends when somebody ends it, and waits for no run of its workflow
+		i.Stream, i.IsSubWorkflow, i.TimeoutMinutes, i.execution = true, true, 0, flow.Parallel
+	}
 	defaults(i)
-	if what.serial() {
+	if what.serial() && !i.Stream {
 		i.State = flow.WorkflowSerialWait
 	}
 	i.StateHistory = history(now, i.State, string(by.command))

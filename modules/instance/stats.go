@@ -180,7 +180,7 @@ func (s *store) history(ctx context.Context, workflows []int64, limit int) ([]Ru
 	parts, args := make([]string, 0, len(workflows)), make([]any, 0, 2*len(workflows))
 	for _, code := range workflows {
 		parts = append(parts, `SELECT * FROM (SELECT id, workflow_code, project_code, state, start_time, restart_time, end_time
-			FROM workflow_instance WHERE workflow_code = ? ORDER BY id DESC LIMIT ?) h`)
+			FROM workflow_instance WHERE workflow_code = ? AND NOT stream ORDER BY id DESC LIMIT ?) h`)
 		args = append(args, code, limit)
 	}
 	return db.Select[Run](ctx, s.db, strings.Join(parts, " UNION ALL "), args...)

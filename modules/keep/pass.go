@@ -231,7 +231,7 @@ func (k *keeping) among(ctx context.Context, c candidate) (bool, error) {
 	from, known := k.latest[c.Code]
 	if !known {
 		for i, state := range []string{"", " AND state = 'SUCCESS'"} {
-			id, err := db.Get[int64](ctx, k.p.r.DB, `SELECT id FROM workflow_instance WHERE workflow_code = ?`+state+` ORDER BY id DESC LIMIT 1 OFFSET ?`,
+			id, err := db.Get[int64](ctx, k.p.r.DB, `SELECT id FROM workflow_instance WHERE workflow_code = ? AND NOT stream`+state+` ORDER BY id DESC LIMIT 1 OFFSET ?`,
 				c.Code, k.p.r.Config.Latest-1)
 			if err != nil && !errors.Is(err, db.ErrNoRows) { // there are fewer: all stay
 				return false, fmt.Errorf("the latest runs of workflow %d: %w", c.Code, err)

@@ -28,6 +28,7 @@ type Plugin struct {
 	Also      []string // older names of Type; definitions that hold one are read as if they held Type
 	Aliases   []string // more words under which the palette finds it
 	Retryable bool     // a failed attempt may be repeated
+	Stream    bool     // its work has no end: runs of workflows pass it through, and people start it by itself
 	Logic     bool     // the master itself carries it out: it has neither Process nor Run, and no worker gets it
 	Foreign   bool     // definitions may hold it, but no worker of this version can run it: its settings are kept unread
 	Schema    form.Schema
@@ -136,6 +137,12 @@ type Remote struct {
 	// Cancel is a shell script that ends the work. $DORADO_REMOTE_IDS are the identifiers, separated by blanks. It runs with
 	// the environment of the command when the attempt is killed or runs into its timeout.
 	Cancel string
+	// Save is a shell script that has the work write down its state and go on, as Cancel is run; "" for work that cannot. Saved
+	// is a regular expression that finds in what it prints where the state lies: the first group.
+	Save, Saved string
+	// Stays is work that goes on while its worker is away: only who kills the attempt ends it. The next attempt gets its
+	// name as Env.Link and looks after it.
+	Stays bool
 }
 
 // ErrLeave is the cause of a context that ends because the worker goes away. Remote work that was made known by Env.Keep shall
@@ -164,6 +171,8 @@ func (p Plugin) Validate() error {
 	switch {
 	case p.Type == "" || p.Category == "" || p.Icon == "" || p.Label == "" || p.Help == "":
 		return fmt.Errorf("task: plugin %q: type, category, icon, label and help are required", p.Type)
+	case p.Stream && (p.Logic || p.Retryable):
+		return fmt.Errorf("task: plugin %q: a streaming task is neither a logic task nor repeated", p.Type)
 	case p.Logic && (p.Process != nil || p.Run != nil):
 		return fmt.Errorf("task: plugin %q: a logic task has neither Process nor Run", p.Type)
 	case !p.Logic && (p.Process == nil) == (p.Run == nil):
@@ -215,6 +224,7 @@ type Description struct {
 	Aliases   []string           `json:"aliases"`
 	Also      []string           `json:"also,omitempty"`
 	Retryable bool               `json:"retryable"`
+	Stream    bool               `json:"stream,omitempty"`
 	Logic     bool               `json:"logic,omitempty"`
 	Foreign   bool               `json:"foreign,omitempty"`
 	Fields    []form.Description `json:"fields"`
@@ -228,7 +238,7 @@ func (p Plugin) Describe(translate func(key string) string) Description {
 	}
 	return Description{
 		Type: p.Type, Category: p.Category, Label: translate(p.Label), Help: translate(p.Help), Icon: p.Icon,
-		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Logic: p.Logic, Foreign: p.Foreign, Fields: p.Schema.Describe(translate),
+		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Stream: p.Stream, Logic: p.Logic, Foreign: p.Foreign, Fields: p.Schema.Describe(translate),
 	}
 }
 

@@ -1776,6 +1776,7 @@ type LogRequest struct {
 	//	*LogRequest_Follow
 	//	*LogRequest_Cancel
 	//	*LogRequest_Remove
+	//	*LogRequest_Savepoint
 	Want          isLogRequest_Want `protobuf_oneof:"want"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1886,6 +1887,15 @@ func (x *LogRequest) GetRemove() *LogRemove {
 	return nil
 }
 
+func (x *LogRequest) GetSavepoint() *SavepointRequest {
+	if x != nil {
+		if x, ok := x.Want.(*LogRequest_Savepoint); ok {
+			return x.Savepoint
+		}
+	}
+	return nil
+}
+
 type isLogRequest_Want interface {
 	isLogRequest_Want()
 }
@@ -1914,6 +1924,10 @@ type LogRequest_Remove struct {
 	Remove *LogRemove `protobuf:"bytes,8,opt,name=remove,proto3,oneof"`
 }
 
+type LogRequest_Savepoint struct {
+	Savepoint *SavepointRequest `protobuf:"bytes,9,opt,name=savepoint,proto3,oneof"` // not about a log; it travels here because it is answered once, and by any master
+}
+
 func (*LogRequest_Lines) isLogRequest_Want() {}
 
 func (*LogRequest_Search) isLogRequest_Want() {}
@@ -1925,6 +1939,8 @@ func (*LogRequest_Follow) isLogRequest_Want() {}
 func (*LogRequest_Cancel) isLogRequest_Want() {}
 
 func (*LogRequest_Remove) isLogRequest_Want() {}
+
+func (*LogRequest_Savepoint) isLogRequest_Want() {}
 
 type LogLines struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2214,6 +2230,54 @@ func (*LogRemove) Descriptor() ([]byte, []int) {
 	return file_dorado_proto_rawDescGZIP(), []int{26}
 }
 
+// SavepointRequest asks the worker that holds an attempt to have its streaming job write its state down; path of the request is
+// empty. Any master may ask. The answer is one LogReply: lines are the places of the savepoints, or error a fault key and lines[0]
+// what the program said. Asked twice, it is done twice. A stream that breaks, or a LogCancel, ends the asking; what the cluster has
+// begun, it completes. A worker that does not know this message finds no log at "" and answers log.gone.
+type SavepointRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // task instance id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SavepointRequest) Reset() {
+	*x = SavepointRequest{}
+	mi := &file_dorado_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavepointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavepointRequest) ProtoMessage() {}
+
+func (x *SavepointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavepointRequest.ProtoReflect.Descriptor instead.
+func (*SavepointRequest) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SavepointRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
 // LogReply is one piece of an answer; done marks the last.
 type LogReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2235,7 +2299,7 @@ type LogReply struct {
 
 func (x *LogReply) Reset() {
 	*x = LogReply{}
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2311,7 @@ func (x *LogReply) String() string {
 func (*LogReply) ProtoMessage() {}
 
 func (x *LogReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2324,7 @@ func (x *LogReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogReply.ProtoReflect.Descriptor instead.
 func (*LogReply) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{27}
+	return file_dorado_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LogReply) GetCall() uint64 {
@@ -2366,7 +2430,7 @@ type MasterFrame struct {
 
 func (x *MasterFrame) Reset() {
 	*x = MasterFrame{}
-	mi := &file_dorado_proto_msgTypes[28]
+	mi := &file_dorado_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2442,7 @@ func (x *MasterFrame) String() string {
 func (*MasterFrame) ProtoMessage() {}
 
 func (x *MasterFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[28]
+	mi := &file_dorado_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2455,7 @@ func (x *MasterFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterFrame.ProtoReflect.Descriptor instead.
 func (*MasterFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{28}
+	return file_dorado_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MasterFrame) GetBody() isMasterFrame_Body {
@@ -2541,7 +2605,7 @@ type WorkerFrame struct {
 
 func (x *WorkerFrame) Reset() {
 	*x = WorkerFrame{}
-	mi := &file_dorado_proto_msgTypes[29]
+	mi := &file_dorado_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2617,7 @@ func (x *WorkerFrame) String() string {
 func (*WorkerFrame) ProtoMessage() {}
 
 func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[29]
+	mi := &file_dorado_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2630,7 @@ func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFrame.ProtoReflect.Descriptor instead.
 func (*WorkerFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{29}
+	return file_dorado_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WorkerFrame) GetBody() isWorkerFrame_Body {
@@ -2790,7 +2854,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\tupgrading\x18\n" +
 	" \x01(\bR\tupgrading\x12\x18\n" +
 	"\awaiting\x18\v \x01(\rR\awaiting\"\a\n" +
-	"\x05Alive\"\xd6\x02\n" +
+	"\x05Alive\"\x93\x03\n" +
 	"\n" +
 	"LogRequest\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
@@ -2800,7 +2864,8 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05bytes\x18\x05 \x01(\v2\x13.dorado.v1.LogBytesH\x00R\x05bytes\x12.\n" +
 	"\x06follow\x18\x06 \x01(\v2\x14.dorado.v1.LogFollowH\x00R\x06follow\x12.\n" +
 	"\x06cancel\x18\a \x01(\v2\x14.dorado.v1.LogCancelH\x00R\x06cancel\x12.\n" +
-	"\x06remove\x18\b \x01(\v2\x14.dorado.v1.LogRemoveH\x00R\x06removeB\x06\n" +
+	"\x06remove\x18\b \x01(\v2\x14.dorado.v1.LogRemoveH\x00R\x06remove\x12;\n" +
+	"\tsavepoint\x18\t \x01(\v2\x1b.dorado.v1.SavepointRequestH\x00R\tsavepointB\x06\n" +
 	"\x04want\"4\n" +
 	"\bLogLines\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
@@ -2817,7 +2882,9 @@ const file_dorado_proto_rawDesc = "" +
 	"\tLogFollow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\"\v\n" +
 	"\tLogCancel\"\v\n" +
-	"\tLogRemove\"\x90\x02\n" +
+	"\tLogRemove\"\"\n" +
+	"\x10SavepointRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\x90\x02\n" +
 	"\bLogReply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x14\n" +
@@ -2881,41 +2948,42 @@ func file_dorado_proto_rawDescGZIP() []byte {
 }
 
 var file_dorado_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_dorado_proto_goTypes = []any{
-	(StreamKind)(0),     // 0: dorado.v1.StreamKind
-	(ReportKind)(0),     // 1: dorado.v1.ReportKind
-	(Outcome)(0),        // 2: dorado.v1.Outcome
-	(*Hello)(nil),       // 3: dorado.v1.Hello
-	(*Welcome)(nil),     // 4: dorado.v1.Welcome
-	(*Refused)(nil),     // 5: dorado.v1.Refused
-	(*Param)(nil),       // 6: dorado.v1.Param
-	(*Task)(nil),        // 7: dorado.v1.Task
-	(*Source)(nil),      // 8: dorado.v1.Source
-	(*File)(nil),        // 9: dorado.v1.File
-	(*Dispatch)(nil),    // 10: dorado.v1.Dispatch
-	(*Kill)(nil),        // 11: dorado.v1.Kill
-	(*Claim)(nil),       // 12: dorado.v1.Claim
-	(*ClaimItem)(nil),   // 13: dorado.v1.ClaimItem
-	(*Ack)(nil),         // 14: dorado.v1.Ack
-	(*AckItem)(nil),     // 15: dorado.v1.AckItem
-	(*Report)(nil),      // 16: dorado.v1.Report
-	(*Alert)(nil),       // 17: dorado.v1.Alert
-	(*Reports)(nil),     // 18: dorado.v1.Reports
-	(*Held)(nil),        // 19: dorado.v1.Held
-	(*HeldAttempt)(nil), // 20: dorado.v1.HeldAttempt
-	(*Heartbeat)(nil),   // 21: dorado.v1.Heartbeat
-	(*Alive)(nil),       // 22: dorado.v1.Alive
-	(*LogRequest)(nil),  // 23: dorado.v1.LogRequest
-	(*LogLines)(nil),    // 24: dorado.v1.LogLines
-	(*LogSearch)(nil),   // 25: dorado.v1.LogSearch
-	(*LogBytes)(nil),    // 26: dorado.v1.LogBytes
-	(*LogFollow)(nil),   // 27: dorado.v1.LogFollow
-	(*LogCancel)(nil),   // 28: dorado.v1.LogCancel
-	(*LogRemove)(nil),   // 29: dorado.v1.LogRemove
-	(*LogReply)(nil),    // 30: dorado.v1.LogReply
-	(*MasterFrame)(nil), // 31: dorado.v1.MasterFrame
-	(*WorkerFrame)(nil), // 32: dorado.v1.WorkerFrame
+	(StreamKind)(0),          // 0: dorado.v1.StreamKind
+	(ReportKind)(0),          // 1: dorado.v1.ReportKind
+	(Outcome)(0),             // 2: dorado.v1.Outcome
+	(*Hello)(nil),            // 3: dorado.v1.Hello
+	(*Welcome)(nil),          // 4: dorado.v1.Welcome
+	(*Refused)(nil),          // 5: dorado.v1.Refused
+	(*Param)(nil),            // 6: dorado.v1.Param
+	(*Task)(nil),             // 7: dorado.v1.Task
+	(*Source)(nil),           // 8: dorado.v1.Source
+	(*File)(nil),             // 9: dorado.v1.File
+	(*Dispatch)(nil),         // 10: dorado.v1.Dispatch
+	(*Kill)(nil),             // 11: dorado.v1.Kill
+	(*Claim)(nil),            // 12: dorado.v1.Claim
+	(*ClaimItem)(nil),        // 13: dorado.v1.ClaimItem
+	(*Ack)(nil),              // 14: dorado.v1.Ack
+	(*AckItem)(nil),          // 15: dorado.v1.AckItem
+	(*Report)(nil),           // 16: dorado.v1.Report
+	(*Alert)(nil),            // 17: dorado.v1.Alert
+	(*Reports)(nil),          // 18: dorado.v1.Reports
+	(*Held)(nil),             // 19: dorado.v1.Held
+	(*HeldAttempt)(nil),      // 20: dorado.v1.HeldAttempt
+	(*Heartbeat)(nil),        // 21: dorado.v1.Heartbeat
+	(*Alive)(nil),            // 22: dorado.v1.Alive
+	(*LogRequest)(nil),       // 23: dorado.v1.LogRequest
+	(*LogLines)(nil),         // 24: dorado.v1.LogLines
+	(*LogSearch)(nil),        // 25: dorado.v1.LogSearch
+	(*LogBytes)(nil),         // 26: dorado.v1.LogBytes
+	(*LogFollow)(nil),        // 27: dorado.v1.LogFollow
+	(*LogCancel)(nil),        // 28: dorado.v1.LogCancel
+	(*LogRemove)(nil),        // 29: dorado.v1.LogRemove
+	(*SavepointRequest)(nil), // 30: dorado.v1.SavepointRequest
+	(*LogReply)(nil),         // 31: dorado.v1.LogReply
+	(*MasterFrame)(nil),      // 32: dorado.v1.MasterFrame
+	(*WorkerFrame)(nil),      // 33: dorado.v1.WorkerFrame
 }
 var file_dorado_proto_depIdxs = []int32{
 	0,  // 0: dorado.v1.Hello.kind:type_name -> dorado.v1.StreamKind
@@ -2937,24 +3005,25 @@ var file_dorado_proto_depIdxs = []int32{
 	27, // 16: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
 	28, // 17: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
 	29, // 18: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
-	4,  // 19: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
-	5,  // 20: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
-	10, // 21: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
-	11, // 22: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
-	14, // 23: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
-	23, // 24: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
-	12, // 25: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
-	22, // 26: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
-	3,  // 27: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
-	19, // 28: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
-	18, // 29: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
-	21, // 30: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
-	30, // 31: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	30, // 19: dorado.v1.LogRequest.savepoint:type_name -> dorado.v1.SavepointRequest
+	4,  // 20: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
+	5,  // 21: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
+	10, // 22: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
+	11, // 23: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
+	14, // 24: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
+	23, // 25: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
+	12, // 26: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
+	22, // 27: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
+	3,  // 28: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
+	19, // 29: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
+	18, // 30: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
+	21, // 31: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
+	31, // 32: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_dorado_proto_init() }
@@ -2969,8 +3038,9 @@ func file_dorado_proto_init() {
 		(*LogRequest_Follow)(nil),
 		(*LogRequest_Cancel)(nil),
 		(*LogRequest_Remove)(nil),
+		(*LogRequest_Savepoint)(nil),
 	}
-	file_dorado_proto_msgTypes[28].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[29].OneofWrappers = []any{
 		(*MasterFrame_Welcome)(nil),
 		(*MasterFrame_Refused)(nil),
 		(*MasterFrame_Dispatch)(nil),
@@ -2980,7 +3050,7 @@ func file_dorado_proto_init() {
 		(*MasterFrame_Claim)(nil),
 		(*MasterFrame_Alive)(nil),
 	}
-	file_dorado_proto_msgTypes[29].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[30].OneofWrappers = []any{
 		(*WorkerFrame_Hello)(nil),
 		(*WorkerFrame_Held)(nil),
 		(*WorkerFrame_Reports)(nil),
@@ -2993,7 +3063,7 @@ func file_dorado_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dorado_proto_rawDesc), len(file_dorado_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
