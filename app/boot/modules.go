@@ -180,7 +180,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.user.AddReferrer(projects)
 	m.instance = instance.New(instance.Deps{
 		Services: instance.Services{
-			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng,
+			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng, Streams: eng,
 			Now: time.Now, Logger: c.logger,
 		},
 		Catalog: plugins, Site: m.site, API: m.api, Frame: m.frame,

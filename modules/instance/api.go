@@ -46,7 +46,7 @@ func (a api) routes(r chi.Router) {
 	r.Post(in+"/executors/execute-task", e.OK(50015, a.executeTask))
 	r.Post(in+"/executors/start-check", e.OK(50016, a.startCheck))
 	r.Get(in+"/executors/query-executing-workflow", e.OK(10192, a.executing))
-	single := e.Faults(dsapi.Faults{errStream.Key: dsapi.Internal, workflow.ErrTaskVersionGone.Key: dsapi.Internal})
+	single := e.Faults(dsapi.Faults{workflow.ErrTaskVersionGone.Key: dsapi.Internal})
 	r.Post(in+"/executors/task-instance/{code}/start", single.OK(50059, a.startTask))
 	r.Get(in+"/workflow-definition/{code}/view-tree", e.OK(10111, a.tree))
 	a.instances(r, e, in+"/workflow-instances")

@@ -29,6 +29,7 @@ type Services struct {
 	Tenants   *tenant.Service
 	Logs      Logs
 	Workers   Workers
+	Streams   Streams // nil: no savepoints are taken
 	Now       func() time.Time
 	Logger    *slog.Logger
 	// Trace is the id of the OpenTelemetry trace of a run, and where it can be looked at, "" when nobody said; nil = there are

@@ -48,6 +48,12 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 		if id, err = s.trigger(ctx, &s.store, i, r.IdempotencyKey); err != nil {
 			return err
 		}
+		if r.stream {
+			return s.Audit.Record(ctx, audit.Entry{
+				Action: "workflow.start_stream", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
+				Detail: map[string]any{"taskCode": r.StartNodes[0], "version": version},
+			})
+		}
 		return s.Audit.Record(ctx, audit.Entry{
 			Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
 			Detail: map[string]any{"workflowInstanceId": id, "version": version},
