@@ -133,7 +133,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if p.command, err = plugin.Process(values, p.env); err != nil {
 		return err
 	}
-	a.remote, err = newRemote(p.command.Remote)
+	if a.remote, err = newRemote(p.command.Remote); err == nil && a.remote != nil && a.remote.stays {
+		a.link = strings.ToValidUTF8(a.task.GetAppLink(), "") // it is looked after, and known at once
+	}
 	return err
 }
 

@@ -148,6 +148,9 @@ func (e *Executor) settleRemote(ctx context.Context, a *attempt, res *result, en
 		<-r.stopped
 	}
 	r.look(a.logPath, a.logStart)
+	if len(r.found) == 0 && r.stays && a.link != "" { // of an earlier attempt
+		r.found = strings.Split(a.link, ",")
+	}
 	res.link = strings.Join(r.found, ",")
 	if ending == endNone || len(r.found) == 0 || strings.TrimSpace(r.cancel) == "" {
 		return

@@ -124,4 +124,16 @@ func TestAStreamGoesOnWhenItsWorkerIsStopped(t *testing.T) {
 	require.Equal(t, doradov1.Outcome_LOST, r.GetOutcome())
 	require.Equal(t, "a1", r.GetAppLink(), "whoever gets the next attempt finds the job")
 	require.NoFileExists(t, out)
+
+	// The next attempt knows the job before it says anything, and whoever kills it ends the job.
+	m.hangUp()
+	startWith(t, testConfig(t), streaming("echo $DORADO_REMOTE_IDS > "+out, "echo Path: /$DORADO_REMOTE_IDS"), m)
+	next := newTask("STREAM", map[string]any{"rawScript": "sleep 300"})
+	next.AppLink = "a1"
+	m.dispatch(next)
+	require.Equal(t, "a1", m.report(next.GetId(), doradov1.ReportKind_STARTED).GetAppLink())
+	require.Equal(t, []string{"/a1"}, one(t, m.ask(savepointOf(next.GetId()))).GetLines())
+	m.kill(next.GetId())
+	require.Equal(t, "a1", m.finished(next.GetId()).GetAppLink())
+	require.FileExists(t, out)
 }

@@ -13,8 +13,8 @@ import (
 // that ends. An attempt that finds the job of an earlier one looks after it at once, and submits nothing.
 func FlinkStream(v form.Values, env task.Env) (task.Command, error) {
 	job := Job{Needs: []string{"FLINK_HOME"}, Remote: flinkRemote(v)}
-	job.Remote.Stays = true
 	place := flinkWhere(v)
+	job.Remote.Stays = place != inClient
 	job.Remote.Save, job.Remote.Saved = flinkSave(v, place), `Path: (\S+)`
 	if ids := IDs(env.Link); len(ids) > 0 && place != inClient {
 		job.Lines = append(job.Lines, flinkFound(place, ids), flinkFollow(place))

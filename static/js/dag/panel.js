@@ -9,6 +9,7 @@ import { h, icon, iconButton, uid } from './dom.js';
 import { fieldRow, params as paramRows, setProblem } from './fields.js';
 import { runTab } from './panel-run.js';
 import { settings } from './panel-settings.js';
+import { mayStream, openStream } from './publish.js';
 import { previewBox } from './preview.js';
 import { problem as fieldProblem, valueOf, visible, withValue } from './schema.js';
 import { look, ran } from './states.js';
@@ -144,6 +145,7 @@ export class Panel {
         h('span.grow.two', null, h('h2', null, task.name || t('js.editor.unnamed')), h('span.mut', null, t('js.editor.panel.about', { type: type.label, before, after }))),
         iconButton(t('js.editor.panel.previous'), 'up', step(-1)),
         iconButton(t('js.editor.panel.next'), 'down', step(1)),
+        task.taskExecuteType === 'STREAM' && mayStream(editor) ? iconButton(t('js.editor.run.stream'), 'play', () => openStream(editor, task.code), { 'data-test': 'editor.panel.stream' }) : null,
         editor.readOnly ? null : iconButton(t('js.editor.duplicate'), 'copy', () => void editor.run('duplicate'), { 'data-test': 'editor.panel.duplicate' }),
         iconButton(t('js.editor.close.panel'), 'x', () => editor.closePanel(), { 'data-test': 'editor.panel.close' })),
       h('div.tabs', { role: 'tablist', 'aria-label': t('js.editor.panel'), onkeydown: (/** @type {KeyboardEvent} */ e) => this.#tabKeys(e) },

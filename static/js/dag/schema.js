@@ -82,7 +82,7 @@ export function newTask(type, code, name) {
     taskGroupPriority: 0,
     cpuQuota: -1,
     memoryMax: -1,
-    taskExecuteType: 'BATCH',
+    taskExecuteType: type.stream ? 'STREAM' : 'BATCH',
   };
 }
 

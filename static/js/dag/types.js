@@ -23,7 +23,7 @@
  *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string, of?: string, sourceTypes?: string[],
  *   columns?: {name: string, label: string, options?: {value: string, label: string}[]}[]}} Field
  * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
- *   retryable?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
+ *   retryable?: boolean, stream?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
  * @typedef {{types: TaskType[]}} Schema
  * @typedef {{environments?: boolean, taskGroups?: boolean, cache?: boolean, limits?: boolean,
  *   finally?: boolean}} Features
