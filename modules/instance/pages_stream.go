@@ -164,8 +164,9 @@ func (p pages) startStream(r *http.Request) (web.Response, error) {
 	if req.EnvironmentCode == 0 {
 		req.EnvironmentCode = -1
 	}
+	var id int64
 	if f.OK() {
-		_, err = p.StartTask(ctx, t.owner.Code, t.task.Code, t.task.Version, req)
+		id, err = p.StartTask(ctx, t.owner.Code, t.task.Code, t.task.Version, req)
 	}
 	if f.Rejects(err) {
 		return p.streamView(r, t, req, f)
@@ -173,7 +174,29 @@ func (p pages) startStream(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.awaitAttempt(ctx, id)
 	return web.Redirect(streamsAddress(t.owner.Code)).Toast("instance.stream.started", "name", t.task.Name), nil
+}
+
+// beginShown is how long the dialog waits for a master to begin the task, so that the list shows it.
+const beginShown = time.Second
+
+func (p pages) awaitAttempt(ctx context.Context, instance int64) {
+	changes, stop := p.Watch(instance)
+	defer stop()
+	over := time.After(beginShown)
+	for {
+		if tasks, err := p.store.tasks(ctx, instance, false); err != nil || len(tasks) > 0 {
+			return
+		}
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return
+		case <-over:
+			return
+		}
+	}
 }
 
 // saveShown is how long a page waits for a savepoint. One that takes longer goes on, and is found on the page of its task.
