@@ -84,7 +84,7 @@ func (s *Service) Savepoint(ctx context.Context, task int64) (string, error) {
 	message := ""
 	if failed != nil {
 		f := fault.From(failed)
-		message = i18n.T(ctx, f.Key, f.Pairs()...)
+		path, message = "", i18n.T(ctx, f.Key, f.Pairs()...)
 	}
 	_, err = s.DB.Exec(ctx, `UPDATE savepoint SET path = ?, message = ?, ended_at = ? WHERE id = ?`, path, message, s.now(), id)
 	if failed != nil {
