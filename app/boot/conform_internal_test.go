@@ -95,7 +95,9 @@ func newStage(t *testing.T, database string) *stage {
 // savedStreams stands for workers whose streaming jobs write down their state.
 type savedStreams struct{}
 
-func (savedStreams) Savepoint(context.Context, string, int64) (string, error) { return "file:/s/1", nil }
+func (savedStreams) Savepoint(context.Context, string, int64) (string, error) {
+	return "file:/s/1", nil
+}
 
 // oldAddresses are the addresses of 3.2 of the endpoints that were renamed.
 func oldAddresses(t *testing.T) map[string]string {
