@@ -86,6 +86,7 @@ func pages(b belongings) []page {
 		{w + "/trends", "owner"},
 		{p + "/lineage", "owner"},
 		{p + "/task-instances", "owner"},
+		{p + "/task-instances/stream", "owner"},
 		{p + "/task-instances/" + itoa(b.Task) + "/act?op=RERUN", "owner"},
 		{p + "/backfills", "owner"},
 		{p + "/task-instances/" + itoa(b.Task), "owner"},

@@ -33,6 +33,7 @@ type Attempt struct {
 	SubmittedAt  time.Time      `db:"submit_time"`
 	StartedAt    *time.Time     `db:"start_time"`
 	HasLog       bool           `db:"has_log"`
+	Stream       bool           `db:"stream"` // it has no run to show
 
 	Expected time.Duration `db:"-"` // half of its last successful attempts took no longer; 0 = not known
 }
@@ -50,7 +51,7 @@ const (
 	unfinished = `w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`
 
 	runningColumns = `t.id, t.name, t.task_type, t.task_code, t.state, t.attempt, w.id AS instance_id, w.name AS instance, w.workflow_code, w.workflow_name,
-		t.project_code, COALESCE(p.name, '') AS project_name, t.host, w.owner, t.worker_group, t.submit_time, t.start_time, t.log_path <> '' AS has_log`
+		t.project_code, COALESCE(p.name, '') AS project_name, t.host, w.owner, t.worker_group, t.submit_time, t.start_time, t.log_path <> '' AS has_log, w.stream`
 	runningTables = `workflow_instance w JOIN task_instance t ON t.workflow_instance_id = w.id LEFT JOIN project p ON p.code = t.project_code`
 	runningWhere  = unfinished + ` AND t.valid AND t.state IN ('DISPATCH', 'RUNNING_EXECUTION')`
 )

@@ -195,3 +195,8 @@ test('a name with a dot is a member of an inner object, whose other members stay
   assert.deepEqual(withValue(undefined, 'in.text', 'x'), { in: { text: 'x' } });
   assert.deepEqual(withValue({ a: 1 }, 'a', 2), { a: 2 });
 });
+
+test('a new task of a streaming type is a streaming task', () => {
+  assert.equal(newTask(SHELL, 1, 'a').taskExecuteType, 'BATCH');
+  assert.equal(newTask({ ...SHELL, stream: true }, 1, 'a').taskExecuteType, 'STREAM');
+});
