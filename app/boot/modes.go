@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -95,6 +96,9 @@ func (c *core) master(
 	eng := engine.New(cfg.Master, engine.Deps{
 		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault,
 		Sources: plugins.SourceIDs,
+		Series: func(taskType string, params json.RawMessage) engine.Series {
+			return engine.Series(plugins.Series(taskType, params))
+		},
 	})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {

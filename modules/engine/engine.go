@@ -68,6 +68,8 @@ type Deps struct {
 	Vault  *vault.Client
 	// Sources lists the data sources that the settings of a task name; nil = none ever does.
 	Sources func(taskType string, params json.RawMessage) []int64
+	// Series tells what the settings of a task measure; nil = no task measures anything.
+	Series func(taskType string, params json.RawMessage) Series
 	// Cluster is what the engine is part of; nil = it is the only master. SetCluster may hand it in later.
 	Cluster *Cluster
 }
@@ -114,7 +116,7 @@ func New(cfg Config, d Deps) *Engine {
 	now := func() time.Time { return db.Cut(d.Now()) }
 	e := &Engine{
 		cfg: cfg, logger: d.Logger, db: d.DB, now: now,
-		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}, sealer: d.Sealer, named: d.Sources}, vault: d.Vault,
+		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}, sealer: d.Sealer, named: d.Sources, series: d.Series}, vault: d.Vault,
 		ready: make(chan struct{}), data: map[string]*dataStream{}, zones: map[string]*time.Location{},
 		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
 		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive,

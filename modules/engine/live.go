@@ -262,6 +262,7 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	got := l.brought[a.ID]
 	if got == nil && !l.run.DryRun {
 		missing.sources = l.program.sources[a.Node]
+		missing.past = l.program.series[a.Node].Window != nil
 	}
 	if !missing.none() {
 		return nil, missing, nil
@@ -293,7 +294,7 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 		given.into(task)
 	}
 	if got != nil {
-		task.Files, task.Sources = got.files, got.sources
+		task.Files, task.Sources, task.Past = got.files, got.sources, got.past
 		task.Secrets = slices.Concat(task.GetSecrets(), got.secrets)
 	}
 	return task, needs{}, nil

@@ -322,7 +322,7 @@ type result struct {
 	out     []*doradov1.Param
 	link    string
 	alert   *doradov1.Alert
-	kept    []byte // JSON that pages show
+	kept    found
 }
 
 func endedBy(why endReason, timeout time.Duration, when string) result {
@@ -349,7 +349,8 @@ func (e *Executor) finish(a *attempt, r result) {
 	report := &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_FINISHED, EndMs: r.end.UnixMilli(),
 		Pid: int32(a.pid), ExitCode: int32(r.code), Outcome: r.outcome, Message: r.message,
-		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out, Alert: r.alert, Result: r.kept,
+		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out, Alert: r.alert, Result: r.kept.result,
+		Detail: r.kept.detail, Measured: r.kept.measured,
 	}
 	if !a.start.IsZero() {
 		report.StartMs = a.start.UnixMilli()

@@ -59,7 +59,7 @@ func TestOnlyJSONThatADatabaseHoldsIsKept(t *testing.T) {
 		`{"pass\"word":"pass\"word"}`: `{"` + mask + `":"` + mask + `"}`, `["a\u0000b",null,true]`: `["ab",null,true]`, `["\ud800"]`: "[\"\uFFFD\"]",
 		`"` + strings.Repeat("x", maxKept) + `"`: "",
 	} {
-		require.Equal(t, want, string(keptOf(json.RawMessage(raw), hide)), raw)
+		require.Equal(t, want, string(keptOf(json.RawMessage(raw), maxKept, hide)), raw)
 	}
-	require.JSONEq(t, `{"code":1234567890123456789}`, string(keptOf(json.RawMessage(`{"code":1234567890123456789}`), nil)))
+	require.JSONEq(t, `{"code":1234567890123456789}`, string(keptOf(json.RawMessage(`{"code":1234567890123456789}`), maxKept, nil)))
 }

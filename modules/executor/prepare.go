@@ -161,6 +161,12 @@ func (e *Executor) describe(ctx context.Context, a *attempt, p *prepared, base t
 			}
 		}
 	}
+	if past := t.GetPast(); past != nil {
+		env.Past = &task.Past{
+			Count: past.GetCount(), Average: past.GetAverage(), From: time.UnixMilli(past.GetFromMs()).In(base.Location()),
+			To: time.UnixMilli(past.GetToMs()).In(base.Location()),
+		}
+	}
 	if len(t.GetSources()) > 0 {
 		env.Sources = make(map[int64]task.Source, len(t.GetSources()))
 	}

@@ -151,6 +151,9 @@ func (s *store) deleteOf(ctx context.Context, workflow int64) error {
 			return fmt.Errorf("delete runs of workflow %d: %w", workflow, err)
 		}
 	}
+	if _, err := s.db.Exec(ctx, `DELETE FROM task_measure WHERE workflow_code = ?`, workflow); err != nil {
+		return fmt.Errorf("delete what workflow %d measured: %w", workflow, err)
+	}
 	_, err := s.db.Exec(ctx, `DELETE FROM instance_link WHERE parent_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`, workflow)
 	if err != nil {
 		return err

@@ -243,6 +243,38 @@ func (k *keeping) among(ctx context.Context, c candidate) (bool, error) {
 	return c.ID >= from[0] || c.State == "SUCCESS" && c.ID >= from[1], nil
 }
 
+// measureDays is how long what tasks measured stays at least, in days: expected values and trends look at it when the runs are
+// gone.
+const measureDays = 400
+
+// measures removes what tasks measured long ago.
+func (p *pass) measures(ctx context.Context) error {
+	before, some := p.cutoff(Runs)
+	if !some {
+		return nil
+	}
+	if least := p.now.AddDate(0, 0, -measureDays); least.Before(before) {
+		before = least
+	}
+	for {
+		began := time.Now()
+		ids, err := db.Select[int64](ctx, p.r.DB, `SELECT task_instance_id FROM task_measure WHERE measured_at < ? ORDER BY task_instance_id LIMIT ?`,
+			before, p.r.Config.BatchRows)
+		if err != nil {
+			return fmt.Errorf("look for old rows of task_measure: %w", err)
+		}
+		if _, err := p.byKey(ctx, "task_measure", "task_instance_id", ids); err != nil {
+			return err
+		}
+		if len(ids) < p.r.Config.BatchRows {
+			return nil
+		}
+		if err := rest(ctx, began); err != nil {
+			return err
+		}
+	}
+}
+
 // backfills removes those that ended long ago and of which no run is left, unless another one began after them.
 func (p *pass) backfills(ctx context.Context) error {
 	before, some := p.cutoff(Backfills)

@@ -20,7 +20,7 @@ func decisions() map[string]decision {
 		"project_parameter": kept, "project_preference": kept, "task_group": kept, "alert_group": {seeds: 1}, "alert": kept,
 		"calendar": kept, "calendar_day": kept, "schedule": kept, "schedule_fire": kept, "schedule_mark": kept,
 		"backfill": kept, "backfill_date": kept, "serial_queue": kept, "instance_link": kept, "workflow_lineage": kept,
-		"approval": kept, "task_log": kept, "task_result": kept, "run_preset": kept,
+		"approval": kept, "task_log": kept, "task_result": kept, "task_measure": kept, "run_preset": kept,
 		"task_group_slot": kept, "worker_setting": kept, "cluster_event": kept, "setting": {seeds: 1},
 		"password_history": kept, "object_grant": kept, "policy_rule": kept, "k8s_cluster": kept, "k8s_namespace": kept,
 		"alert_plugin_instance": kept, "alert_group_instance": kept, "datasource": kept, "favourite_task": kept,

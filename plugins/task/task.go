@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"dorado/plugins/datasource"
 	"dorado/plugins/form"
@@ -34,6 +35,8 @@ type Plugin struct {
 
 	// Sources are ids of data sources that settings name outside of fields of kind form.Source. May be nil.
 	Sources func(form.Values) []int64
+	// Measures says, for a task that measures something, which attempts measure the same. May be nil.
+	Measures func(form.Values) Series
 	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
 	// nil.
 	Check func(form.Values) []form.Problem
@@ -63,6 +66,8 @@ type Env struct {
 	Expand, Dates func(text string) (string, error)
 	// Sources are the data sources that the settings name, by id.
 	Sources map[int64]Source
+	// Past is what earlier attempts of the series measured in its window. nil: the series has none, or the master is too old.
+	Past *Past
 	// Files says where a file of the resource center lies in the working directory, by the name in the settings.
 	Files map[string]string
 	// Link names the remote work of an earlier attempt of this task whose worker was lost: it may still go on. "" for none.
@@ -99,6 +104,20 @@ type Source struct {
 	Name     string
 	Plugin   datasource.Plugin
 	Settings datasource.Settings
+}
+
+// Series is what attempts have in common that measure the same.
+type Series struct {
+	Key string // of the settings; "" = nothing is measured
+	// Window is the time in which earlier attempts count for one that begins now. nil: none are asked for.
+	Window func(now time.Time) (from, to time.Time)
+}
+
+// Past sums up earlier attempts.
+type Past struct {
+	Count    int64
+	Average  string // a decimal number; "" when there are none
+	From, To time.Time
 }
 
 // Command is a program to be started for an attempt, in its working directory, with the attempt's environment.
@@ -150,6 +169,9 @@ type Outcome struct {
 	Alert   *Alert            // something to tell people
 	Killed  bool              // the remote work was ended by somebody else: the attempt counts as killed
 	Result  json.RawMessage   // what pages of the task's own kind show; kept for a failed attempt, too
+	Detail  json.RawMessage   // what is shown when one opens the result
+	// Measured is the number that the series of the task gets, in decimal; "" for none. Without Result it is not kept.
+	Measured string
 }
 
 // Alert is what a task itself tells an alert group.

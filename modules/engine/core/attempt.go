@@ -127,7 +127,11 @@ func (s *step) finished(ev Finished) {
 	case flow.TaskPause:
 		s.park(a)
 		return
-	case flow.TaskFailure, flow.TaskKill, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
+	case flow.TaskFailure:
+		if ev.Alert != nil {
+			s.out.Alerts = append(s.out.Alerts, Alert{Kind: flow.AlertTaskFail, Attempt: a, Task: ev.Alert})
+		}
+	case flow.TaskKill, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
 	}
 	s.end(a, outcome, why)
 	if !ev.End.IsZero() {

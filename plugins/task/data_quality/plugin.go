@@ -63,6 +63,13 @@ func Plugin() task.Plugin {
 		Schema:  schema(),
 		Check:   check,
 		Run:     run,
+		Measures: func(v form.Values) task.Series {
+			kind, _ := strconv.Atoi(v.Text(fieldExpected))
+			if v.Text(fieldRule) == strconv.Itoa(ruleTwoValues) {
+				kind = 0
+			}
+			return task.Series{Key: code(v), Window: window(kind)}
+		},
 	}
 }
 
