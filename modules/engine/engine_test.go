@@ -31,6 +31,7 @@ type fixture struct {
 	vault  *vault.Client
 	// sources says which data sources settings name; nil = none.
 	sources func(string, json.RawMessage) []int64
+	series  func(string, json.RawMessage) engine.Series
 	stop    func()       // ends the engine, which must go well
 	end     func() error // ends the engine
 }
@@ -55,7 +56,7 @@ func exec(t *testing.T, d *db.DB, query string, args ...any) {
 // start runs an engine until stop.
 func (f *fixture) start() {
 	f.t.Helper()
-	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f, Sealer: f.sealer, Vault: f.vault, Sources: f.sources})
+	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f, Sealer: f.sealer, Vault: f.vault, Sources: f.sources, Series: f.series})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
