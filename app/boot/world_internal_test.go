@@ -220,6 +220,8 @@ func (w *world) seedRuns(t testing.TB, p *spot) {
 	}
 	p.ids["instance"] = run("FAILURE", now)
 	p.ids["taskinstance"] = task(p.ids["instance"], p.ids["task"], "FAILURE")
+	exec(`INSERT INTO task_result (task_instance_id, kind, body, detail, created_at) VALUES (?, 'DATA_QUALITY', '{"ruleId":1,"state":2}', '{"columns":["id"],"rows":[["1"]]}', ?)`,
+		p.ids["taskinstance"], now)
 	p.ids["running"] = run("RUNNING_EXECUTION", nil)
 	p.ids["runningtask"] = task(p.ids["running"], p.ids["task"], "RUNNING_EXECUTION")
 	p.ids["waitingtask"] = task(p.ids["running"], p.ids["task2"], "SUBMITTED_SUCCESS")
