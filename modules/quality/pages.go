@@ -221,6 +221,9 @@ func row(ctx context.Context, r *Result) view.Result {
 	} else if f.ErrorOutputPath != "" {
 		v.RowsURL = v.LogURL
 	}
+	if f.CheckType >= 0 && f.CheckType <= 3 {
+		v.Check = i18n.T(ctx, "task.quality.check."+strconv.Itoa(f.CheckType))
+	}
 	if d, err := ruleBy(f.RuleID); err == nil {
 		v.Rule = i18n.T(ctx, labelKey(d.ID))
 	}
