@@ -232,6 +232,10 @@ func (p *pages) schema(r *http.Request) (web.Response, error) {
 				properties[f.Name] = map[string]any{"description": f.Label}
 				continue
 			}
+			if f.Packed {
+				properties[object] = map[string]any{"description": f.Label, "type": "string", "contentMediaType": "application/json"}
+				continue
+			}
 			within, _ := properties[object].(map[string]any)
 			if within == nil {
 				within = map[string]any{"type": "object", "properties": map[string]any{}}

@@ -201,10 +201,13 @@ func (p Plugin) Validate() error {
 		if of, ok := p.Schema.Field(f.Of); f.Of != "" && (!ok || of.Type != form.Select) {
 			problems = append(problems, fmt.Errorf("task: plugin %q: field %q asks %q for its type, which is no choice", p.Type, f.Name, f.Of))
 		}
-		if f.VisibleWhen != nil {
-			if _, ok := p.Schema.Field(f.VisibleWhen.Field); !ok {
-				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, f.VisibleWhen.Field))
+		for c := f.VisibleWhen; c != nil; c = c.And {
+			if _, ok := p.Schema.Field(c.Field); !ok {
+				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, c.Field))
 			}
+		}
+		if _, ok := p.Schema.Field(f.SameAs); f.SameAs != "" && !ok {
+			problems = append(problems, fmt.Errorf("task: plugin %q: field %q is the same as unknown %q", p.Type, f.Name, f.SameAs))
 		}
 	}
 	for name, kind := range map[string]form.Type{LocalParams: form.Params, ResourceList: form.Resources} {

@@ -18,8 +18,9 @@
  * @typedef {{taskCode: number, field: string, message: string, severity: string}} Problem
  * @typedef {{state: string, attempt?: number, maxAttempts?: number, startTime?: string, endTime?: string,
  *   reason?: string, logUrl?: string, host?: string}} RunState
+ * @typedef {{field: string, in: string[], otherwise?: any, and?: When}} When
  * @typedef {{name: string, type: string, label: string, help?: string, required?: boolean, default?: any,
- *   language?: string, options?: {value: string, label: string}[], visibleWhen?: {field: string, in: string[]},
+ *   language?: string, options?: {value: string, label: string, when?: When}[], visibleWhen?: When, packed?: boolean, sameAs?: string,
  *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string, of?: string, sourceTypes?: string[],
  *   columns?: {name: string, label: string, options?: {value: string, label: string}[]}[]}} Field
  * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
