@@ -26,7 +26,9 @@ func checks(source int64) harness.Workflow {
 		}
 		return harness.Task{
 			Name: name, Type: "DATA_QUALITY", After: []string{"fill"},
-			Settings: func(map[string]int64) map[string]any { return map[string]any{"ruleId": id, "ruleInputParameter": input} },
+			Settings: func(map[string]int64) map[string]any {
+				return map[string]any{"ruleId": id, "ruleInputParameter": input}
+			},
 		}
 	}
 	fill := harness.Task{Name: "fill", Type: "SQL", Settings: func(map[string]int64) map[string]any {
@@ -125,6 +127,12 @@ func TestAnAnalystLooksAtWhatHerChecksFound(t *testing.T) {
 			shot("4-average")
 			tab.Goto("/data-quality/rules")
 			shot("5-rules")
+			if look.Width != 360 { // the editor wants room
+				tab.Goto(fmt.Sprintf("/projects/%d/workflows/%d", in, flow.Code))
+				tab.Editor().OpenTask("sales grow slowly")
+				tab.WaitText(browser.Test("field.ruleInputParameter.src_datasource_id"), "warehouse")
+				shot("6-form")
+			}
 			silent(t, tab)
 		})
 	}
