@@ -59,7 +59,7 @@ func schema() form.Schema {
 	from, to := stores(sourceType, "task.sqoop.source_type", modeImport), stores(targetType, "task.sqoop.target_type", modeExport)
 	to.Default = storeHive
 	formed := slices.Concat(
-		form.Schema{{Name: jobName, Type: form.Text, Required: true, Label: "task.sqoop.job_name", Help: "task.launch.app_name.help"}, mode, from},
+		form.Schema{{Name: jobName, Type: form.Text, Required: true, Label: "task.sqoop.job_name", Help: "task.sqoop.job_name.help"}, mode, from},
 		sourceFields(), form.Schema{to}, targetFields(),
 		form.Schema{
 			parallel,

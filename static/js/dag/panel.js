@@ -192,7 +192,7 @@ export class Panel {
     const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && !f.sameAs && visible(f, task.taskParams)); // those have a tab of their own
     this.shown = shape(fields, task.taskParams);
     const row = (/** @type {Field} */ f) => fieldRow(offering(f, task.taskParams), {
-      value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined) ?? (f.packed ? f.default : undefined),
+      value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined) ?? (f.packed || f.type === 'select' ? f.default : undefined), // what counts where nothing is said
       readOnly: editor.readOnly,
       resources: editor.data.resources,
       names: () => parameterNames(editor.model, task.code, editor.data.projectParams),
