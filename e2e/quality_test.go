@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,9 +23,7 @@ func checks(source int64) harness.Workflow {
 		input := map[string]any{
 			"src_datasource_id": text, "src_table": "sales", "comparison_type": "1", "comparison_name": "0", "check_type": "1", "operator": "3", "threshold": "0", "failure_strategy": "0",
 		}
-		for k, v := range more {
-			input[k] = v
-		}
+		maps.Copy(input, more)
 		return harness.Task{
 			Name: name, Type: "DATA_QUALITY", After: []string{"fill"},
 			Settings: func(map[string]int64) map[string]any {
@@ -83,8 +83,7 @@ func TestAnAnalystLooksAtWhatHerChecksFound(t *testing.T) {
 	require.NoError(t, s.Admin.Call(ctx, http.MethodGet, "/data-quality/result/page?pageNo=1&pageSize=100", nil, &list))
 	require.Equal(t, 6*runs, list.Total)
 	states, last := map[string][]int{}, map[string]result{}
-	for i := len(list.TotalList) - 1; i >= 0; i-- {
-		r := list.TotalList[i]
+	for _, r := range slices.Backward(list.TotalList) { // the newest is the first
 		states[r.TaskName], last[r.TaskName] = append(states[r.TaskName], r.State), r
 	}
 	require.Equal(t, map[string][]int{
