@@ -229,6 +229,13 @@ func (e *Executor) baseTime(t *doradov1.Task) (time.Time, error) {
 func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) error {
 	timeout := time.Duration(a.task.GetTimeoutMs()) * time.Millisecond
 	env := e.environment(a, p.command.Env)
+	if p.command.Itself {
+		program, err := a.itself()
+		if err != nil {
+			return err
+		}
+		env = append(env, program)
+	}
 	c, release, err := e.launch(a, p, env)
 	if err != nil {
 		return err
@@ -306,7 +313,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		return c, release, err
 	}
 	c = command{
-		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1,
+		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1, itself: cmd.Itself,
 		credential: a.account.credential(),
 	}
 	for _, f := range cmd.Files {

@@ -117,6 +117,8 @@ type Command struct {
 	Shell bool
 	// Env is added to the environment of the child, as name=value.
 	Env []string
+	// Itself says that Script starts the program that this worker is: its path is in $DORADO_PROGRAM.
+	Itself bool
 	// Files are put into the working directory before the start, readable by the tenant alone.
 	Files []File
 	// Remote is work elsewhere that the command drives.
