@@ -117,12 +117,13 @@ func (s *Service) RunningChoices(ctx context.Context) (Choices, error) {
 	if err != nil {
 		return Choices{}, err
 	}
+	hidden, codes := s.Access.NotHidden(ctx, "w.workflow_code", instance.Read)
 	type row struct {
 		Host  string `db:"host"`
 		Type  string `db:"task_type"`
 		Group string `db:"worker_group"`
 	}
-	rows, err := db.Select[row](ctx, s.DB, "SELECT DISTINCT t.host, t.task_type, t.worker_group FROM "+runningTables+" WHERE "+runningWhere+" AND "+mine.SQL, mine.Args...)
+	rows, err := db.Select[row](ctx, s.DB, "SELECT DISTINCT t.host, t.task_type, t.worker_group FROM "+runningTables+" WHERE "+runningWhere+" AND "+mine.SQL+hidden, slices.Concat(mine.Args, codes)...)
 	if err != nil {
 		return Choices{}, err
 	}
