@@ -555,3 +555,23 @@ func TestANameWithTheTimeOfAnEarlierImportGetsTheNewOne(t *testing.T) {
 	var raw json.RawMessage
 	require.NoError(t, json.Unmarshal(w.definition(t, made.Name).Tasks[0].Params, &raw))
 }
+
+func TestSchedulesOfATextComeInOffline(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	b, err := transfer.Read("y.yaml", []byte(`name: y
+tasks: {a: {type: SHELL, script: echo}}
+schedules:
+  night: {cron: '0 0 2 * * ?', timeZone: Europe/Berlin, state: ONLINE, calendar: banking, missed: SKIP_MISSED}
+  '0 30 * * * ?': {cron: '0 30 * * * ?', timeZone: UTC}
+`))
+	require.NoError(t, err)
+	require.Equal(t, "transfer.note.calendar_left_out", b.Notes[0].Key)
+	_, err = w.Import(w.gwen, w.project, b, transfer.Choices{})
+	require.NoError(t, err)
+	list, err := w.schedules.OfWorkflow(w.gwen, w.project, w.definition(t, "y").Code)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, []any{"night", "0 0 2 * * ?", schedule.SkipMissed, flow.Offline, false}, []any{list[0].Name, list[0].Crontab, list[0].Misfire, list[0].ReleaseState, list[0].WishOnline})
+	require.Empty(t, list[1].Name)
+}

@@ -111,7 +111,7 @@ func (p *pages) download(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, err := p.svc.Source(r.Context(), w.Code, 0, flowtext.Style{Layout: true})
+	src, err := p.svc.Source(r.Context(), w.Code, 0, flowtext.Style{Layout: true, Schedules: true})
 	if err != nil {
 		return nil, err
 	}
