@@ -45,7 +45,9 @@ func (m *modules) referToArrangements(projects *project.Service, workflows *work
 	m.groups.AddReferrer(workflows)
 	m.groups.AddReferrer(m.instance.Service)
 	m.envs.AddReferrer(workflows)
-	workflows.SetLookup(names{m.envs.Service, m.pools.Service})
+	known := names{m.envs.Service, m.pools.Service, m.calendar.Service, m.alerts.Service}
+	workflows.SetLookup(known)
+	m.schedule.SetLookup(known)
 	m.envs.AddReferrer(m.instance.Service)
 	m.alerts.AddReferrer(m.instance.Service)
 	m.pools.AddReferrer(workflows)

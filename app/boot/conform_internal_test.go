@@ -2,6 +2,7 @@ package boot
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -72,6 +73,7 @@ func newStage(t *testing.T, database string) *stage {
 	t.Cleanup(func() { require.NoError(t, c.close()) })
 	m, err := newModules(t.Context(), c, engine.New(cfg.Master, engine.Deps{DB: c.db, Logger: logger, Now: time.Now, Metrics: c.metrics}))
 	require.NoError(t, err)
+	m.instance.Streams = savedStreams{}
 	_, _, err = m.identity.EnsureAdmin(access.WithPrincipal(t.Context(), access.System()), stagePassword)
 	require.NoError(t, err)
 	vars := map[string]string{"password": stagePassword, "now": time.Now().UTC().Format(time.DateTime)}
@@ -88,6 +90,13 @@ func newStage(t *testing.T, database string) *stage {
 		vars: vars,
 		old:  oldAddresses(t), failed: map[string][]string{}, played: map[string]bool{},
 	}
+}
+
+// savedStreams stands for workers whose streaming jobs write down their state.
+type savedStreams struct{}
+
+func (savedStreams) Savepoint(context.Context, string, int64) (string, error) {
+	return "file:/s/1", nil
 }
 
 // oldAddresses are the addresses of 3.2 of the endpoints that were renamed.

@@ -31,7 +31,8 @@ func Layers() []Layer {
 		{1, []string{"app/kit/db/dbtest"}},
 		{1, []string{"plugins/storage/local", "plugins/storage/s3", "plugins/storage/hdfs"}},
 		{1, []string{"plugins/datasource/literals"}},
-		{1, []string{"plugins/datasource/kube", "plugins/datasource/remote", "plugins/datasource/hive2", "plugins/datasource/prestodb"}},
+		{1, []string{"plugins/datasource/kube", "plugins/datasource/remote", "plugins/datasource/hive2", "plugins/datasource/prestodb", "plugins/datasource/sqlitefile", "plugins/datasource/restsql", "plugins/datasource/verticadb"}},
+		{1, []string{"plugins/datasource/snowflake", "plugins/datasource/databend", "plugins/datasource/athena"}},
 		{1, []string{"plugins/alert/email", "plugins/alert/script", "plugins/alert/webhook", "plugins/datasource/builtin"}},
 		{1, []string{"plugins/task/launch", "plugins/task/statement"}},
 		{1, []string{"plugins/task/*"}}, // the types: a new one needs no line here

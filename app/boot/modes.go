@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -93,8 +94,11 @@ func (c *core) master(
 		return err
 	}
 	eng := engine.New(cfg.Master, engine.Deps{
-		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Sealer: c.sealer, Vault: c.vault,
+		DB: c.db, Logger: c.logger, Now: time.Now, Metrics: c.metrics, Archive: storedLogs(c.storage), Files: c.files, Sealer: c.sealer, Vault: c.vault,
 		Sources: plugins.SourceIDs,
+		Series: func(taskType string, params json.RawMessage) engine.Series {
+			return engine.Series(plugins.Series(taskType, params))
+		},
 	})
 	m, err := newModules(ctx, c, eng)
 	if err != nil {
@@ -211,7 +215,7 @@ func newWorker(
 	if err != nil {
 		return nil, err
 	}
-	sources, err := catalog.BuiltinDataSources()
+	sources, err := catalog.ConfiguredDataSources(cfg.DataSource, cfg.Own())
 	if err != nil {
 		return nil, err
 	}

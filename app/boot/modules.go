@@ -154,7 +154,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.resource = newResources(c, m, log)
 	projects := project.New(project.Deps{DB: c.db, Access: m.access, Audit: log, Codes: codes, Now: time.Now, Sealer: c.sealer})
 	m.project = project.NewModule(projects, project.PageDeps{Site: m.site, API: m.api, Frame: m.frame})
-	sourceTypes, err := catalog.BuiltinDataSources()
+	sourceTypes, err := catalog.ConfiguredDataSources(c.cfg.DataSource, c.cfg.Own())
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.user.AddReferrer(projects)
 	m.instance = instance.New(instance.Deps{
 		Services: instance.Services{
-			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng,
+			DB: c.db, Access: m.access, Audit: log, Projects: projects, Workflows: workflows, Tenants: m.tenant.Service, Logs: eng, Workers: eng, Streams: eng,
 			Now: time.Now, Logger: c.logger,
 		},
 		Catalog: plugins, Site: m.site, API: m.api, Frame: m.frame,

@@ -6,6 +6,8 @@ import (
 
 	"dorado/modules/access"
 	"dorado/modules/flow/text"
+	"dorado/modules/security/alertgroup"
+	"dorado/modules/security/calendar"
 	"dorado/modules/security/environment"
 	"dorado/modules/taskgroup"
 	"dorado/modules/workflow"
@@ -15,6 +17,8 @@ import (
 type names struct {
 	environments *environment.Service
 	groups       *taskgroup.Service
+	calendars    *calendar.Service
+	alerts       *alertgroup.Service
 }
 
 var _ workflow.Lookup = names{}
@@ -56,6 +60,18 @@ func (n names) all(ctx context.Context, kind text.Kind) (map[string]int64, error
 		all, err := n.groups.Visible(ctx)
 		for _, g := range all {
 			add(g.Name, g.ID)
+		}
+		return found, unseen(err)
+	case text.Calendar:
+		all, err := n.calendars.All(ctx)
+		for i := range all {
+			add(all[i].Name, all[i].ID)
+		}
+		return found, unseen(err)
+	case text.AlertGroup:
+		all, err := n.alerts.All(ctx)
+		for i := range all {
+			add(all[i].Name, all[i].ID)
 		}
 		return found, unseen(err)
 	case text.Project, text.Workflow, text.Task:

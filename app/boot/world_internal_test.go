@@ -54,6 +54,7 @@ func principals() []string {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	c, m := programFor(t)
+	m.instance.Streams = savedStreams{}
 	table, err := endpoints.Load()
 	require.NoError(t, err)
 	w := &world{c: c, m: m, people: map[string]*person{"nobody": {name: "nobody"}}, places: map[string]*spot{}, table: table}
@@ -134,6 +135,12 @@ func (w *world) newPlace(t testing.TB, owner, name string) *spot {
 	require.NoError(t, json.Unmarshal(as("GET", "/access-tokens/user/"+strconv.FormatInt(w.people[owner].id, 10)).Data, &tokens))
 	p.ids["token"] = tokens[0].ID
 	p.ids["user"] = w.people[owner].id
+	require.NoError(t, json.Unmarshal(as("GET", in+"/task-definition/gen-task-codes?genNum=1").Data, &codes))
+	p.ids["streamtask"] = codes[0]
+	clicks := `[{"code":` + text("streamtask") + `,"name":"clicks","taskType":"FLINK_STREAM","taskExecuteType":"STREAM","taskParams":{"programType":"SQL","rawScript":"x"}}]`
+	p.ids["streamflow"] = as("POST", in+"/workflow-definition", "name", name+"-stream", "taskDefinitionJson", clicks,
+		"taskRelationJson", `[{"preTaskCode":0,"postTaskCode":`+text("streamtask")+`}]`).number(t, "code")
+	as("POST", in+"/workflow-definition/"+text("streamflow")+"/release", "releaseState", "ONLINE")
 	w.seedRuns(t, p)
 	// Another workflow, offline: it can be changed and deleted.
 	require.NoError(t, json.Unmarshal(as("GET", in+"/task-definition/gen-task-codes?genNum=2").Data, &codes))
@@ -220,6 +227,8 @@ func (w *world) seedRuns(t testing.TB, p *spot) {
 	}
 	p.ids["instance"] = run("FAILURE", now)
 	p.ids["taskinstance"] = task(p.ids["instance"], p.ids["task"], "FAILURE")
+	exec(`INSERT INTO task_result (task_instance_id, kind, body, detail, created_at) VALUES (?, 'DATA_QUALITY', '{"ruleId":1,"state":2}', '{"columns":["id"],"rows":[["1"]]}', ?)`,
+		p.ids["taskinstance"], now)
 	p.ids["running"] = run("RUNNING_EXECUTION", nil)
 	p.ids["runningtask"] = task(p.ids["running"], p.ids["task"], "RUNNING_EXECUTION")
 	p.ids["waitingtask"] = task(p.ids["running"], p.ids["task2"], "SUBMITTED_SUCCESS")
@@ -228,6 +237,8 @@ func (w *world) seedRuns(t testing.TB, p *spot) {
 	exec(`INSERT INTO approval (task_instance_id, workflow_instance_id, project_code, question, role, state, created_at) VALUES (?, ?, ?, 'Ship it?', 'OPERATE', 'WAITING', ?)`,
 		p.ids["runningtask"], p.ids["running"], p.ids["project"], now)
 	p.ids["slot"] = p.ids["waitingtask"]
+	p.ids["streaming"] = task(run("RUNNING_EXECUTION", nil), p.ids["task"], "RUNNING_EXECUTION")
+	exec(`UPDATE workflow_instance SET stream = TRUE, is_sub_workflow = TRUE WHERE id = (SELECT workflow_instance_id FROM task_instance WHERE id = ?)`, p.ids["streaming"])
 	p.ids["preset"] = exec(`INSERT INTO run_preset (workflow_code, name, body, user_id, created_at, updated_at) VALUES (?, 'usual', '{}', ?, ?, ?)`,
 		p.ids["workflow"], w.people[p.owner].id, now, now)
 	p.ids["backfill"] = exec(`INSERT INTO backfill (project_code, workflow_code, workflow_version, state, width, run_order, failure_policy, request, user_id,

@@ -86,7 +86,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		workerCommand(s),
 		backupCommand(s), restoreCommand(s), migrateCommand(s), secretCommand(s), userCommand(s), policyCommand(s), configCommand(s),
 		loginCommand(), logoutCommand(), projectCommand(), workflowCommand(), runsCommand(), logsCommand(), backfillCommand(), exportFileCommand(),
-		importFileCommand(), tokenCommand(), versionCommand(),
+		importFileCommand(), syncCommand(), tokenCommand(), versionCommand(),
 	)
 	return root
 }

@@ -83,7 +83,7 @@ func listCommand(c *remote) *cobra.Command {
 }
 
 func exportCommand(c *remote) *cobra.Command {
-	var all, codes, noLayout bool
+	var all, codes, noLayout, noSchedules bool
 	var to string
 	cmd := &cobra.Command{
 		Use: "export [NAME...]", Short: "Write workflows as YAML, to standard output or into a folder", Args: cobra.ArbitraryArgs, ValidArgsFunction: c.offerWorkflows(true),
@@ -110,7 +110,7 @@ func exportCommand(c *remote) *cobra.Command {
 			}
 			written := map[string]string{}
 			for _, name := range args {
-				got, err := c.export(ctx, in, name, codes, !noLayout)
+				got, err := c.export(ctx, in, name, codes, !noLayout, !noSchedules)
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
@@ -134,6 +134,7 @@ func exportCommand(c *remote) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "all workflows of the project")
 	cmd.Flags().StringVarP(&to, "output", "o", "", "folder to write NAME.yaml files to")
 	cmd.Flags().BoolVar(&codes, "codes", false, "write the numbers of tasks, so that a renamed one is still the same")
+	cmd.Flags().BoolVar(&noSchedules, "no-schedules", false, "leave out when the workflows start by the clock")
 	cmd.Flags().BoolVar(&noLayout, "no-layout", false, "leave out where the editor draws the tasks")
 	return cmd
 }
@@ -145,13 +146,13 @@ type exported struct {
 	YAML    string `json:"yaml"`
 }
 
-func (c *remote) export(ctx context.Context, in, name string, codes, layout bool) (exported, error) {
+func (c *remote) export(ctx context.Context, in, name string, codes, layout, schedules bool) (exported, error) {
 	w, err := c.workflow(ctx, in, name)
 	if err != nil {
 		return exported{}, err
 	}
 	var got exported
-	fields := url.Values{"codes": {strconv.FormatBool(codes)}, "layout": {strconv.FormatBool(layout)}}
+	fields := url.Values{"codes": {strconv.FormatBool(codes)}, "layout": {strconv.FormatBool(layout)}, "schedules": {strconv.FormatBool(schedules)}}
 	err = c.call(ctx, http.MethodGet, in+"/workflow-definition/"+strconv.FormatInt(w.Code, 10)+"/yaml", fields, &got)
 	return got, err
 }
@@ -344,9 +345,8 @@ func (c *remote) diff(ctx context.Context, cmd *cobra.Command, in, file string, 
 	if at < 0 {
 		return flowtext.Unified("", src, "/dev/null", file), nil
 	}
-	doc := flowtext.HasLayout([]byte(src))
 	var got exported
-	fields := url.Values{"layout": {strconv.FormatBool(doc)}}
+	fields := url.Values{"layout": {strconv.FormatBool(flowtext.HasLayout([]byte(src)))}, "schedules": {strconv.FormatBool(flowtext.HasSchedules([]byte(src)))}}
 	if err := c.call(ctx, http.MethodGet, in+"/workflow-definition/"+strconv.FormatInt(there[at].Code, 10)+"/yaml", fields, &got); err != nil {
 		return "", err
 	}

@@ -55,6 +55,8 @@ type Config struct {
 	Storage   catalog.StorageConfig `koanf:"storage"`
 	Trace     trace.Config          `koanf:"trace"`
 	Gateway   gateway.Config        `koanf:"python-gateway"`
+
+	DataSource catalog.DataSourceConfig `koanf:"datasource"`
 }
 
 // Log says how the service log is written.
@@ -96,7 +98,7 @@ func Default(data string) Config {
 		Worker:   executor.DefaultConfig(data),
 		Schedule: schedule.DefaultConfig(), Retention: keep.DefaultConfig(), Resource: resource.DefaultConfig(),
 		Storage: catalog.DefaultStorageConfig(filepath.Join(data, "storage")),
-		Gateway: gateway.DefaultConfig(),
+		Gateway: gateway.DefaultConfig(), DataSource: catalog.DefaultDataSourceConfig(),
 	}
 	c.Worker.Name = name
 	c.Web.Clients = "3.3"
@@ -109,6 +111,15 @@ func (c Config) DatabaseURL() string {
 		return filepath.Join(c.Data, "dorado.db")
 	}
 	return c.Database
+}
+
+// Own are the files and folders that hold what belongs to Dorado itself.
+func (c Config) Own() []string {
+	own := []string{c.Data, c.Secret.KeyFile, c.TLS.Key, c.Worker.ExecDir, c.Storage.Local.Dir}
+	if at := c.DatabaseURL(); !strings.Contains(at, "://") {
+		own = append(own, strings.TrimPrefix(at, "file:"))
+	}
+	return slices.DeleteFunc(own, func(path string) bool { return path == "" })
 }
 
 // URL is how a browser on this machine, or the public, reaches the pages.
@@ -169,5 +180,5 @@ func (c Config) Validate() error {
 			bad("secret.key: %w", err)
 		}
 	}
-	return errors.Join(append(problems, c.Web.Validate(), c.Vault.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Resource.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate())...)
+	return errors.Join(append(problems, c.Web.Validate(), c.Vault.Validate(), c.Identity.Validate(), c.Cluster.Validate(), c.Master.Validate(), c.Worker.Validate(), c.Schedule.Validate(), c.Retention.Validate(), c.Resource.Validate(), c.Storage.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.DataSource.Validate())...)
 }

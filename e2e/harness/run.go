@@ -46,6 +46,7 @@ type TaskInstance struct {
 	Flag       string
 	Host       string
 	VarPool    string
+	AppLink    string
 }
 
 // StartOptions change how a workflow is started.

@@ -31,6 +31,7 @@ type Task struct {
 	Group   int64  // task group; 0: none
 	Delay   int    // minutes
 	Timeout int    // minutes; 0: none
+	Stream  bool   // runs pass it through
 	// Settings are the taskParams of types that have no script; code tells the code of a task by its name.
 	Settings func(code map[string]int64) map[string]any
 }
@@ -192,7 +193,10 @@ func (t Task) definition(code int64) map[string]any {
 	if t.Timeout > 0 {
 		timeoutFlag, strategy = "OPEN", "FAILED"
 	}
-	interval, group := "1", any(nil)
+	interval, group, execute := "1", any(nil), "BATCH"
+	if t.Stream {
+		execute = "STREAM"
+	}
 	if t.AtOnce {
 		interval = "0"
 	}
@@ -209,7 +213,7 @@ func (t Task) definition(code int64) map[string]any {
 		"failRetryTimes": strconv.Itoa(t.Retries), "failRetryInterval": interval,
 		"timeoutFlag": timeoutFlag, "timeoutNotifyStrategy": strategy, "timeout": t.Timeout,
 		"delayTime":   strconv.Itoa(t.Delay),
-		"taskGroupId": group, "taskGroupPriority": nil, "cpuQuota": -1, "memoryMax": -1, "taskExecuteType": "BATCH",
+		"taskGroupId": group, "taskGroupPriority": nil, "cpuQuota": -1, "memoryMax": -1, "taskExecuteType": execute,
 	}
 }
 

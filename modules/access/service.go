@@ -329,6 +329,15 @@ func (s *Service) RevokeDomain(ctx context.Context, domain string) error {
 	return s.remove(ctx, "DELETE FROM role_grant WHERE domain = ?", domain)
 }
 
+// MoveWorkflow lets the policies about a workflow follow it into another project, in the transaction of ctx, so that they
+// neither go with the project it left nor are listed there. Policies about projects stay with their projects.
+func (s *Service) MoveWorkflow(ctx context.Context, workflow, project int64) error {
+	if _, err := s.DB.Exec(ctx, "UPDATE policy_rule SET project_code = ?, updated_at = ? WHERE workflow_code = ?", project, db.Now(s.Now), workflow); err != nil {
+		return fmt.Errorf("move policies of workflow %d: %w", workflow, err)
+	}
+	return s.changed(ctx)
+}
+
 // RevokeUser takes all roles and objects of a user away, and the policies about him, when the user goes.
 func (s *Service) RevokeUser(ctx context.Context, userID int64) error {
 	if err := s.remove(ctx, "DELETE FROM policy_rule WHERE subject = ?", subject(userID)); err != nil {

@@ -168,6 +168,27 @@ func TestClientsKeepDataSources(t *testing.T) {
 	})
 }
 
+func TestAFileOfSQLiteIsKeptByREST(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, m := open(t, d)
+		call := crudtest.REST(t, a, a.Admin, m.API)
+		file := dict{"type": "SQLITE", "name": "files", "note": "", "file": "/srv/shop.db", "readOnly": "true"}
+		made := call("POST", "/datasources", text(file))["data"].(dict)
+		require.Contains(t, made["connectionParams"], `"file":"/srv/shop.db","readOnly":"true"`)
+		refused := call("POST", "/datasources/connect", text(file))
+		require.NotEqual(t, true, refused["data"])
+		require.Contains(t, refused["msg"], "datasource.sqlite.folders", "nothing is allowed here")
+		for _, bad := range []string{"", "shop.db", "/srv/a?b", "file:///srv/a"} {
+			file["name"], file["file"] = "other", bad
+			require.NotEqual(t, true, call("POST", "/datasources", text(file))["success"], bad)
+		}
+		audited, err := db.Select[string](t.Context(), d, "SELECT detail FROM audit_log WHERE action = 'datasource.test'")
+		require.NoError(t, err)
+		require.Contains(t, audited[0], "/srv/shop.db")
+	})
+}
+
 func TestOnlyTheOwnerAndWhomItIsGrantedUseADataSource(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -107,7 +108,7 @@ func (p pages) address(d DataSource) string {
 	}
 	settings, _ := t.Read(open)
 	if len(settings.Hosts) == 0 {
-		return settings.Database
+		return cmp.Or(settings.Database, open["file"])
 	}
 	if settings.Database == "" {
 		return settings.HostList(true)

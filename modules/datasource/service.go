@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -301,7 +302,7 @@ func (s *Service) Test(ctx context.Context, id int64) (time.Duration, error) {
 
 func (s *Service) connect(ctx context.Context, p datasource.Plugin, settings datasource.Settings, name string) (time.Duration, error) {
 	if err := s.audit.Record(ctx, audit.Entry{
-		Action: "datasource.test", ObjectType: "datasource", ObjectName: name, Detail: map[string]string{"type": p.Type, "host": settings.HostList(true)},
+		Action: "datasource.test", ObjectType: "datasource", ObjectName: name, Detail: map[string]string{"type": p.Type, "host": cmp.Or(settings.HostList(true), settings.All["file"])},
 	}); err != nil {
 		return 0, err
 	}

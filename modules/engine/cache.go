@@ -51,8 +51,14 @@ func (l *live) cacheKey(a *core.Attempt) (string, error) {
 	}
 	used := map[string]string{}
 	for _, p := range l.program.locals[a.Node] {
-		if p.Direct != flow.Out {
-			used[p.Prop] = params.Values[p.Prop]
+		if p.Direct == flow.Out {
+			continue
+		}
+		used[p.Prop] = params.Values[p.Prop]
+		if p.Type == flow.File {
+			if sum, known := l.sumOf(a, used[p.Prop]); known {
+				used[p.Prop] = sum
+			}
 		}
 	}
 	for rest := string(task.Params); ; {
@@ -61,7 +67,11 @@ func (l *live) cacheKey(a *core.Attempt) (string, error) {
 			break
 		}
 		name, _, closed := strings.Cut(after, "}")
-		if value, known := params.Values[name]; closed && known {
+		value, known := params.Values[name]
+		if _, done := used[name]; closed && known && !done {
+			if sum, file := l.sumOf(a, name); file { // where it lies tells nothing about what is in it
+				value = sum
+			}
 			used[name] = value
 		}
 		rest = after
@@ -107,7 +117,7 @@ func (g *logic) lookFor(ctx context.Context, n lookup) {
 		ORDER BY id DESC LIMIT 1`, n.key)
 	switch {
 	case err == nil:
-		answer.hit = json.Unmarshal([]byte(pool), &answer.pool) == nil
+		answer.hit = json.Unmarshal([]byte(pool), &answer.pool) == nil && g.e.filesThere(ctx, answer.pool)
 	case !errors.Is(err, db.ErrNoRows):
 		g.e.logger.WarnContext(ctx, "an earlier result cannot be looked for; the task runs", "task_instance_id", n.attempt, "error", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"dorado/app/kit/vault"
 	"dorado/modules/rpc"
 	"dorado/modules/tasklog"
+	"dorado/plugins/storage"
 )
 
 // ChangeChannel is notified, with the ids of workflow instances, after their states changed: "12,15".
@@ -63,11 +64,15 @@ type Deps struct {
 	Children Children
 	// Archive holds the logs that workers stored; nil = there is no storage.
 	Archive *tasklog.Archive
+	// Files is where workers put the files that tasks hand on; nil = nowhere.
+	Files storage.Storage
 	// Sealer opens secret parameters of projects; nil = tasks that use one fail. Vault has secrets elsewhere; nil = the same.
 	Sealer *secret.Sealer
 	Vault  *vault.Client
 	// Sources lists the data sources that the settings of a task name; nil = none ever does.
 	Sources func(taskType string, params json.RawMessage) []int64
+	// Series tells what the settings of a task measure; nil = no task measures anything.
+	Series func(taskType string, params json.RawMessage) Series
 	// Cluster is what the engine is part of; nil = it is the only master. SetCluster may hand it in later.
 	Cluster *Cluster
 }
@@ -83,6 +88,7 @@ type Engine struct {
 	followers   *followers
 	children    Children
 	archive     *tasklog.Archive
+	files       storage.Storage // nil = there is none
 	cluster     *Cluster
 	vault       *vault.Client
 	incarnation string
@@ -114,10 +120,10 @@ func New(cfg Config, d Deps) *Engine {
 	now := func() time.Time { return db.Cut(d.Now()) }
 	e := &Engine{
 		cfg: cfg, logger: d.Logger, db: d.DB, now: now,
-		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}, sealer: d.Sealer, named: d.Sources}, vault: d.Vault,
+		store: &store{db: d.DB, now: now, programs: map[programKey]*program{}, sealer: d.Sealer, named: d.Sources, series: d.Series}, vault: d.Vault,
 		ready: make(chan struct{}), data: map[string]*dataStream{}, zones: map[string]*time.Location{},
 		unpublished: map[int64]bool{}, publishWake: make(chan struct{}, 1), children: d.Children, followers: newFollowers(),
-		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive,
+		cluster: d.Cluster, incarnation: newIncarnation(), archive: d.Archive, files: d.Files,
 	}
 	e.alerts = make(alertNudges, 1)
 	e.OnEnd(func(x Ended) { e.term().logic.ended(x) })

@@ -19,6 +19,7 @@ import (
 	"dorado/modules/flow"
 	"dorado/modules/rpc"
 	"dorado/modules/rpc/doradov1"
+	"dorado/plugins/storage"
 )
 
 // fixture is a database with one project and a running engine.
@@ -31,8 +32,11 @@ type fixture struct {
 	vault  *vault.Client
 	// sources says which data sources settings name; nil = none.
 	sources func(string, json.RawMessage) []int64
-	stop    func()       // ends the engine, which must go well
-	end     func() error // ends the engine
+	// files is where files are that tasks handed on; nil = nowhere.
+	files  storage.Storage
+	series func(string, json.RawMessage) engine.Series
+	stop   func()       // ends the engine, which must go well
+	end    func() error // ends the engine
 }
 
 func newFixture(t *testing.T, d *db.DB) *fixture {
@@ -55,7 +59,7 @@ func exec(t *testing.T, d *db.DB, query string, args ...any) {
 // start runs an engine until stop.
 func (f *fixture) start() {
 	f.t.Helper()
-	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f, Sealer: f.sealer, Vault: f.vault, Sources: f.sources})
+	e := engine.New(f.config, engine.Deps{DB: f.db, Logger: slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Children: f, Sealer: f.sealer, Vault: f.vault, Sources: f.sources, Files: f.files, Series: f.series})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()

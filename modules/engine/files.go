@@ -23,15 +23,19 @@ type needs struct {
 	secrets []string // references to secrets of the vault
 	files   []string // names of files of the resource center, as the task writes them
 	sources []int64  // ids of data sources
+	past    bool     // what earlier attempts measured
 }
 
-func (n needs) none() bool { return len(n.secrets) == 0 && len(n.files) == 0 && len(n.sources) == 0 }
+func (n needs) none() bool {
+	return len(n.secrets) == 0 && len(n.files) == 0 && len(n.sources) == 0 && !n.past
+}
 
 // brought is what was fetched for an attempt that waits to be sent.
 type brought struct {
 	files   []*doradov1.File
 	sources []*doradov1.Source
 	secrets []string // of the sources
+	past    *doradov1.Past
 }
 
 // wanted are the files that an attempt still has to be told.
@@ -59,7 +63,7 @@ func (l *live) found(attempt int64, b *brought) {
 	if l.brought == nil {
 		l.brought = map[int64]*brought{}
 	}
-	if was := l.brought[attempt]; was != nil && b.files == nil && b.sources == nil {
+	if was := l.brought[attempt]; was != nil && b.files == nil && b.sources == nil && b.past == nil {
 		return // what was asked for now are secrets of the vault
 	}
 	l.brought[attempt] = b

@@ -81,6 +81,7 @@ type run struct {
 	zone     string
 	parent   int64 // id of the instance whose task starts this one
 	env      int64
+	stream   int64 // code of the streaming task that is started by itself
 }
 
 // begin inserts an instance, with its command or its place in the queue, as the modules above do.
@@ -89,10 +90,14 @@ func (f *fixture) begin(ctx context.Context, def *flow.Definition, r run) (int64
 	err := f.db.InTx(ctx, func(ctx context.Context) error {
 		now := db.Cut(time.Now())
 		state := flow.WorkflowSubmitted
-		if def.ExecutionType != flow.Parallel {
+		if def.ExecutionType != flow.Parallel && r.stream == 0 {
 			state = flow.WorkflowSerialWait
 		}
-		param, _ := json.Marshal(flow.CommandParam{CommandParams: r.params, ParentInstanceID: r.parent})
+		cp, depend := flow.CommandParam{CommandParams: r.params, ParentInstanceID: r.parent}, flow.TaskPost
+		if r.stream != 0 {
+			cp.StartNodes, depend = []int64{r.stream}, flow.TaskOnly
+		}
+		param, _ := json.Marshal(cp)
 		globals := "[]"
 		if r.globals != nil {
 			raw, _ := json.Marshal(r.globals)
@@ -126,9 +131,9 @@ func (f *fixture) begin(ctx context.Context, def *flow.Definition, r run) (int64
 		var err error
 		id, err = db.Get[int64](ctx, f.db, `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code, state,
 			command_type, command_param, global_params, executor_id, executor_name, schedule_time, deadline, warning_type, warning_group_id, priority,
-			is_sub_workflow, time_zone, environment_code, start_time, restart_time, created_at, updated_at)
-			VALUES ('i', ?, 1, ?, ?, ?, 'START_PROCESS', ?, ?, 1, 'ann', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-			def.Code, def.Name, r.project, state, string(param), globals, schedule, deadline, r.warning, group, r.priority, r.parent != 0, r.zone, r.env,
+			is_sub_workflow, stream, task_depend_type, time_zone, environment_code, start_time, restart_time, created_at, updated_at)
+			VALUES ('i', ?, 1, ?, ?, ?, 'START_PROCESS', ?, ?, 1, 'ann', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			def.Code, def.Name, r.project, state, string(param), globals, schedule, deadline, r.warning, group, r.priority, r.parent != 0 || r.stream != 0, r.stream != 0, depend, r.zone, r.env,
 			now, now, now, now)
 		if err != nil {
 			return err

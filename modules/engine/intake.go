@@ -261,7 +261,7 @@ func (i *intake) launch(ctx context.Context, row commandRow, kind flow.CommandTy
 	if kind == flow.CommandTakeOver {
 		i.e.meters.resubmit.Inc()
 	}
-	if err == nil && l.program.serial() && kind != flow.CommandTakeOver {
+	if err == nil && l.program.serial() && kind != flow.CommandTakeOver && !row.Stream {
 		var queued bool
 		if queued, err = i.e.store.enqueue(ctx, &row, l.program.execution); err == nil && queued {
 			i.done(row.CommandID)()

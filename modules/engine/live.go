@@ -63,7 +63,7 @@ func newLive(row instanceRow, p *program, attempts []storedAttempt, e *term) (*l
 	settings := core.Settings{
 		InstanceID: row.ID, ProjectCode: row.ProjectCode, Command: flow.CommandType(row.CommandType),
 		Failure: flow.FailureStrategy(row.FailureStrategy), StartNodes: param.StartNodes, Depend: flow.TaskDependType(row.TaskDependType),
-		Priority: flow.Priority(row.Priority), WorkerGroup: row.WorkerGroup, DryRun: row.DryRun, IsSub: row.IsSub,
+		Priority: flow.Priority(row.Priority), WorkerGroup: row.WorkerGroup, DryRun: row.DryRun, IsSub: row.IsSub, Stream: row.Stream,
 		ExecuteNodes: param.ExecuteNodes, ExecuteDepend: param.ExecuteDepend, Warning: flow.WarningNone,
 		Timeout: time.Duration(row.TimeoutMinutes) * time.Minute, Deadline: orZero(row.Deadline), Choose: l.choose,
 	}
@@ -256,12 +256,17 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	if given != nil {
 		missing.secrets = given.missing
 	}
+	handed, err := l.handed(a.Node, params)
+	if err != nil {
+		return nil, needs{}, err
+	}
 	if missing.files, err = l.wanted(a, params); err != nil {
 		return nil, needs{}, err
 	}
 	got := l.brought[a.ID]
 	if got == nil && !l.run.DryRun {
 		missing.sources = l.program.sources[a.Node]
+		missing.past = l.program.series[a.Node].Window != nil
 	}
 	if !missing.none() {
 		return nil, missing, nil
@@ -292,8 +297,8 @@ func (l *live) task(a *core.Attempt) (task *doradov1.Task, missing needs, err er
 	if given != nil {
 		given.into(task)
 	}
-	if got != nil {
-		task.Files, task.Sources = got.files, got.sources
+	if task.Files = handed; got != nil {
+		task.Files, task.Sources, task.Past = slices.Concat(got.files, handed), got.sources, got.past
 		task.Secrets = slices.Concat(task.GetSecrets(), got.secrets)
 	}
 	return task, needs{}, nil

@@ -197,7 +197,7 @@ func (s *store) depends(ctx context.Context, t *logicTask, item *dependentItem, 
 		if !known {
 			return flow.DependFailed, name + ": there is no such task", nil
 		}
-		if task := &p.graph.Tasks[node]; task.Flag == flow.FlagNo || task.ExecuteType == flow.Stream {
+		if p.graph.Tasks[node].Passed() {
 			return flow.DependSuccess, name + ": the task is not run", nil
 		}
 	}
@@ -207,7 +207,7 @@ func (s *store) depends(ctx context.Context, t *logicTask, item *dependentItem, 
 	}
 	item.took = nil
 	if d.WorkflowCode == t.workflow && (d.TaskCode == flow.AllTasks || d.TaskCode == t.code) {
-		earlier, err := db.Get[int](ctx, s.db, `SELECT COUNT(*) FROM (SELECT 1 FROM workflow_instance WHERE workflow_code = ? AND id <> ? LIMIT 1) AS x`, d.WorkflowCode, t.run)
+		earlier, err := db.Get[int](ctx, s.db, `SELECT COUNT(*) FROM (SELECT 1 FROM workflow_instance WHERE workflow_code = ? AND id <> ? AND NOT stream LIMIT 1) AS x`, d.WorkflowCode, t.run)
 		if err != nil || earlier == 0 {
 			return flow.DependSuccess, name + ": this is the first run", err
 		}
@@ -241,7 +241,7 @@ func (s *store) depends(ctx context.Context, t *logicTask, item *dependentItem, 
 // task is wanted of, those count first in which it was begun.
 func (s *store) dependRun(ctx context.Context, t *logicTask, d *flow.DependentItem, in window.Window) (*dependRun, error) {
 	const columns = `SELECT w.id, w.state, w.workflow_version, w.command_param, w.var_pool, w.end_time FROM workflow_instance w
-		WHERE w.workflow_code = ? AND w.test_flag = 0 AND w.id <> ?
+		WHERE w.workflow_code = ? AND w.test_flag = 0 AND NOT w.stream AND w.id <> ?
 		AND (w.schedule_time >= ? AND w.schedule_time < ? OR w.schedule_time IS NULL AND w.start_time >= ? AND w.start_time < ?)`
 	const order = ` ORDER BY COALESCE(w.restart_time, w.start_time) DESC, w.id DESC LIMIT 1`
 	args := []any{d.WorkflowCode, t.run, in.From, in.Until, in.From, in.Until}
@@ -346,7 +346,7 @@ func (s *store) dependMissing(ctx context.Context, code int64, r *dependRun) (st
 		return "", err
 	}
 	for i := range p.graph.Tasks {
-		if task := &p.graph.Tasks[i]; task.Flag != flow.FlagNo && task.ExecuteType != flow.Stream && !has[task.Code] {
+		if task := &p.graph.Tasks[i]; !task.Passed() && !has[task.Code] {
 			return fmt.Sprintf("task %q was not part of it", task.Name), nil
 		}
 	}

@@ -143,7 +143,7 @@ func (e *Engine) ReadLog(ctx context.Context, worker string, req *doradov1.LogRe
 		return e.readLogic(ctx, req, fn)
 	}
 	if req.GetRemove() != nil {
-		return e.RemoveLogs(ctx, map[string][]string{worker: {req.GetPath()}})
+		return e.removeLogs(ctx, map[string][]string{worker: {req.GetPath()}})
 	}
 	p := &logProgress{req: req, fn: fn}
 	for {
@@ -262,9 +262,17 @@ func (e *Engine) readStored(ctx context.Context, worker string, p *logProgress, 
 // removersAtOnce is how many workers are asked at once to remove logs.
 const removersAtOnce = 16
 
-// RemoveLogs removes logs from the workers that wrote them and from the storage. A worker that is away keeps its files.
-// The error says what is left where.
+// RemoveLogs removes the logs of runs that are deleted from the workers that wrote them and from the storage, and what these
+// runs handed on from task to task. A worker that is away keeps its files. The error says what is left where.
 func (e *Engine) RemoveLogs(ctx context.Context, byWorker map[string][]string) error {
+	var all []string
+	for _, paths := range byWorker {
+		all = append(all, paths...)
+	}
+	return errors.Join(e.removeHandedOn(ctx, all), e.removeLogs(ctx, byWorker))
+}
+
+func (e *Engine) removeLogs(ctx context.Context, byWorker map[string][]string) error {
 	var mu sync.Mutex
 	var problems []error
 	var stored []string

@@ -207,10 +207,11 @@ type asking struct {
 	tries int
 }
 
-// fetch asks the vault and the resource center for what an attempt needs that has a slot on a worker, and tries to send it
+// fetch asks the vault, the resource center and the database for what an attempt needs that has a slot on a worker, and tries to send it
 // again.
 func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
 	q, project, tenant, ctx := l.queued(a), l.run.ProjectCode, l.instance.TenantCode, s.work
+	series, zone := l.program.series[a.Node], l.zone
 	code, version, task := l.instance.WorkflowCode, l.instance.WorkflowVersion, l.program.graph.Tasks[a.Node].Code
 	go func() {
 		for _, ref := range missing.secrets {
@@ -226,6 +227,9 @@ func (s *shard) fetch(l *live, a *core.Attempt, worker string, missing needs) {
 		}
 		if err == nil && len(missing.sources) > 0 {
 			got.sources, got.secrets, err = s.e.store.sources(ctx, code, version, task, missing.sources)
+		}
+		if err == nil && missing.past {
+			got.past, err = s.e.store.past(ctx, code, task, series, s.e.clock().In(zone))
 		}
 		if err != nil {
 			s.post(message{run: q.run, unfetched: &unfetched{q, err}, worker: worker})

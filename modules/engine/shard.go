@@ -316,15 +316,16 @@ func translate(r *doradov1.Report, node int32) core.Event {
 	end := core.Finished{
 		Started: started, End: instant(r.GetEndMs()), ExitCode: int(r.GetExitCode()), Message: r.GetMessage(),
 	}
+	if t := r.GetAlert(); t != nil {
+		end.Alert = &core.TaskAlert{Group: t.GetGroup(), Title: t.GetTitle(), Content: t.GetContent()}
+	}
 	switch r.GetOutcome() {
 	case doradov1.Outcome_SUCCEEDED:
 		end.Outcome = flow.TaskSuccess
-		if t := r.GetAlert(); t != nil {
-			end.Alert = &core.TaskAlert{Group: t.GetGroup(), Title: t.GetTitle(), Content: t.GetContent()}
-		}
 		for _, p := range r.GetVarPool() {
 			end.VarPool = append(end.VarPool, flow.Property{
 				Prop: p.GetName(), Direct: flow.Direct(p.GetDirect()), Type: flow.ParamType(p.GetType()), Value: p.GetValue(),
+				SHA256: p.GetSha256(), Size: p.GetSize(),
 			})
 		}
 	case doradov1.Outcome_KILLED:

@@ -130,3 +130,21 @@ func TestRemoteWorkIsStoredWhileItsAttemptRuns(t *testing.T) {
 		f.waitState(id, flow.WorkflowSuccess)
 	})
 }
+
+func TestWhatATaskTellsWhenItFailsIsAnAlertOfItsOwn(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		w := f.worker("w1", 10)
+		w.hold = true
+		id := f.run(f.define(flow.Parallel, []flow.Task{shell("a")}), run{})
+		end := finished(w.wait(t, 1), doradov1.Outcome_FAILED)
+		end.Alert = &doradov1.Alert{Group: 3, Title: "a rule is broken", Content: `[{"n":"1"}]`}
+		w.report(end)
+		w.report(end)
+		f.waitState(id, flow.WorkflowFailure)
+		rows := f.waitAlerts(id, 1)
+		require.Equal(t, []any{"TASK_FAILURE", "a rule is broken", int64(3)}, []any{rows[0].Type, rows[0].Title, rows[0].Group})
+		require.JSONEq(t, `[{"n":"1"}]`, rows[0].Content)
+	})
+}

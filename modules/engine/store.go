@@ -21,6 +21,7 @@ type store struct {
 	now    func() time.Time
 	sealer *secret.Sealer                                        // nil = secret parameters cannot be opened
 	named  func(taskType string, params json.RawMessage) []int64 // data sources in settings; nil = none
+	series func(taskType string, params json.RawMessage) Series  // what settings measure; nil = nothing
 
 	mu       sync.Mutex
 	programs map[programKey]*program
@@ -38,6 +39,7 @@ type program struct {
 	graph        *flow.Graph
 	locals       [][]flow.Property // localParams of each task, by node
 	sources      [][]int64         // ids of the data sources that each task names, by node
+	series       []Series          // what each task measures, by node
 	files        [][]string        // names of the files of the resource center that each task brings, by node
 	logic        []any             // what a logic task is to do, decoded, by node; nil for others
 	execution    flow.ExecutionType
@@ -48,7 +50,9 @@ type program struct {
 // serial reports whether runs of the workflow must not overlap.
 func (p *program) serial() bool { return p.execution != "" && p.execution != flow.Parallel }
 
-func newProgram(body string, sources func(taskType string, params json.RawMessage) []int64) (*program, error) {
+func newProgram(
+	body string, sources func(taskType string, params json.RawMessage) []int64, series func(taskType string, params json.RawMessage) Series,
+) (*program, error) {
 	def, err := flow.Unmarshal([]byte(body))
 	if err != nil {
 		return nil, err
@@ -59,8 +63,8 @@ func newProgram(body string, sources func(taskType string, params json.RawMessag
 	}
 	n := len(graph.Tasks)
 	p := &program{
-		graph: graph, locals: make([][]flow.Property, n), files: make([][]string, n), sources: make([][]int64, n), logic: make([]any, n),
-		execution: def.ExecutionType,
+		graph: graph, locals: make([][]flow.Property, n), files: make([][]string, n), sources: make([][]int64, n), series: make([]Series, n),
+		logic: make([]any, n), execution: def.ExecutionType,
 	}
 	for i := range graph.Tasks {
 		t := &graph.Tasks[i]
@@ -74,6 +78,9 @@ func newProgram(body string, sources func(taskType string, params json.RawMessag
 		p.files[i] = flow.ResourceNames(t.Params)
 		if sources != nil {
 			p.sources[i] = sources(t.Type, t.Params)
+		}
+		if series != nil {
+			p.series[i] = series(t.Type, t.Params)
 		}
 		p.logic[i] = decodeLogic(t)
 		if t.EnvironmentCode > 0 && !slices.Contains(p.environments, t.EnvironmentCode) {
@@ -120,6 +127,7 @@ type instanceRow struct {
 	EnvironmentCode int64      `db:"environment_code"`
 	TimeoutMinutes  int        `db:"timeout_minutes"`
 	IsSub           bool       `db:"is_sub_workflow"`
+	Stream          bool       `db:"stream"` // one streaming task, started by itself
 	Recovery        bool       `db:"recovery"`
 	ExecutorName    string     `db:"executor_name"`
 	OwnerName       string     `db:"owner_name"`
@@ -130,7 +138,7 @@ type instanceRow struct {
 const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, p.name AS project_name,
   w.state, w.state_history, w.command_type, w.command_param, w.task_depend_type, w.failure_strategy, w.priority, w.worker_group,
   w.tenant_code, w.dry_run, w.run_times, w.time_zone, w.global_params, w.schedule_time, w.start_time, w.restart_time, w.deadline,
-  w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.recovery, w.executor_name,
+  w.warning_type, w.warning_group_id, w.environment_code, w.timeout_minutes, w.is_sub_workflow, w.stream, w.recovery, w.executor_name,
   COALESCE((SELECT u.name FROM users u WHERE u.id = p.owner_id), '') AS owner_name, w.owner, w.owner_epoch`
 
 // commandRow is a command with the instance it is about.
@@ -233,7 +241,7 @@ func (s *store) program(ctx context.Context, code int64, version int) (*program,
 	if err != nil {
 		return nil, fmt.Errorf("read workflow %d version %d: %w", code, version, err)
 	}
-	p, err := newProgram(body, s.named)
+	p, err := newProgram(body, s.named, s.series)
 	if err != nil {
 		return nil, unbuildable{fmt.Errorf("workflow %d version %d: %w", code, version, err)}
 	}

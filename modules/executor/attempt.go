@@ -54,6 +54,7 @@ type attempt struct {
 	cancel     context.CancelCauseFunc
 	link       string           // names of remote work, joined by commas; may be found again when this worker is lost
 	remote     *remote          // work elsewhere that the process drives; nil = none
+	saving     bool             // a savepoint is being taken
 	report     *doradov1.Report // FINISHED
 
 	dispatched time.Time
@@ -76,10 +77,13 @@ type attempt struct {
 	work     workdir // claimed; dir is its path
 	hasDir   bool
 	outs     []flow.Property
-	secrets  []string       // what it was given that must not be seen
-	hide     *secret.Masker // of these; nil = none
-	masked   *maskedLog     // copies its output; nil = it writes to its log itself
-	fetched  []*content     // files of the resource center that wait to be placed
+	name     string                  // of the task, when it hands files on
+	folder   string                  // of the storage, where they go; "" = it hands none on
+	handing  context.CancelCauseFunc // set while they go there
+	secrets  []string                // what it was given that must not be seen
+	hide     *secret.Masker          // of these; nil = none
+	masked   *maskedLog              // copies its output; nil = it writes to its log itself
+	fetched  []*content              // files of the resource center that wait to be placed
 	fetchErr error
 }
 
@@ -221,7 +225,7 @@ func (e *Executor) started(a *attempt, timeout time.Duration) {
 func (e *Executor) end(a *attempt, why endReason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a.state == finished || a.exited || a.target != nil {
+	if a.state == finished || a.exited && a.handing == nil || a.target != nil {
 		return
 	}
 	if a.ending == endNone {
@@ -233,6 +237,10 @@ func (e *Executor) end(a *attempt, why endReason) {
 		}
 		e.turn()
 		return // its starter will see it
+	}
+	if a.handing != nil {
+		a.handing(context.Canceled)
+		return
 	}
 	if a.cancel != nil {
 		cause := context.Canceled
@@ -287,21 +295,22 @@ func (e *Executor) after(ctx context.Context, a *attempt) {
 		a.masked.settle()
 	}
 	e.settleRemote(ctx, a, &r, ending)
-	e.settleLog(a, &r)
+	e.settleLog(ctx, a, &r)
 	e.conclude(ctx, a, r)
 }
 
 // settleLog reads the parameters that a task put out, and writes the log's last line. Thousands that end in the same
 // second would each block a thread in the file system, so only a few do this at once.
-func (e *Executor) settleLog(a *attempt, r *result) {
+func (e *Executor) settleLog(ctx context.Context, a *attempt, r *result) {
+	if r.outcome == doradov1.Outcome_SUCCEEDED && len(a.outs) > 0 {
+		e.settleOut(ctx, a, r, func() ([]*doradov1.Param, error) {
+			e.settling <- struct{}{}
+			defer func() { <-e.settling }()
+			return readOut(a.logPath, a.logStart, a.outs, nil)
+		})
+	}
 	e.settling <- struct{}{}
 	defer func() { <-e.settling }()
-	if r.outcome == doradov1.Outcome_SUCCEEDED && len(a.outs) > 0 {
-		var err error
-		if r.out, err = readOut(a.logPath, a.logStart, a.outs, nil); err != nil {
-			r.outcome, r.message = doradov1.Outcome_FAILED, oneLine(err.Error())
-		}
-	}
 	e.closeLog(a, r, "")
 }
 
@@ -322,7 +331,7 @@ type result struct {
 	out     []*doradov1.Param
 	link    string
 	alert   *doradov1.Alert
-	kept    []byte // JSON that pages show
+	kept    found
 }
 
 func endedBy(why endReason, timeout time.Duration, when string) result {
@@ -349,7 +358,8 @@ func (e *Executor) finish(a *attempt, r result) {
 	report := &doradov1.Report{
 		Id: a.id, WorkflowInstanceId: a.workflow, Seq: 1, Kind: doradov1.ReportKind_FINISHED, EndMs: r.end.UnixMilli(),
 		Pid: int32(a.pid), ExitCode: int32(r.code), Outcome: r.outcome, Message: r.message,
-		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out, Alert: r.alert, Result: r.kept,
+		LogPath: a.logPath, ExecutePath: a.dir, AppLink: strings.ToValidUTF8(r.link, ""), VarPool: r.out, Alert: r.alert, Result: r.kept.result,
+		Detail: r.kept.detail, Measured: r.kept.measured,
 	}
 	if !a.start.IsZero() {
 		report.StartMs = a.start.UnixMilli()

@@ -64,6 +64,8 @@ type Config struct {
 	CacheDir  string `koanf:"cache-dir"`  // holds copies of files of the resource center
 	CacheSize int64  `koanf:"cache-size"` // bytes of them that are kept when no task needs them
 
+	MaxTransfer int64 `koanf:"max-transfer"` // bytes of one file or folder that a task hands on to tasks behind it
+
 	LogKeep time.Duration `koanf:"log-keep"` // how long a log stays here after its end when the storage has it; 0 = for good
 
 	KillInterruptWait time.Duration `koanf:"kill-interrupt-wait"` // from SIGINT to SIGTERM
@@ -101,6 +103,7 @@ func DefaultConfig(dataDir string) Config {
 		JournalDir:        filepath.Join(dataDir, "journal"),
 		CacheDir:          filepath.Join(dataDir, "cache"),
 		CacheSize:         2 << 30,
+		MaxTransfer:       4 << 30,
 		KillInterruptWait: 5 * time.Second,
 		KillTerminateWait: 5 * time.Second,
 		Sudo:              SudoAuto,
@@ -160,6 +163,9 @@ func (c Config) Validate() error {
 	}
 	if c.CacheSize < 0 {
 		bad("cache-size", "must not be negative")
+	}
+	if c.MaxTransfer < 1 {
+		bad("max-transfer", "must be at least 1")
 	}
 	if c.LogKeep < 0 {
 		bad("log-keep", "must not be negative")

@@ -145,7 +145,8 @@ func New(d Deps) (*Executor, error) {
 	if e.logs, err = newLogServer(e.cfg.LogDir, e.holdsLog); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)
 	}
-	if e.files, err = newFiles(d.Storage, e.cfg.CacheDir, e.cfg.CacheSize); err != nil {
+	e.logs.save = e.savepoint
+	if e.files, err = newFiles(d.Storage, e.cfg.CacheDir, e.cfg.CacheSize, e.cfg.MaxTransfer); err != nil {
 		return nil, errors.Join(fmt.Errorf("cache directory: %w", err), e.logs.close())
 	}
 	e.uploads = newUploader(d.Archive, e.logs, e.cfg.LogKeep, e.log)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,12 +30,13 @@ const fetchesAtOnce = 4
 // errNoStorage is what tasks with files end with on a worker without a storage.
 var errNoStorage = errors.New("files of the resource center cannot be fetched: this worker has no storage (see storage.type)")
 
-// files brings files of the resource center to attempts. A content is fetched once and kept as long as there is room:
+// files brings files to attempts: of the resource center, and what tasks before them handed on. A content is fetched once and kept as long as there is room:
 // contents never change, so a copy whose sum was right stays right. Attempts get copies of their own, which they may change.
 type files struct {
 	store storage.Storage
 	dir   string
 	limit int64 // bytes of copies that nobody waits for
+	most  int64 // bytes of one file that another task handed on, packed and unpacked
 	room  chan struct{}
 
 	mu    sync.Mutex
@@ -54,8 +56,8 @@ type content struct {
 }
 
 // newFiles empties dir: what was there before is unknown.
-func newFiles(s storage.Storage, dir string, limit int64) (*files, error) {
-	f := &files{store: s, dir: dir, limit: limit, room: make(chan struct{}, fetchesAtOnce), known: map[string]*content{}}
+func newFiles(s storage.Storage, dir string, limit, most int64) (*files, error) {
+	f := &files{store: s, dir: dir, limit: limit, most: most, room: make(chan struct{}, fetchesAtOnce), known: map[string]*content{}}
 	if s == nil {
 		return f, nil
 	}
@@ -120,6 +122,9 @@ func (f *files) get(ctx context.Context, all []*doradov1.File) ([]*content, erro
 func (f *files) one(ctx context.Context, file *doradov1.File) (*content, error) {
 	if err := storage.CheckKey(file.GetPath()); err != nil {
 		return nil, err
+	}
+	if handedOn(file) && file.GetSize() > f.most {
+		return nil, tooMuch{f.most}
 	}
 	for {
 		f.mu.Lock()
@@ -227,26 +232,49 @@ func (f *files) drop(held []*content) {
 func (f *files) place(a *attempt) error {
 	defer func() { f.drop(a.fetched); a.fetched = nil }()
 	for i, c := range a.fetched {
-		if err := f.put(a.work.fd, a.task.GetFiles()[i].GetPath(), c, a.account); err != nil {
+		if err := f.put(a.work.fd, a.task.GetFiles()[i], c, a.account); err != nil {
 			return fmt.Errorf("cannot put %s into the working directory: %w", a.task.GetFiles()[i].GetPath(), err)
 		}
 	}
 	return nil
 }
 
-func (f *files) put(dir int, name string, c *content, owner account) error {
+// put makes one file in a working directory, or all that is in an archive.
+func (f *files) put(dir int, file *doradov1.File, c *content, owner account) error {
+	if file.GetUnpack() {
+		return f.unpack(c, file.GetPath(), func(name string, mode fs.FileMode, _ int64, in io.Reader) error {
+			if mode.IsDir() {
+				return makeFolder(dir, name, owner)
+			}
+			return putFile(dir, name, mode, in, owner)
+		})
+	}
 	in, err := os.Open(c.path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	at := dir
+	// The mode is DolphinScheduler's: scripts among the files are called by their names.
+	return putFile(dir, file.GetPath(), 0o755, in, owner)
+}
+
+// makeFolder makes a folder below a directory, and those above it.
+func makeFolder(dir int, name string, owner account) error {
+	at, err := enter(dir, name, owner)
+	if err == nil && at != dir {
+		err = unix.Close(at)
+	}
+	return err
+}
+
+// enter opens a folder below a directory, and makes what is missing of its path. For an empty path it is the directory itself.
+func enter(dir int, folders string, owner account) (at int, err error) {
+	at = dir
 	defer func() {
-		if at != dir {
+		if err != nil && at != dir {
 			_ = unix.Close(at)
 		}
 	}()
-	folders, file := path.Split(name)
 	for part := range strings.SplitSeq(strings.Trim(folders, "/"), "/") {
 		if part == "" {
 			continue
@@ -254,23 +282,34 @@ func (f *files) put(dir int, name string, c *content, owner account) error {
 		err := unix.Mkdirat(at, part, 0o755)
 		made := err == nil
 		if err != nil && !errors.Is(err, unix.EEXIST) {
-			return err
+			return at, err
 		}
 		next, err := unix.Openat(at, part, dirFlags, 0)
 		if err != nil {
-			return err
+			return at, err
 		}
 		if at != dir {
 			_ = unix.Close(at)
 		}
 		if at = next; made && !owner.self {
 			if err := unix.Fchown(at, int(owner.uid), int(owner.gid)); err != nil {
-				return err
+				return at, err
 			}
 		}
 	}
-	// The mode is DolphinScheduler's: scripts among the files are called by their names.
-	fd, err := unix.Openat(at, file, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o755)
+	return at, nil
+}
+
+func putFile(dir int, name string, mode fs.FileMode, in io.Reader, owner account) error {
+	folders, file := path.Split(name)
+	at, err := enter(dir, folders, owner)
+	if err != nil {
+		return err
+	}
+	if at != dir {
+		defer func() { _ = unix.Close(at) }()
+	}
+	fd, err := unix.Openat(at, file, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EEXIST) {
 		return errors.New("two files of the task have this name")
 	}
@@ -283,7 +322,7 @@ func (f *files) put(dir int, name string, c *content, owner account) error {
 		err = out.Chown(int(owner.uid), int(owner.gid))
 	}
 	if err == nil {
-		err = out.Chmod(0o755)
+		err = out.Chmod(mode.Perm())
 	}
 	return errors.Join(err, out.Close())
 }
@@ -322,17 +361,32 @@ func (f *files) pack(out io.Writer, a *attempt, text string, own []task.File) er
 		}
 	}
 	for i, c := range a.fetched {
-		if err := w.WriteHeader(&tar.Header{Name: a.task.GetFiles()[i].GetPath(), Size: c.size, Mode: 0o755, Format: tar.FormatPAX}); err != nil {
-			return err
-		}
-		in, err := os.Open(c.path)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(w, in)
-		if err := errors.Join(err, in.Close()); err != nil {
+		if err := f.packOne(w, a.task.GetFiles()[i], c); err != nil {
 			return err
 		}
 	}
 	return w.Close()
+}
+
+func (f *files) packOne(w *tar.Writer, file *doradov1.File, c *content) error {
+	add := func(name string, mode fs.FileMode, size int64, in io.Reader) error {
+		h := &tar.Header{Name: name, Size: size, Mode: int64(mode.Perm()), Format: tar.FormatPAX, Typeflag: tar.TypeReg}
+		if mode.IsDir() {
+			h.Name, h.Size, h.Typeflag = name+"/", 0, tar.TypeDir
+			return w.WriteHeader(h)
+		}
+		if err := w.WriteHeader(h); err != nil {
+			return err
+		}
+		_, err := io.Copy(w, in)
+		return err
+	}
+	if file.GetUnpack() {
+		return f.unpack(c, file.GetPath(), add)
+	}
+	in, err := os.Open(c.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(add(file.GetPath(), 0o755, c.size, in), in.Close())
 }

@@ -174,7 +174,7 @@ func TestAnAttemptIsKilledWhileItsFilesAreOnTheWay(t *testing.T) {
 func TestCopiesThatNobodyNeedsGoWhenThereIsNoRoom(t *testing.T) {
 	t.Parallel()
 	s := newCounted(t)
-	f, err := newFiles(s, t.TempDir(), 10)
+	f, err := newFiles(s, t.TempDir(), 10, 1<<20)
 	require.NoError(t, err)
 	one, two := s.put(t, "resources/1", "a", "12345678"), s.put(t, "resources/2", "b", "87654321")
 	first, err := f.get(t.Context(), []*doradov1.File{one})

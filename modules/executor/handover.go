@@ -84,6 +84,8 @@ type carried struct {
 	DirName  string          `json:"dirName,omitempty"`
 	HasDir   bool            `json:"hasDir,omitempty"`
 	Outs     []flow.Property `json:"outs,omitempty"`
+	Name     string          `json:"name,omitempty"`    // of the task, when it hands files on
+	Folder   string          `json:"folder,omitempty"`  // where they go
 	Secrets  []string        `json:"secrets,omitempty"` // masked in its output, which comes through a pipe
 	Pending  []byte          `json:"pending,omitempty"` // read from that, and not yet in the log
 
@@ -141,6 +143,7 @@ func (e *Executor) carry(a *attempt) (carried, error) {
 	c.User, c.UID, c.GID, c.Groups = a.account.name, a.account.uid, a.account.gid, a.account.groups
 	c.Home, c.Shell, c.Self, c.Sudo = a.account.home, a.account.shell, a.account.self, a.viaSudo
 	c.LogPath, c.LogStart, c.Dir, c.DirName, c.HasDir, c.Outs = a.logPath, a.logStart, a.dir, a.work.name, a.hasDir, a.outs
+	c.Name, c.Folder = a.name, a.folder
 	c.Exited, c.Status, c.Over = a.exited, uint32(a.status), a.over
 	c.Link, c.Remote = a.link, a.remote.carry()
 	if m := a.masked; m != nil {
@@ -159,7 +162,7 @@ func (c carried) attempt() (*attempt, error) {
 		startSent: c.StartSent, startAcked: c.StartAcked, pid: c.PID, bootNS: c.BootNS, start: c.Start, timeout: c.Timeout,
 		account: account{name: c.User, uid: c.UID, gid: c.GID, groups: c.Groups, home: c.Home, shell: c.Shell, self: c.Self},
 		viaSudo: c.Sudo, logPath: c.LogPath, logStart: c.LogStart, dir: c.Dir, work: workdir{c.DirName, -1}, hasDir: c.HasDir,
-		outs: c.Outs, exited: c.Exited, status: status(c.Status), over: c.Over, link: c.Link,
+		outs: c.Outs, name: c.Name, folder: c.Folder, exited: c.Exited, status: status(c.Status), over: c.Over, link: c.Link,
 	}
 	var err error
 	if a.remote, err = c.Remote.remote(); err != nil {

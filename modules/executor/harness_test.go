@@ -23,7 +23,13 @@ import (
 	"dorado/plugins/catalog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the native engine of DATAX tasks: they start the program of their worker, which here is this one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == "sync" {
+		os.Exit(syncMain(os.Args[3]))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // scripted is a master that does what a test says.
 type scripted struct {

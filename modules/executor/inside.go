@@ -52,14 +52,12 @@ func (e *Executor) runInside(ctx context.Context, a *attempt, p *prepared) {
 		case out.Killed:
 			r = result{outcome: doradov1.Outcome_KILLED, code: -1, message: "the remote work was ended by somebody else"}
 		case err != nil:
-			r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: oneLine(err.Error())}
+			r = result{outcome: doradov1.Outcome_FAILED, code: -1, message: oneLine(err.Error()), alert: r.alert}
 		default:
-			if r.out, err = outOf(a, out); err != nil {
-				r = result{outcome: doradov1.Outcome_FAILED, message: oneLine(err.Error())}
-			}
+			e.settleOut(ctx, a, &r, func() ([]*doradov1.Param, error) { return outOf(a, out) })
 		}
 		if r.outcome != doradov1.Outcome_KILLED && r.outcome != doradov1.Outcome_LOST && ending == endNone {
-			r.kept = keptOf(out.Result, a.hide)
+			r.kept = foundBy(out, a.hide)
 		}
 		r.link = link
 		r.end = time.Now()

@@ -8,15 +8,33 @@ import (
 	"strings"
 
 	"dorado/app/kit/secret"
+	"dorado/plugins/task"
 )
 
-// maxKept bounds the result that is kept for pages, in bytes.
-const maxKept = 64 << 10
+// What is kept for pages is bounded, in bytes; so masters know it.
+const (
+	maxKept   = 64 << 10  // a result
+	maxDetail = 128 << 10 // what one opens of it
+)
 
-// keptOf is the result of a task as it is sent to the master: without secrets, and without what a database cannot hold. It is
-// nil when there is none, or when it is too long to be shown: the task itself goes its way.
-func keptOf(raw json.RawMessage, hide *secret.Masker) []byte {
-	if len(raw) == 0 || len(raw) > maxKept {
+// found is what an attempt found, as it is sent to the master.
+type found struct {
+	result, detail []byte // JSON that pages show
+	measured       string
+}
+
+func foundBy(out task.Outcome, hide *secret.Masker) found {
+	f := found{result: keptOf(out.Result, maxKept, hide)}
+	if f.result != nil {
+		f.detail, f.measured = keptOf(out.Detail, maxDetail, hide), out.Measured
+	}
+	return f
+}
+
+// keptOf is what a task found as it is sent to the master: without secrets, and without what a database cannot hold. It is
+// nil when there is none, or when it has more than most bytes: the task itself goes its way.
+func keptOf(raw json.RawMessage, most int, hide *secret.Masker) []byte {
+	if len(raw) == 0 || len(raw) > most {
 		return nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -35,7 +53,7 @@ func keptOf(raw json.RawMessage, hide *secret.Masker) []byte {
 		}
 		return text
 	}))
-	if err != nil || len(out) > maxKept {
+	if err != nil || len(out) > most {
 		return nil
 	}
 	return out

@@ -19,7 +19,10 @@ func TestWhatAPluginFoundIsReportedAlsoWhenItFailsAndNeverWithSecrets(t *testing
 	t.Parallel()
 	m := newScripted(t, "m")
 	startWith(t, testConfig(t), inside(func(ctx context.Context, _ form.Values, env task.Env) (task.Outcome, error) {
-		out := task.Outcome{Result: json.RawMessage(`{"state":2,"path":"/hunter2/rows"}`)}
+		out := task.Outcome{
+			Result: json.RawMessage(`{"state":2,"path":"/hunter2/rows"}`), Detail: json.RawMessage(`{"rows":[["hunter2",null]]}`), Measured: "7",
+			Alert: &task.Alert{Title: "hunter2 is found"},
+		}
 		switch env.TaskName {
 		case "fails":
 			return out, errors.New("the rule is broken")
@@ -44,8 +47,15 @@ func TestWhatAPluginFoundIsReportedAlsoWhenItFailsAndNeverWithSecrets(t *testing
 		require.Equal(t, outcome, r.GetOutcome(), r.GetMessage())
 		if name == "killed" || name == "slow" {
 			require.Empty(t, r.GetResult(), "who was ended from outside has found nothing")
+			require.Empty(t, r.GetDetail())
+			require.Empty(t, r.GetMeasured())
+			require.Nil(t, r.GetAlert())
 			continue
 		}
+		mask := secret.NewMasker("hunter2").Text("hunter2")
+		require.JSONEq(t, `{"rows":[["`+mask+`",null]]}`, string(r.GetDetail()))
+		require.Equal(t, "7", r.GetMeasured())
+		require.Equal(t, mask+" is found", r.GetAlert().GetTitle(), "people are told of a failure, too")
 		require.JSONEq(t, `{"state":2,"path":"/`+secret.NewMasker("hunter2").Text("hunter2")+`/rows"}`, string(r.GetResult()))
 	}
 }
@@ -59,7 +69,7 @@ func TestOnlyJSONThatADatabaseHoldsIsKept(t *testing.T) {
 		`{"pass\"word":"pass\"word"}`: `{"` + mask + `":"` + mask + `"}`, `["a\u0000b",null,true]`: `["ab",null,true]`, `["\ud800"]`: "[\"\uFFFD\"]",
 		`"` + strings.Repeat("x", maxKept) + `"`: "",
 	} {
-		require.Equal(t, want, string(keptOf(json.RawMessage(raw), hide)), raw)
+		require.Equal(t, want, string(keptOf(json.RawMessage(raw), maxKept, hide)), raw)
 	}
-	require.JSONEq(t, `{"code":1234567890123456789}`, string(keptOf(json.RawMessage(`{"code":1234567890123456789}`), nil)))
+	require.JSONEq(t, `{"code":1234567890123456789}`, string(keptOf(json.RawMessage(`{"code":1234567890123456789}`), maxKept, nil)))
 }

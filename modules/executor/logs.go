@@ -30,13 +30,15 @@ const (
 	logBusy       = "log.busy"
 )
 
-// logServer answers questions about logs. It reads files only; the attempts that write them need not be known.
+// logServer answers questions about logs. It reads files only; the attempts that write them need not be known. Savepoints, which
+// are asked for in the same way, are somebody else's.
 type logServer struct {
 	base    string // absolute
 	dir     *os.File
 	inUse   func(id int64) bool // whether an attempt still writes its log
 	readers chan struct{}
 	reader  *tasklog.Reader
+	save    func(ctx context.Context, id int64) *doradov1.LogReply // answers a SavepointRequest
 }
 
 func newLogServer(base string, inUse func(int64) bool) (*logServer, error) {
@@ -143,6 +145,9 @@ func (s *logServer) answer(ctx context.Context, request *doradov1.LogRequest, se
 		r.Call = call
 		return send(r)
 	}
+	if want := request.GetSavepoint(); want != nil {
+		return s.answerSavepoint(ctx, want.GetId(), tagged)
+	}
 	if request.GetRemove() != nil {
 		if err := s.remove(request.GetPath()); err != nil {
 			return err
@@ -163,6 +168,18 @@ func (s *logServer) answer(ctx context.Context, request *doradov1.LogRequest, se
 		}
 	}
 	return s.reader.Answer(ctx, tasklog.File(f), request, func() bool { return !s.inUse(id) }, tagged)
+}
+
+// answerSavepoint waits for the savepoint, but not beyond the stream: another one must be able to begin meanwhile.
+func (s *logServer) answerSavepoint(ctx context.Context, id int64, send replier) error {
+	taken := make(chan *doradov1.LogReply, 1)
+	go func() { taken <- s.save(ctx, id) }()
+	select {
+	case r := <-taken:
+		return send(r)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // relative returns the path of a log below the base and its attempt. A path elsewhere is as unknown as one of a file

@@ -205,7 +205,9 @@ func (a *attempt) hidden(r *doradov1.Report) {
 	}
 	r.Message, r.AppLink = a.hide.Text(r.GetMessage()), a.hide.Text(r.GetAppLink())
 	for _, p := range r.GetVarPool() {
-		p.Value = a.hide.Text(p.GetValue())
+		if p.GetSha256() == "" { // the key of a file was looked at before the file was stored
+			p.Value = a.hide.Text(p.GetValue())
+		}
 	}
 	if r.GetAlert() != nil {
 		r.Alert.Title, r.Alert.Content = a.hide.Text(r.GetAlert().GetTitle()), a.hide.Text(r.GetAlert().GetContent())

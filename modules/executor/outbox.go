@@ -225,7 +225,7 @@ func (e *Executor) ends(o *outbox, fresh []*attempt) (mine []*doradov1.Report, e
 func batchOf(reports []*doradov1.Report) int {
 	size := 0
 	for i, r := range reports {
-		if size += 512 + len(r.GetMessage()) + len(r.GetResult()); len(r.GetVarPool()) > 0 {
+		if size += 512 + len(r.GetMessage()) + len(r.GetResult()) + len(r.GetDetail()); len(r.GetVarPool()) > 0 {
 			size += proto.Size(r)
 		}
 		if i > 0 && size > maxBatch {

@@ -121,6 +121,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if a.outs, err = declaredOut(values.Params(task.LocalParams), expand); err != nil {
 		return err
 	}
+	if err := e.handTo(a, t); err != nil {
+		return err
+	}
 	if names := values.Resources(plugin.Schema); len(names) > 0 && len(t.GetFiles()) == 0 && !t.GetDryRun() {
 		return fmt.Errorf("resource %q cannot be fetched: the master did not tell where it is (it may be older than this worker)", names[0])
 	}
@@ -133,7 +136,9 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 	if p.command, err = plugin.Process(values, p.env); err != nil {
 		return err
 	}
-	a.remote, err = newRemote(p.command.Remote)
+	if a.remote, err = newRemote(p.command.Remote); err == nil && a.remote != nil && a.remote.stays {
+		a.link = strings.ToValidUTF8(a.task.GetAppLink(), "") // it is looked after, and known at once
+	}
 	return err
 }
 
@@ -159,6 +164,12 @@ func (e *Executor) describe(ctx context.Context, a *attempt, p *prepared, base t
 			if f.GetName() != "" {
 				env.Files[f.GetName()] = f.GetPath()
 			}
+		}
+	}
+	if past := t.GetPast(); past != nil {
+		env.Past = &task.Past{
+			Count: past.GetCount(), Average: past.GetAverage(), From: time.UnixMilli(past.GetFromMs()).In(base.Location()),
+			To: time.UnixMilli(past.GetToMs()).In(base.Location()),
 		}
 	}
 	if len(t.GetSources()) > 0 {
@@ -229,6 +240,13 @@ func (e *Executor) baseTime(t *doradov1.Task) (time.Time, error) {
 func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) error {
 	timeout := time.Duration(a.task.GetTimeoutMs()) * time.Millisecond
 	env := e.environment(a, p.command.Env)
+	if p.command.Itself {
+		program, err := a.itself()
+		if err != nil {
+			return err
+		}
+		env = append(env, program)
+	}
 	c, release, err := e.launch(a, p, env)
 	if err != nil {
 		return err
@@ -306,7 +324,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		return c, release, err
 	}
 	c = command{
-		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1,
+		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1, itself: cmd.Itself,
 		credential: a.account.credential(),
 	}
 	for _, f := range cmd.Files {

@@ -35,12 +35,16 @@ const (
 	maxRemoteLine = 64 << 10
 )
 
-// remote is work elsewhere that a process drives. Its fields are its carrier's alone, but for stop.
+// remote is work elsewhere that a process drives. Its fields are its carrier's alone, but for stop, and those that do not change
+// once the attempt is running: cancel, save, saved, stays, lines and env.
 type remote struct {
 	pattern *regexp.Regexp
-	cancel  string   // a shell script
-	lines   string   // of the environment of the task
-	env     []string // of the process
+	cancel  string         // a shell script
+	save    string         // another one, "" = its state cannot be saved
+	saved   *regexp.Regexp // where that lies; nil without save
+	stays   bool           // only who kills the attempt ends it
+	lines   string         // of the environment of the task
+	env     []string       // of the process
 	found   []string
 	read    int64 // how much of the process's part of the log was looked through
 	stop    chan struct{}
@@ -51,6 +55,9 @@ type remote struct {
 type carriedRemote struct {
 	Pattern string   `json:"pattern"`
 	Cancel  string   `json:"cancel"`
+	Save    string   `json:"save,omitempty"`
+	Saved   string   `json:"saved,omitempty"`
+	Stays   bool     `json:"stays,omitempty"`
 	Lines   string   `json:"lines"`
 	Env     []string `json:"env"`
 }
@@ -64,21 +71,31 @@ func newRemote(r *task.Remote) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern of remote work: %w", err)
 	}
-	return &remote{pattern: pattern, cancel: r.Cancel}, nil
+	out := &remote{pattern: pattern, cancel: r.Cancel, save: r.Save, stays: r.Stays}
+	if r.Save != "" {
+		if out.saved, err = regexp.Compile(r.Saved); err != nil {
+			return nil, fmt.Errorf("pattern of saved states: %w", err)
+		}
+	}
+	return out, nil
 }
 
 func (r *remote) carry() *carriedRemote {
 	if r == nil {
 		return nil
 	}
-	return &carriedRemote{Pattern: r.pattern.String(), Cancel: r.cancel, Lines: r.lines, Env: r.env}
+	c := &carriedRemote{Pattern: r.pattern.String(), Cancel: r.cancel, Save: r.save, Stays: r.stays, Lines: r.lines, Env: r.env}
+	if r.saved != nil {
+		c.Saved = r.saved.String()
+	}
+	return c
 }
 
 func (c *carriedRemote) remote() (*remote, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // most attempts
 	}
-	r, err := newRemote(&task.Remote{Pattern: c.Pattern, Cancel: c.Cancel})
+	r, err := newRemote(&task.Remote{Pattern: c.Pattern, Cancel: c.Cancel, Save: c.Save, Saved: c.Saved, Stays: c.Stays})
 	if err == nil {
 		r.lines, r.env = c.Lines, c.Env
 	}
@@ -131,11 +148,17 @@ func (e *Executor) settleRemote(ctx context.Context, a *attempt, res *result, en
 		<-r.stopped
 	}
 	r.look(a.logPath, a.logStart)
+	if len(r.found) == 0 && r.stays && a.link != "" { // of an earlier attempt
+		r.found = strings.Split(a.link, ",")
+	}
 	res.link = strings.Join(r.found, ",")
 	if ending == endNone || len(r.found) == 0 || strings.TrimSpace(r.cancel) == "" {
 		return
 	}
-	out, err := e.cancelRemote(ctx, a)
+	if r.stays && (ending == endShutdown || ending == endLeaseLost) {
+		return // the next attempt finds it
+	}
+	out, err := e.remoteScript(ctx, a, r.cancel, r.found, remotePatience)
 	text := "ending remote work: " + res.link + "\n" + out
 	if err != nil {
 		text += "\nthe remote work could not be ended: " + oneLine(err.Error())
@@ -157,11 +180,11 @@ func appendLog(path, text string) {
 	_ = writeAll(fd, text)
 }
 
-// cancelRemote runs the plugin's script as the attempt's user and returns what it printed.
-func (e *Executor) cancelRemote(ctx context.Context, a *attempt) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), remotePatience)
+// remoteScript runs a script of the plugin as the attempt's user and returns what it printed. It goes on when ctx ends.
+func (e *Executor) remoteScript(ctx context.Context, a *attempt, text string, ids []string, patience time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	env := append(slices.Clone(a.remote.env), "DORADO_REMOTE_IDS="+strings.Join(a.remote.found, " "))
+	env := append(slices.Clone(a.remote.env), "DORADO_REMOTE_IDS="+strings.Join(ids, " "))
 	path := envValue(env, "PATH")
 	program, err := e.program(task.Command{Interpreter: []string{"bash", "sh"}}, env, path)
 	if err != nil {
@@ -177,7 +200,7 @@ func (e *Executor) cancelRemote(ctx context.Context, a *attempt) (string, error)
 		args, program = append([]string{"-n", "-u", a.account.name, "--", program[0]}, args...), []string{"sudo"}
 	}
 	script.WriteString("cd -- " + shellQuote(a.dir) + " 2>/dev/null\n")
-	script.WriteString(strings.ReplaceAll(a.remote.lines, "\r\n", "\n") + "\n" + a.remote.cancel + "\n")
+	script.WriteString(strings.ReplaceAll(a.remote.lines, "\r\n", "\n") + "\n" + text + "\n")
 	cmd := exec.CommandContext(ctx, program[0], args...)
 	cmd.Stdin, cmd.Env, cmd.WaitDelay = strings.NewReader(script.String()), env, time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

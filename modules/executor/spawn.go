@@ -24,9 +24,10 @@ type command struct {
 	argv       []string
 	env        []string
 	dir        string
-	stdin      int // -1: nothing to read
-	output     int // standard output and error
-	script     int // descriptor 3 of the child; -1: none
+	stdin      int  // -1: nothing to read
+	output     int  // standard output and error
+	script     int  // descriptor 3 of the child; -1: none
+	itself     bool // descriptor 4 of the child is this program
 	credential *syscall.Credential
 }
 
@@ -35,26 +36,48 @@ type command struct {
 //
 // While it is frozen no child is reaped, so that their ends are there for the program that takes this one's place.
 type spawner struct {
-	null   *os.File
-	reaper *reaper
-	frozen sync.RWMutex // read-locked to reap
-	reaped atomic.Int64
-	noted  atomic.Int64 // of those reaped
+	null    *os.File
+	program *os.File // this one, whatever has become of the file that it was started from
+	reaper  *reaper
+	frozen  sync.RWMutex // read-locked to reap
+	reaped  atomic.Int64
+	noted   atomic.Int64 // of those reaped
 }
 
 func newSpawner() *spawner {
 	s := &spawner{}
 	s.reaper = newReaper(s.reap)
 	s.null, _ = os.Open(os.DevNull) // without it, start says so
+	s.program, _ = os.Open(ownProgram)
 	return s
+}
+
+// A command that starts this program gets it as a descriptor: its file may lie where the tenant cannot go, or hold the next
+// version by now. sudo closes descriptors, so by this way the tenant must be able to reach the file.
+const (
+	ownProgram   = "/proc/self/exe"
+	givenProgram = "/proc/self/fd/4"
+	programName  = "DORADO_PROGRAM="
+)
+
+// itself is where a command finds this program.
+func (a *attempt) itself() (string, error) {
+	if !a.viaSudo {
+		return programName + givenProgram, nil
+	}
+	path, err := os.Executable()
+	return programName + path, err
 }
 
 func (s *spawner) close() error {
 	s.reaper.close()
-	if s.null == nil {
-		return nil
+	var failures []error
+	for _, f := range []*os.File{s.null, s.program} {
+		if f != nil {
+			failures = append(failures, f.Close())
+		}
 	}
-	return s.null.Close()
+	return errors.Join(failures...)
 }
 
 // start starts c as leader of a session of its own, so that all of it can be signalled at once. It uses ForkExec rather
@@ -70,6 +93,15 @@ func (s *spawner) start(c command) (child, error) {
 	files := []uintptr{uintptr(stdin), uintptr(c.output), uintptr(c.output)}
 	if c.script >= 0 {
 		files = append(files, uintptr(c.script))
+	}
+	if c.itself {
+		if s.program == nil {
+			return child{}, errors.New("cannot open " + ownProgram)
+		}
+		if c.script < 0 {
+			files = append(files, ^uintptr(0)) // which closes it
+		}
+		files = append(files, s.program.Fd())
 	}
 	pidfd := -1
 	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{

@@ -45,6 +45,10 @@ type Task struct {
 	Finally bool `json:"finally,omitempty"`
 }
 
+// Passed reports whether runs of a workflow pass the task through without an instance: it is forbidden, or a streaming task,
+// which has no end to wait for and is started by itself.
+func (t *Task) Passed() bool { return t.Flag == FlagNo || t.ExecuteType == Stream }
+
 // Edge says that Post starts only after Pre. Roots have no edge here; the wire form's "preTaskCode 0" rows are added
 // and removed at the API's edge.
 type Edge struct {
@@ -66,6 +70,9 @@ type Property struct {
 	Direct Direct    `json:"direct"`
 	Type   ParamType `json:"type"`
 	Value  string    `json:"value"`
+	// Of a file that a task handed on: Value is its key in the storage, and these say what is in it.
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size,omitempty"`
 }
 
 // SealedParameter is what values of secret parameters of projects are sealed for.

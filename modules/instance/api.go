@@ -46,7 +46,7 @@ func (a api) routes(r chi.Router) {
 	r.Post(in+"/executors/execute-task", e.OK(50015, a.executeTask))
 	r.Post(in+"/executors/start-check", e.OK(50016, a.startCheck))
 	r.Get(in+"/executors/query-executing-workflow", e.OK(10192, a.executing))
-	single := e.Faults(dsapi.Faults{errStream.Key: dsapi.Internal, workflow.ErrTaskVersionGone.Key: dsapi.Internal})
+	single := e.Faults(dsapi.Faults{workflow.ErrTaskVersionGone.Key: dsapi.Internal})
 	r.Post(in+"/executors/task-instance/{code}/start", single.OK(50059, a.startTask))
 	r.Get(in+"/workflow-definition/{code}/view-tree", e.OK(10111, a.tree))
 	a.instances(r, e, in+"/workflow-instances")
@@ -322,18 +322,14 @@ func (a api) tasks(r *http.Request, p *dsapi.Params) (any, error) {
 	filter("state", string(choice(p, "stateType", "", flow.TaskStates()...)))
 	f := Filter{
 		Range: between(p), ByStart: true, Host: p.Text("host"), Instance: p.Text("workflowInstanceName"),
-		Workflow: p.Text("workflowDefinitionName"),
+		Workflow: p.Text("workflowDefinitionName"), Streams: p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream),
 	}
-	streams := p.Enum("taskExecuteType", "BATCH", "STREAM") == string(flow.Stream)
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	page, err := a.svc.ListTasks(ctx, in, q, f)
 	if err != nil {
 		return nil, err
-	}
-	if streams { // there are none
-		return dsapi.Page[dsTask](nil, 0, no, size), nil
 	}
 	now := a.svc.now()
 	return dsapi.Listed(page, no, size, func(t ListedTask) dsTask {

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/go-chi/chi/v5"
 
@@ -122,9 +123,11 @@ func (s *Service) commandCounts(ctx context.Context) (waiting, failed map[string
 	if err != nil {
 		return nil, nil, err
 	}
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	args = slices.Concat(args, more)
 	count := func(table string) (map[string]int, error) {
 		rows, err := db.Select[StateCount](ctx, s.DB, `SELECT c.command_type AS state, count(*) AS n FROM `+table+` c
-			JOIN workflow_instance w ON w.id = c.workflow_instance_id WHERE w.`+within+` GROUP BY c.command_type`, args...)
+			JOIN workflow_instance w ON w.id = c.workflow_instance_id WHERE w.`+within+hidden+` GROUP BY c.command_type`, args...)
 		out := map[string]int{}
 		for _, row := range rows {
 			out[row.State] = row.Count

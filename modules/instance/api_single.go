@@ -6,15 +6,11 @@ import (
 	"net/http"
 	"slices"
 
-	"dorado/app/kit/fault"
 	"dorado/app/kit/i18n"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/flow"
 	"dorado/modules/workflow"
 )
-
-// errStream says that a streaming task was to be started: no task type of this version is one.
-var errStream = fault.New(fault.Conflict, "run.stream_unsupported")
 
 // startCheck says whether all workflows that one starts are online.
 func (a api) startCheck(r *http.Request, p *dsapi.Params) (any, error) {
@@ -75,7 +71,7 @@ func (a api) executing(r *http.Request, p *dsapi.Params) (any, error) {
 	}, err
 }
 
-// startTask starts one task by itself: a run of its workflow that has no other.
+// startTask starts one task by itself: a streaming task has no run, another one is a run of its workflow that has no other.
 func (a api) startTask(r *http.Request, p *dsapi.Params) (any, error) {
 	in, code, version := p.Path("project"), p.Path("code"), p.RequiredInt("version")
 	s := StartRequest{
@@ -94,8 +90,8 @@ func (a api) startTask(r *http.Request, p *dsapi.Params) (any, error) {
 	return err == nil, err
 }
 
-// StartTask starts a version of one task alone, as a run of the workflow that it is part of; r says how. It returns
-// workflow.ErrTaskNotFound, workflow.ErrTaskVersionGone, and what Start returns.
+// StartTask starts a version of one task alone, as a run of the workflow that it is part of, or, when it is a streaming task,
+// without one; r says how. It returns workflow.ErrTaskNotFound, workflow.ErrTaskVersionGone, and what Start returns.
 func (s *Service) StartTask(ctx context.Context, project, task int64, version int, r StartRequest) (int64, error) {
 	if err := s.may(ctx, project, Operate); err != nil {
 		return 0, err
@@ -117,9 +113,7 @@ func (s *Service) StartTask(ctx context.Context, project, task int64, version in
 		}
 		t, r.Version = all[n].Task, slices.Max(all[n].Versions)
 	}
-	if t.ExecuteType == flow.Stream {
-		return 0, errStream.With("name", t.Name)
-	}
+	r.stream = t.ExecuteType == flow.Stream
 	r.StartNodes, r.Depend = []int64{task}, flow.TaskOnly
 	return s.Start(ctx, project, r)
 }

@@ -5,14 +5,10 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"dorado/app/kit/fault"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/flow"
 	"dorado/modules/project"
 )
-
-// errNotStream says that a savepoint was asked of a task that has none.
-var errNotStream = fault.New(fault.Conflict, "run.not_stream")
 
 // v2Routes mounts version 2 of the interface. Its addresses name no project where an instance is known by its id alone.
 func (a api) v2Routes(r chi.Router) {
@@ -92,14 +88,12 @@ func (a api) taskV2(r *http.Request, p *dsapi.Params) (any, error) {
 	return dsapi.Bare{Value: toDSTask(t, prog, a.svc.now())}, nil
 }
 
-// savepoint is for streaming tasks.
+// savepoint is for streaming tasks. The answer comes when it is taken; where it lies, only the page and the log tell.
 func (a api) savepoint(r *http.Request, p *dsapi.Params) (any, error) {
 	t, err := a.task(r, p)
-	if err == nil {
-		err = a.svc.may(r.Context(), t.ProjectCode, Operate)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, errNotStream.With("name", t.Name)
+	_, err = a.svc.Savepoint(r.Context(), t.ID)
+	return nil, err
 }

@@ -25,11 +25,13 @@ type Node struct {
 	Reason  Reason  // why it is not running, or what it ended of
 	In      bool    // it takes part in the run
 	Left    bool    // a branch did not choose it
+	alone   bool    // a streaming task that was started by itself
 	Pred    []int32 // whom it waits for
 }
 
-// Forbidden reports whether the task is switched off: it is passed through without an attempt.
-func (n *Node) Forbidden() bool { return n.Task.Flag == flow.FlagNo }
+// Forbidden reports whether the run passes the task through without an attempt: it is switched off, or a streaming task that is
+// not the one that was started.
+func (n *Node) Forbidden() bool { return n.Task.Passed() && !n.alone }
 
 // counts reports whether the node has a turn in this run.
 func (n *Node) counts() bool { return n.In && !n.Forbidden() }
@@ -77,6 +79,11 @@ func (s *Service) Detail(ctx context.Context, project, id int64) (*Detail, error
 	if err != nil {
 		return nil, err
 	}
+	return s.detailOf(ctx, i)
+}
+
+// detailOf is Detail for an instance that the caller may see.
+func (s *Service) detailOf(ctx context.Context, i *Instance) (*Detail, error) {
 	p, err := s.program(ctx, i.WorkflowCode, i.WorkflowVersion)
 	if err != nil {
 		return nil, err
@@ -108,7 +115,7 @@ func newDetail(i *Instance, p *program, tasks []Task) (*Detail, error) {
 		return nil, fmt.Errorf("workflow instance %d: %w", i.ID, err)
 	}
 	for n := range d.Nodes {
-		d.Nodes[n] = Node{Task: &p.graph.Tasks[n], In: scope[n], Pred: p.graph.Pred[n]}
+		d.Nodes[n] = Node{Task: &p.graph.Tasks[n], In: scope[n], Pred: p.graph.Pred[n], alone: i.Stream && scope[n]}
 	}
 	for _, t := range tasks {
 		n, ok := p.graph.Index[t.TaskCode]

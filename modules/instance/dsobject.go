@@ -199,6 +199,9 @@ func toDSTask(t *ListedTask, p *program, now time.Time) dsTask {
 	if t.StartTime != nil {
 		out.Duration = length(t.Duration(now))
 	}
+	if t.Stream { // there is no instance
+		out.InstanceID, out.InstanceName, out.DefinitionName, out.ExecuteType = 0, "", &t.WorkflowName, flow.Stream
+	}
 	if p == nil {
 		return out
 	}

@@ -122,6 +122,8 @@ func (d *Detail) ofNode(n *Node, h held) Reason {
 		return Reason{Key: "instance.why.outside"}
 	case n.Left:
 		return Reason{Key: "operate.why.left", Args: []any{"tasks", name(d.left(n))}}
+	case n.Forbidden() && n.Task.ExecuteType == flow.Stream:
+		return Reason{Key: "instance.why.stream"}
 	case n.Forbidden():
 		return Reason{Key: "instance.why.forbidden"}
 	case d.State == flow.WorkflowSerialWait:

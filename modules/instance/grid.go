@@ -44,8 +44,11 @@ type GridRun struct {
 }
 
 // grid reads the last runs of a workflow, oldest first, up to and including the instance until (0: the newest), and what
-// became of their tasks.
+// became of their tasks. There are none where a rule hides them.
 func (s *Service) grid(ctx context.Context, workflow int64, limit int, until int64) ([]GridRun, []GridCell, error) {
+	if slices.Contains(s.Access.HiddenWorkflows(ctx, Read), workflow) {
+		return nil, nil, nil
+	}
 	runs, err := s.store.gridRuns(ctx, workflow, limit, until)
 	if err != nil || len(runs) == 0 {
 		return nil, nil, err
@@ -70,7 +73,7 @@ func (s *Service) grid(ctx context.Context, workflow int64, limit int, until int
 }
 
 func (s *store) gridRuns(ctx context.Context, workflow int64, limit int, until int64) ([]GridRun, error) {
-	where, args := `workflow_code = ?`, []any{workflow}
+	where, args := `workflow_code = ? AND NOT stream`, []any{workflow}
 	if until > 0 {
 		where, args = where+` AND id <= ?`, append(args, until)
 	}

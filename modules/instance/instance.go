@@ -34,7 +34,8 @@ type Instance struct {
 	ExecutorName    string               `db:"executor_name"`
 	DryRun          bool                 `db:"dry_run"`
 	TestFlag        int                  `db:"test_flag"`
-	IsSubWorkflow   bool                 `db:"is_sub_workflow"`
+	IsSubWorkflow   bool                 `db:"is_sub_workflow"` // a row that no list of runs shows
+	Stream          bool                 `db:"stream"`          // one streaming task, started by itself; IsSubWorkflow is set, too
 	Recovery        bool                 `db:"recovery"`
 	RunTimes        int                  `db:"run_times"`
 	TimeoutMinutes  int                  `db:"timeout_minutes"`
@@ -121,6 +122,7 @@ type ListedTask struct {
 	ExecutorID   int64              `db:"executor_id"`
 	ExecutorName string             `db:"executor_name"`
 	DryRun       bool               `db:"dry_run"`
+	Stream       bool               `db:"stream"` // started by itself: its run is nobody's to see
 
 	WorkflowVersion int   `db:"workflow_version"`
 	EnvironmentCode int64 `db:"environment_code"`
@@ -172,13 +174,16 @@ type StartRequest struct {
 	TimeZone        string // IANA name; "" = UTC
 	DryRun          bool
 	IdempotencyKey  string // a repeated key returns the first result
+
+	stream bool // the one start node is a streaming task
 }
 
 // Logs reaches the logs of attempts, wherever their worker is; the engine implements it.
 type Logs interface {
 	// ReadLog asks a worker for part of a log and calls fn for each piece of the answer.
 	ReadLog(ctx context.Context, worker string, req *doradov1.LogRequest, fn func(*doradov1.LogReply) error) error
-	// RemoveLogs deletes logs, given by the worker that wrote them, wherever they lie; the error says what is left.
+	// RemoveLogs deletes the logs of deleted runs, given by the worker that wrote them, wherever they lie, and what these runs
+	// handed on from task to task; the error says what is left.
 	RemoveLogs(ctx context.Context, byWorker map[string][]string) error
 }
 

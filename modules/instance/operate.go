@@ -248,7 +248,11 @@ func (s *Service) TenantUses(ctx context.Context, t tenant.Tenant, limit int) ([
 	active, err := s.store.activeAs(ctx, t.Code, limit)
 	uses := make([]tenant.Use, 0, len(active))
 	for _, i := range active {
-		uses = append(uses, tenant.Use{Kind: "instance.one", Name: i.Name, URL: address(i.ProjectCode, i.ID)})
+		url := address(i.ProjectCode, i.ID)
+		if i.Stream {
+			url = streamsAddress(i.ProjectCode)
+		}
+		uses = append(uses, tenant.Use{Kind: "instance.one", Name: i.Name, URL: url})
 	}
 	return uses, err
 }

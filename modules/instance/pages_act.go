@@ -27,11 +27,13 @@ const (
 	actFromHere  taskAct = "RERUN_FROM"
 	actKill      taskAct = "KILL"
 	actUncache   taskAct = "CLEAR_CACHE"
+	actSavepoint taskAct = "SAVEPOINT" // of a streaming task
+	actStop      taskAct = "STOP"      // a streaming task
 	commentLimit         = 4000
 )
 
 func taskActs() []taskAct {
-	return []taskAct{actApprove, actReject, actForce, actAgain, actFromHere, actKill, actUncache}
+	return []taskAct{actApprove, actReject, actForce, actAgain, actFromHere, actKill, actUncache, actSavepoint, actStop}
 }
 
 // commented reports whether a comment is asked for.
@@ -45,11 +47,14 @@ type actOn struct {
 	cached      bool
 	state       flow.TaskState
 	run         flow.WorkflowState
+	stream      bool
 	approval    *Approval
 }
 
-func (p pages) onAttempt(t *Task, run flow.WorkflowState, a *Approval, cached bool) actOn {
-	return actOn{project: t.ProjectCode, id: t.ID, name: t.Name, valid: t.Valid, cached: cached, state: t.State, run: run, approval: a}
+func (p pages) onAttempt(t *ListedTask, a *Approval, cached bool) actOn {
+	return actOn{
+		project: t.ProjectCode, id: t.ID, name: t.Name, valid: t.Valid, cached: cached, state: t.State, run: t.RunState, stream: t.Stream, approval: a,
+	}
 }
 
 // taskActions are the actions on an attempt that the viewer could be allowed, each possible now or with the reason why not.
@@ -72,6 +77,11 @@ func (p pages) taskActions(ctx context.Context, t actOn, next string) []view.Act
 	if !p.Access.CanProject(ctx, t.project, Operate) {
 		return out
 	}
+	if t.stream {
+		add(actSavepoint, "archive", t.refused(ctx, actSavepoint), false)
+		add(actStop, "stop", t.refused(ctx, actStop), true)
+		return out
+	}
 	add(actForce, "circle-check", t.refused(ctx, actForce), false)
 	add(actAgain, "rerun", t.refused(ctx, actAgain), false)
 	add(actFromHere, "fast-forward", t.refused(ctx, actFromHere), false)
@@ -85,6 +95,8 @@ func (t *actOn) refused(ctx context.Context, act taskAct) string {
 	reason := ""
 	switch act {
 	case actApprove, actReject:
+	case actSavepoint, actStop:
+		reason = t.streamRefused(act)
 	case actForce:
 		ok, key := flow.AllowedOnTask(flow.OpForceSuccess, t.state, t.run)
 		switch {
@@ -147,10 +159,10 @@ func (p pages) actForm(r *http.Request, act taskAct, comment string, failed erro
 	back := web.Next(r, here)
 	title := i18n.T(ctx, "operate.ask."+string(act), "name", t.Name)
 	v := view.ActPage{
-		Shell: p.frame.InProject(r, ref(owner), title, crumb(ctx, owner.Code), components.Crumb{Label: t.InstanceName, URL: address(owner.Code, t.WorkflowInstanceID)}),
+		Shell: p.frame.InProject(r, ref(owner), title, runCrumbs(ctx, owner, t)...),
 		Confirm: components.ConfirmProps{
 			Title: title, Text: i18n.T(ctx, "operate.ask_text."+string(act)), Action: here + "/act", Submit: i18n.T(ctx, "operate.act."+string(act)),
-			CancelURL: back, Fields: map[string]string{"op": string(act), "next": back}, Safe: act != actReject && act != actKill, Test: "act.confirm",
+			CancelURL: back, Fields: map[string]string{"op": string(act), "next": back}, Safe: act != actReject && act != actKill && act != actStop, Test: "act.confirm",
 		},
 		Commented: act.commented(), Comment: comment,
 	}
@@ -200,8 +212,10 @@ func (p pages) act(r *http.Request) (web.Response, error) {
 		err = p.ExecuteTask(ctx, t.WorkflowInstanceID, t.TaskCode, flow.TaskOnly)
 	case actFromHere:
 		err = p.ExecuteTask(ctx, t.WorkflowInstanceID, t.TaskCode, flow.TaskPost)
-	case actKill:
+	case actKill, actStop:
 		err = p.KillTask(ctx, t.ID)
+	case actSavepoint:
+		return p.savepoint(ctx, t, web.Next(r, home(t)))
 	case actUncache:
 		_, err = p.ClearCache(ctx, t.ID)
 	default:
@@ -210,7 +224,7 @@ func (p pages) act(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Redirect(web.Next(r, address(owner.Code, t.WorkflowInstanceID))).Toast("operate.did."+string(act), "name", t.Name), nil
+	return web.Redirect(web.Next(r, home(t))).Toast("operate.did."+string(act), "name", t.Name), nil
 }
 
 // kinLinks are links to runs; those of projects that the viewer may not see are named only.

@@ -29,7 +29,7 @@ func (p pages) comparePage(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	others, err := db.Select[Instance](ctx, p.DB, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.workflow_code = ? AND w.project_code = ? AND w.id <> ?
+	others, err := db.Select[Instance](ctx, p.DB, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.workflow_code = ? AND w.project_code = ? AND w.id <> ? AND NOT w.stream
 		ORDER BY w.id DESC LIMIT ?`, i.WorkflowCode, owner.Code, i.ID, compareChoices)
 	if err != nil {
 		return nil, fmt.Errorf("list runs to compare with: %w", err)

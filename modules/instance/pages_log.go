@@ -36,8 +36,7 @@ func (p pages) log(r *http.Request) (web.Response, error) {
 	}
 	here := taskAddress(owner.Code, t.ID)
 	v := view.LogPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.log"), crumb(ctx, owner.Code),
-			components.Crumb{Label: t.InstanceName, URL: address(owner.Code, t.WorkflowInstanceID)}, components.Crumb{Label: t.Name, URL: here}),
+		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.log"), runCrumbs(ctx, owner, t, components.Crumb{Label: t.Name, URL: here})...),
 		Title: t.Name, State: string(t.State), Summary: summary(ctx, t), TaskURL: here,
 	}
 	for k := range all {

@@ -250,7 +250,7 @@ func (p pages) panelOf(ctx context.Context, d *Detail, n *Node) view.TaskPanel {
 	v.Kin = kinLinks(ctx, d.Children(n.Task.Code))
 	cached, _ := p.cached(ctx, []int64{a.ID}) // without the answer the action is only shown as not possible
 	back := address(d.ProjectCode, d.ID) + "?task=" + code
-	v.Actions = p.taskActions(ctx, p.onAttempt(a, d.State, d.approvalOf(a.ID), cached[a.ID]), back)
+	v.Actions = p.taskActions(ctx, p.onAttempt(&ListedTask{Task: *a, RunState: d.State}, d.approvalOf(a.ID), cached[a.ID]), back)
 	v.Decide = deciding(v.Actions)
 	if a.LogPath == "" {
 		return v

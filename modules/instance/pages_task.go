@@ -31,7 +31,7 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	v := view.TasksPage{
-		Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(tasksAddress(owner.Code), q, found, map[string]string{"from": from, "to": to}),
+		Tabs: taskTabs(ctx, owner.Code, false), Shell: p.frame.InProject(r, ref(owner), i18n.T(ctx, "instance.tasks.title")), List: listed(tasksAddress(owner.Code), q, found, map[string]string{"from": from, "to": to}),
 		State: first(q, "state"), Type: first(q, "type"), Executor: first(q, "executor"), Host: first(q, "host"), From: from, To: to,
 		Zone: i18n.Zone(ctx).String(), Labels: labels(ctx, "state", "type", "executor", "host", "instance", "task", "from", "to"), Names: map[string]string{},
 		StartURL: "/projects/" + strconv.FormatInt(owner.Code, 10) + "/workflows",
@@ -58,7 +58,7 @@ func (p pages) tasks(r *http.Request) (web.Response, error) {
 	for k := range found.Items {
 		t := &found.Items[k]
 		row := taskRow(ctx, t, now)
-		row.ID, row.Actions = strconv.FormatInt(t.ID, 10), p.taskActions(ctx, p.onAttempt(&t.Task, t.RunState, nil, cached[t.ID]), next)
+		row.ID, row.Actions = strconv.FormatInt(t.ID, 10), p.taskActions(ctx, p.onAttempt(t, nil, cached[t.ID]), next)
 		v.Rows = append(v.Rows, row)
 	}
 	return web.Page(view.Tasks(v)), nil
@@ -106,7 +106,7 @@ func (p pages) task(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.Detail(ctx, owner.Code, t.WorkflowInstanceID)
+	d, err := p.detailOfTask(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (p pages) task(r *http.Request) (web.Response, error) {
 		return nil, err
 	}
 	v := view.TaskPage{
-		Shell: p.frame.InProject(r, ref(owner), t.Name, crumb(ctx, owner.Code), components.Crumb{Label: t.InstanceName, URL: address(owner.Code, t.WorkflowInstanceID)}),
+		Shell: p.frame.InProject(r, ref(owner), t.Name, runCrumbs(ctx, owner, t)...),
 		Name:  t.Name, State: string(t.State), Summary: t.Type + " · " + attemptLabel(ctx, &t.Task), Facts: p.facts(ctx, &t.Task, true),
 		Timing: timing(ctx, &t.Task, p.now()), Attempts: p.attempts(ctx, node.All), Current: strconv.FormatInt(t.ID, 10),
 		Script: pretty(node.Task.Params),
@@ -133,7 +133,13 @@ func (p pages) task(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Actions = p.taskActions(ctx, p.onAttempt(&t.Task, t.RunState, d.approvalOf(t.ID), cached[t.ID]), taskAddress(owner.Code, t.ID))
+	v.Actions = p.taskActions(ctx, p.onAttempt(t, d.approvalOf(t.ID), cached[t.ID]), taskAddress(owner.Code, t.ID))
+	if t.Stream {
+		v.Stream = true
+		if v.Savepoints, err = p.savepointRows(ctx, t); err != nil {
+			return nil, err
+		}
+	}
 	if t.Valid {
 		v.Kin = kinLinks(ctx, d.Children(t.TaskCode))
 	}

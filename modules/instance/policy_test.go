@@ -1,6 +1,8 @@
 package instance_test
 
 import (
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"dorado/app/kit/db/dbtest"
 	"dorado/app/kit/listing"
 	"dorado/modules/access"
+	"dorado/modules/flow"
 	"dorado/modules/instance"
 	"dorado/modules/project"
 )
@@ -41,6 +44,8 @@ func TestRunsThatARuleHidesAreInNoList(t *testing.T) {
 		other := w.online(t, "other", "a").Workflow
 		seen, err := w.Start(w.gwen, w.project, instance.StartRequest{WorkflowCode: other.Code})
 		require.NoError(t, err)
+		w.attempt(t, id, 901, attempt{state: flow.TaskFailure})
+		w.attempt(t, seen, 902, attempt{state: flow.TaskSuccess})
 		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: w.project, Workflow: w.flow.Workflow.Code, Effect: access.EffectDeny})
 		_, err = w.Get(w.gwen, id)
 		require.ErrorIs(t, err, instance.ErrNotFound)
@@ -50,12 +55,33 @@ func TestRunsThatARuleHidesAreInNoList(t *testing.T) {
 		require.Equal(t, seen, page.Items[0].ID)
 		tasks, err := w.ListTasks(w.gwen, w.project, listing.New(instance.TaskSpec(), 1, 10, ""), instance.Filter{})
 		require.NoError(t, err)
-		require.Empty(t, tasks.Items)
+		require.Len(t, tasks.Items, 1)
 		for _, code := range []int64{w.project, 0} {
 			stats, err := w.Stats(w.gwen, code, instance.Range{})
 			require.NoError(t, err)
 			require.Len(t, stats.Running, 1, "home shows what may be seen")
+			require.Equal(t, []instance.StateCount{{State: "SUBMITTED_SUCCESS", Count: 1}}, stats.Workflows)
+			require.Equal(t, []instance.StateCount{{State: "SUCCESS", Count: 1}}, stats.Tasks)
+			require.Equal(t, 1, stats.Projects[w.project].Running)
+			stats, err = w.Stats(w.admin, code, instance.Range{})
+			require.NoError(t, err)
+			require.Equal(t, []instance.StateCount{{State: "SUBMITTED_SUCCESS", Count: 2}}, stats.Workflows, "nothing is hidden from administrators")
+			require.Len(t, stats.Tasks, 2)
+			require.Equal(t, 2, stats.Projects[w.project].Running)
 		}
+		history, err := w.RunHistory(w.gwen, []int64{w.flow.Workflow.Code, other.Code})
+		require.NoError(t, err)
+		require.Empty(t, history[w.flow.Workflow.Code])
+		require.Len(t, history[other.Code], 1)
+		for path, want := range map[string]string{
+			"/projects/analysis/workflow-state-count": `"totalCount":1,`, "/projects/analysis/task-state-count": `"taskInstanceStatusCounts":[`,
+			"/projects/analysis/command-state-count": `{"errorCount":0,"normalCount":1,"commandState":"START_PROCESS"}`,
+			"/v2/statistics/workflows/states/count":  `"totalCount":1,`, "/v2/statistics/tasks/states/count": `"totalCount":1,`,
+		} {
+			require.Contains(t, string(w.asked(t, w.General, http.MethodGet, path).Data), want, path)
+		}
+		grid := w.browser(t, w.General).Get("/projects/" + strconv.FormatInt(w.project, 10) + "/workflows/" + strconv.FormatInt(w.flow.Workflow.Code, 10) + "/grid")
+		require.NotContains(t, grid.Body, "/instances/"+strconv.FormatInt(id, 10))
 		all, err := w.List(w.admin, w.project, listing.New(instance.Spec(), 1, 10, ""), instance.Filter{})
 		require.NoError(t, err)
 		require.Len(t, all.Items, 2)

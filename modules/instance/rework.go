@@ -150,7 +150,7 @@ func (s *Service) promote(ctx context.Context, i *Instance, what *program, now t
 		succeeded[tasks[k].TaskCode] = true
 	}
 	for n := range what.graph.Tasks {
-		if t := &what.graph.Tasks[n]; in[n] && t.Flag != flow.FlagNo && t.ExecuteType != flow.Stream && !succeeded[t.Code] {
+		if t := &what.graph.Tasks[n]; in[n] && !t.Passed() && !succeeded[t.Code] {
 			return false, nil
 		}
 	}
@@ -218,13 +218,17 @@ func (s *Service) tell(
 			return err
 		}
 	}
+	object, id := "workflow_instance", t.WorkflowInstanceID
+	if t.Stream {
+		object, id = "task_instance", t.ID
+	}
 	detail := map[string]any{"taskInstanceId": task}
 	if kind == flow.CommandGroupPriority {
 		detail["priority"] = args.Priority
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context) error {
 		err := s.Audit.Record(ctx, audit.Entry{
-			Action: "task_instance." + action, ObjectType: "workflow_instance", ObjectID: strconv.FormatInt(t.WorkflowInstanceID, 10), ObjectName: t.Name,
+			Action: "task_instance." + action, ObjectType: object, ObjectID: strconv.FormatInt(id, 10), ObjectName: t.Name,
 			ProjectCode: t.ProjectCode, Detail: detail,
 		})
 		if err != nil {

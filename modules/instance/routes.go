@@ -68,7 +68,11 @@ func (m *Module) Routes(r chi.Router) {
 	get("/instances/{id}/logs", m.pages.logs)
 	get("/instances/{id}/logs/raw", m.pages.logsRaw)
 
+	get("/workflows/{workflow}/tasks/{task}/start", m.pages.streamForm)
+	post("/workflows/{workflow}/tasks/{task}/start", m.pages.startStream)
+
 	get("/task-instances", m.pages.tasks)
+	get("/task-instances/stream", m.pages.streams)
 	get("/task-instances/{id}", m.pages.task)
 	get("/task-instances/{id}/act", m.pages.askAct)
 	post("/task-instances/{id}/act", m.pages.act)

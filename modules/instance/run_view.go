@@ -151,7 +151,7 @@ func (t runTarget) size(cut flow.TaskDependType) int {
 	}
 	n := 0
 	for k, yes := range in {
-		if yes && t.program.graph.Tasks[k].Flag != flow.FlagNo {
+		if yes && !t.program.graph.Tasks[k].Passed() {
 			n++
 		}
 	}

@@ -31,6 +31,7 @@ type Services struct {
 	Tenants   *tenant.Service
 	Logs      Logs
 	Workers   Workers
+	Streams   Streams // nil: no savepoints are taken
 	Now       func() time.Time
 	Logger    *slog.Logger
 	// Trace is the id of the OpenTelemetry trace of a run, and where it can be looked at, "" when nobody said; nil = there are
@@ -94,8 +95,12 @@ func (s *Service) mayRun(ctx context.Context, code, workflow int64, perm access.
 }
 
 // mayOn returns nil when whoever acts has the permission for an instance. What one may not even see looks as if it were
-// not there, so that ids tell nothing about other people's projects.
+// not there, so that ids tell nothing about other people's projects; so does the row of a streaming task: what one may do is done
+// to the task.
 func (s *Service) mayOn(ctx context.Context, i *Instance, perm access.Permission) error {
+	if i.Stream {
+		return ErrNotFound.With("id", i.ID)
+	}
 	err := s.Access.RequireWorkflow(ctx, i.ProjectCode, i.WorkflowCode, perm)
 	if !errors.Is(err, access.ErrDenied) {
 		return err
@@ -190,6 +195,7 @@ type Filter struct {
 	Workflow  string // name of the workflow; of task instances only
 	Scheduled Range  // when instances were scheduled for; of workflow instances only
 	Backfill  int64  // the backfill that started instances; of workflow instances only
+	Streams   bool   // streaming tasks, instead of those of workflow instances; of task instances only
 	ByStart   bool   // Range is about when task instances started, not when they were submitted
 }
 
@@ -265,7 +271,7 @@ func (s *Service) ListTasks(ctx context.Context, project int64, q listing.Query,
 	if f.ByStart {
 		column = "t.start_time"
 	}
-	where, args := f.narrow(column, `t.project_code = ?`, []any{project})
+	where, args := f.narrow(column, `t.project_code = ? AND w.stream = ?`, []any{project, f.Streams})
 	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
 	where, args = where+hidden, append(args, more...)
 	where, args = f.like(&s.store, where, args, map[string]string{"host": "t.host", "instance": "w.name", "workflow": "w.workflow_name"})

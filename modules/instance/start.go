@@ -48,6 +48,12 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 		if id, err = s.trigger(ctx, &s.store, i, r.IdempotencyKey); err != nil {
 			return err
 		}
+		if r.stream {
+			return s.Audit.Record(ctx, audit.Entry{
+				Action: "workflow.start_stream", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
+				Detail: map[string]any{"taskCode": r.StartNodes[0], "version": version},
+			})
+		}
 		return s.Audit.Record(ctx, audit.Entry{
 			Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(w.Code, 10), ObjectName: w.Name, ProjectCode: project,
 			Detail: map[string]any{"workflowInstanceId": id, "version": version},
@@ -230,8 +236,11 @@ func newInstance(w workflow.Workflow, version int, what *startable, r StartReque
 		TimeoutMinutes: what.timeout, TimeZone: zone.String(), ScheduleTime: by.schedule, StartTime: now, RestartTime: &now, UpdatedAt: now,
 		execution: what.execution,
 	}
+	if r.stream { // it ends when somebody ends it, and waits for no run of its workflow
+		i.Stream, i.IsSubWorkflow, i.TimeoutMinutes, i.execution = true, true, 0, flow.Parallel
+	}
 	defaults(i)
-	if what.serial() {
+	if what.serial() && !i.Stream {
 		i.State = flow.WorkflowSerialWait
 	}
 	i.StateHistory = history(now, i.State, string(by.command))

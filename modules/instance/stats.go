@@ -32,9 +32,13 @@ func (r Run) URL() string { return address(r.ProjectCode, r.ID) }
 // HistoryLength is how many runs RunHistory returns of a workflow.
 const HistoryLength = 18
 
-// RunHistory returns the last runs of workflows, oldest first. Whoever asks must have been allowed to see the workflows.
+// RunHistory returns the last runs of workflows, oldest first. Whoever asks must have been allowed to see the workflows; where
+// a rule hides only the runs, there are none.
 func (s *Service) RunHistory(ctx context.Context, workflows []int64) (map[int64][]Run, error) {
 	out := make(map[int64][]Run, len(workflows))
+	if hidden := s.Access.HiddenWorkflows(ctx, Read); len(hidden) > 0 {
+		workflows = slices.DeleteFunc(slices.Clone(workflows), func(code int64) bool { return slices.Contains(hidden, code) })
+	}
 	for len(workflows) > 0 {
 		part := workflows[:min(len(workflows), historyPart)]
 		workflows = workflows[len(part):]
@@ -101,7 +105,8 @@ type Stats struct {
 // statRows is how many instances a dashboard lists of a kind.
 const statRows = 8
 
-// Stats counts over one project, or with project 0 over every project that whoever acts may see.
+// Stats counts over one project, or with project 0 over every project that whoever acts may see. Runs that a rule hides from
+// him count nowhere.
 func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, error) {
 	out := Stats{Projects: map[int64]ProjectCount{}}
 	codes, all := []int64{project}, false
@@ -121,11 +126,15 @@ func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, err
 	}
 	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
 	where, narrowed := r.narrow("w.start_time", `w.`+within+` AND w.is_sub_workflow = ?`, append(slices.Clip(args), false))
-	if out.Workflows, err = s.store.countStates(ctx, `workflow_instance w`, `w.state`, where, narrowed); err != nil {
+	if out.Workflows, err = s.store.countStates(ctx, `workflow_instance w`, `w.state`, where+hidden, slices.Concat(narrowed, more)); err != nil {
 		return out, err
 	}
+	tasks := `task_instance t`
+	if hidden != "" { // otherwise the index of the projects is enough
+		tasks += ` JOIN workflow_instance w ON w.id = t.workflow_instance_id`
+	}
 	taskWhere, taskArgs := r.narrow("t.submit_time", `t.`+within, slices.Clip(args))
-	if out.Tasks, err = s.store.countStates(ctx, `task_instance t`, `t.state`, taskWhere, taskArgs); err != nil {
+	if out.Tasks, err = s.store.countStates(ctx, tasks, `t.state`, taskWhere+hidden, slices.Concat(taskArgs, more)); err != nil {
 		return out, err
 	}
 	if out.Running, err = s.store.some(ctx, `w.`+within+` AND `+active+hidden, slices.Concat(args, more), statRows); err != nil {
@@ -134,7 +143,7 @@ func (s *Service) Stats(ctx context.Context, project int64, r Range) (Stats, err
 	if out.Failed, err = s.store.some(ctx, where+` AND w.state = 'FAILURE'`+hidden, slices.Concat(narrowed, more), statRows); err != nil {
 		return out, err
 	}
-	counts, err := s.store.projectCounts(ctx, within, args, r)
+	counts, err := s.store.projectCounts(ctx, `w.`+within+hidden, slices.Concat(args, more), r)
 	for _, c := range counts {
 		out.Projects[c.ProjectCode] = c
 	}
@@ -165,10 +174,11 @@ func (s *store) some(ctx context.Context, where string, args []any, limit int) (
 		append(slices.Clip(args), limit)...)
 }
 
-func (s *store) projectCounts(ctx context.Context, within string, args []any, r Range) ([]ProjectCount, error) {
-	recent, narrowed := r.narrow("w.start_time", `w.`+within, slices.Clip(args))
+// projectCounts counts the runs that meet a condition on w.
+func (s *store) projectCounts(ctx context.Context, which string, args []any, r Range) ([]ProjectCount, error) {
+	recent, narrowed := r.narrow("w.start_time", which, slices.Clip(args))
 	query := `SELECT project_code, sum(running) AS running, sum(failed) AS failed FROM (
-		SELECT w.project_code, count(*) AS running, 0 AS failed FROM workflow_instance w WHERE w.` + within + ` AND ` + active + ` GROUP BY w.project_code
+		SELECT w.project_code, count(*) AS running, 0 AS failed FROM workflow_instance w WHERE ` + which + ` AND ` + active + ` GROUP BY w.project_code
 		UNION ALL
 		SELECT w.project_code, 0 AS running, count(*) AS failed FROM workflow_instance w WHERE ` + recent + ` AND w.state = 'FAILURE' GROUP BY w.project_code
 		) c GROUP BY project_code`
@@ -180,7 +190,7 @@ func (s *store) history(ctx context.Context, workflows []int64, limit int) ([]Ru
 	parts, args := make([]string, 0, len(workflows)), make([]any, 0, 2*len(workflows))
 	for _, code := range workflows {
 		parts = append(parts, `SELECT * FROM (SELECT id, workflow_code, project_code, state, start_time, restart_time, end_time
-			FROM workflow_instance WHERE workflow_code = ? ORDER BY id DESC LIMIT ?) h`)
+			FROM workflow_instance WHERE workflow_code = ? AND NOT stream ORDER BY id DESC LIMIT ?) h`)
 		args = append(args, code, limit)
 	}
 	return db.Select[Run](ctx, s.db, strings.Join(parts, " UNION ALL "), args...)

@@ -20,7 +20,7 @@ type store struct{ db *db.DB }
 const instanceColumns = `w.id, w.name, w.workflow_code, w.workflow_version, w.workflow_name, w.project_code, w.state, w.state_history,
   w.command_type, w.command_param, w.history_cmd, w.task_depend_type, w.failure_strategy, w.warning_type, w.warning_group_id,
   w.priority, w.worker_group, w.tenant_code, w.environment_code, w.executor_id, w.executor_name, w.dry_run, w.test_flag,
-  w.is_sub_workflow, w.recovery, w.run_times, w.timeout_minutes, w.time_zone, w.global_params, w.var_pool, w.message, w.host,
+  w.is_sub_workflow, w.stream, w.recovery, w.run_times, w.timeout_minutes, w.time_zone, w.global_params, w.var_pool, w.message, w.host,
   w.schedule_time, w.deadline, w.start_time, w.restart_time, w.end_time, w.updated_at`
 
 const taskColumns = `t.id, t.workflow_instance_id, t.project_code, t.task_code, t.task_version, t.name, t.task_type, t.state, t.valid,
@@ -28,7 +28,7 @@ const taskColumns = `t.id, t.workflow_instance_id, t.project_code, t.task_code, 
   t.var_pool, t.message, t.first_submit_time, t.submit_time, t.due_time, t.start_time, t.end_time`
 
 const listedColumns = taskColumns + `, w.name AS instance_name, w.workflow_name, w.workflow_code, w.state AS run_state, w.executor_id,
-  w.executor_name, w.dry_run, w.workflow_version, w.environment_code`
+  w.executor_name, w.dry_run, w.stream, w.workflow_version, w.environment_code`
 
 func (s *store) get(ctx context.Context, id int64) (*Instance, error) {
 	row, err := db.Get[Instance](ctx, s.db, `SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.id = ?`, id)
@@ -138,7 +138,7 @@ func (s *store) logsOf(ctx context.Context, workflow int64) ([]Task, error) {
 
 // deleteOf removes all runs of a workflow.
 func (s *store) deleteOf(ctx context.Context, workflow int64) error {
-	for _, table := range []string{"task_log", "task_result"} {
+	for _, table := range []string{"task_log", "task_result", "savepoint"} {
 		if _, err := s.db.Exec(ctx, `DELETE FROM `+table+` WHERE task_instance_id IN (SELECT t.id FROM task_instance t
 			JOIN workflow_instance w ON w.id = t.workflow_instance_id WHERE w.workflow_code = ?)`, workflow); err != nil {
 			return fmt.Errorf("delete from %s of workflow %d: %w", table, workflow, err)
@@ -150,6 +150,9 @@ func (s *store) deleteOf(ctx context.Context, workflow int64) error {
 		if err != nil {
 			return fmt.Errorf("delete runs of workflow %d: %w", workflow, err)
 		}
+	}
+	if _, err := s.db.Exec(ctx, `DELETE FROM task_measure WHERE workflow_code = ?`, workflow); err != nil {
+		return fmt.Errorf("delete what workflow %d measured: %w", workflow, err)
 	}
 	_, err := s.db.Exec(ctx, `DELETE FROM instance_link WHERE parent_instance_id IN (SELECT id FROM workflow_instance WHERE workflow_code = ?)`, workflow)
 	if err != nil {

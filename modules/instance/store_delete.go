@@ -44,7 +44,7 @@ func (s *store) deleteParts(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	for _, table := range []string{"task_log", "task_result"} {
+	for _, table := range []string{"task_log", "task_result", "savepoint"} {
 		query, args, err := db.In(`DELETE FROM `+table+` WHERE task_instance_id IN (SELECT id FROM task_instance WHERE workflow_instance_id IN (?))`, ids)
 		if err != nil {
 			return err

@@ -28,10 +28,10 @@ const triggerColumns = `name, workflow_code, workflow_version, workflow_name, pr
 	state, state_history, command_type, command_param, history_cmd, task_depend_type, failure_strategy, warning_type,
 	warning_group_id, priority, worker_group, tenant_code, environment_code, executor_id, executor_name, dry_run, is_sub_workflow,
 	timeout_minutes, time_zone, global_params, message, schedule_time, deadline, start_time, restart_time, end_time, idempotency_key,
-	created_at, updated_at`
+	created_at, updated_at, stream`
 
 const insertInstance = `INSERT INTO workflow_instance (` + triggerColumns + `)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
 
 func (i *Instance) values(idempotencyKey string) []any {
 	var key any
@@ -42,7 +42,7 @@ func (i *Instance) values(idempotencyKey string) []any {
 		i.Name, i.WorkflowCode, i.WorkflowVersion, i.WorkflowName, i.ProjectCode, i.State, i.StateHistory, i.CommandType, i.CommandParam,
 		i.HistoryCmd, i.DependType, i.FailureStrategy, i.WarningType, i.WarningGroupID, i.Priority, i.WorkerGroup, i.TenantCode,
 		i.EnvironmentCode, i.ExecutorID, i.ExecutorName, i.DryRun, i.IsSubWorkflow, i.TimeoutMinutes, i.TimeZone, i.GlobalParams,
-		i.Message, i.ScheduleTime, i.Deadline, i.StartTime, i.RestartTime, i.EndTime, key, i.StartTime, i.UpdatedAt,
+		i.Message, i.ScheduleTime, i.Deadline, i.StartTime, i.RestartTime, i.EndTime, key, i.StartTime, i.UpdatedAt, i.Stream,
 	}
 }
 

@@ -231,7 +231,7 @@ func (k *keeping) among(ctx context.Context, c candidate) (bool, error) {
 	from, known := k.latest[c.Code]
 	if !known {
 		for i, state := range []string{"", " AND state = 'SUCCESS'"} {
-			id, err := db.Get[int64](ctx, k.p.r.DB, `SELECT id FROM workflow_instance WHERE workflow_code = ?`+state+` ORDER BY id DESC LIMIT 1 OFFSET ?`,
+			id, err := db.Get[int64](ctx, k.p.r.DB, `SELECT id FROM workflow_instance WHERE workflow_code = ? AND NOT stream`+state+` ORDER BY id DESC LIMIT 1 OFFSET ?`,
 				c.Code, k.p.r.Config.Latest-1)
 			if err != nil && !errors.Is(err, db.ErrNoRows) { // there are fewer: all stay
 				return false, fmt.Errorf("the latest runs of workflow %d: %w", c.Code, err)
@@ -241,6 +241,38 @@ func (k *keeping) among(ctx context.Context, c candidate) (bool, error) {
 		k.latest[c.Code] = from
 	}
 	return c.ID >= from[0] || c.State == "SUCCESS" && c.ID >= from[1], nil
+}
+
+// measureDays is how long what tasks measured stays at least, in days: expected values and trends look at it when the runs are
+// gone.
+const measureDays = 400
+
+// measures removes what tasks measured long ago.
+func (p *pass) measures(ctx context.Context) error {
+	before, some := p.cutoff(Runs)
+	if !some {
+		return nil
+	}
+	if least := p.now.AddDate(0, 0, -measureDays); least.Before(before) {
+		before = least
+	}
+	for {
+		began := time.Now()
+		ids, err := db.Select[int64](ctx, p.r.DB, `SELECT task_instance_id FROM task_measure WHERE measured_at < ? ORDER BY task_instance_id LIMIT ?`,
+			before, p.r.Config.BatchRows)
+		if err != nil {
+			return fmt.Errorf("look for old rows of task_measure: %w", err)
+		}
+		if _, err := p.byKey(ctx, "task_measure", "task_instance_id", ids); err != nil {
+			return err
+		}
+		if len(ids) < p.r.Config.BatchRows {
+			return nil
+		}
+		if err := rest(ctx, began); err != nil {
+			return err
+		}
+	}
 }
 
 // backfills removes those that ended long ago and of which no run is left, unless another one began after them.

@@ -218,7 +218,7 @@ func (r *Retention) Pass(ctx context.Context, by string) (Last, error) {
 		return p.last, err
 	}
 	var problems []error
-	for _, step := range []func(context.Context) error{p.runs, p.backfills, p.fires, p.samples, p.byAge} {
+	for _, step := range []func(context.Context) error{p.runs, p.measures, p.backfills, p.fires, p.samples, p.byAge} {
 		if ctx.Err() != nil {
 			break
 		}

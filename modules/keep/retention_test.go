@@ -78,6 +78,14 @@ func TestOldRunsGoWithAllThatBelongsToThem(t *testing.T) {
 		old(t, d, 9, 7, "FAILURE", 29)
 		old(t, d, 10, 7, "SUCCESS", 1)
 		exec(t, d, `INSERT INTO approval (task_instance_id, workflow_instance_id, project_code, role, state, created_at) VALUES (1, 1, 1, 'operate', 'APPROVED', ?)`, daysAgo(40))
+		for id, days := range []int{500, 401, 450, 399, 40} {
+			exec(t, d, `INSERT INTO task_measure (task_instance_id, workflow_code, task_code, series, value, measured_at) VALUES (?, 7, 1, 's', '1', ?)`, id, daysAgo(days))
+		}
+		list := func(query string) []int64 {
+			out, err := db.Select[int64](t.Context(), d, query)
+			require.NoError(t, err)
+			return out
+		}
 		logs := &noLogs{}
 		last, err := retention(d, logs, policy()).Pass(t.Context(), "")
 		require.NoError(t, err)
@@ -88,6 +96,7 @@ func TestOldRunsGoWithAllThatBelongsToThem(t *testing.T) {
 		for table, want := range map[string]int{"task_instance": 3, "task_log": 3, "task_result": 3, "approval": 0} {
 			require.Equal(t, want, get[int](t, d, `SELECT COUNT(*) FROM `+table), table)
 		}
+		require.Equal(t, []int64{3, 4}, list(`SELECT task_instance_id FROM task_measure ORDER BY task_instance_id`), "what was measured outlives the runs by a year")
 		require.Len(t, logs.removed, 7)
 		require.Equal(t, "w1:/srv/old/logs/20260329/7/1/1/1.log", logs.removed[0])
 

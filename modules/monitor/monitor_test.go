@@ -14,6 +14,7 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/db/dbtest"
+	"dorado/app/kit/listing"
 	"dorado/app/kit/metrics"
 	"dorado/app/kit/web/webtest"
 	"dorado/modules/access"
@@ -383,6 +384,36 @@ func TestWhatRunsIsListedForThoseWhoMaySeeIt(t *testing.T) {
 		require.Equal(t, monitor.Queue{Group: "gpu", Depth: 1, Longest: time.Hour, Sent: 1, Running: 2, Workers: 1, Slots: 4, Free: 4}, gpu)
 		require.Equal(t, 1, stats.Unacked)
 		require.Equal(t, 10*time.Second, stats.OldestUnacked)
+	})
+}
+
+func TestWhatARuleHidesIsInNoListOfTheCluster(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		w.project(t, 7, "etl")
+		id := w.run(t, 7, "extract", "RUNNING_EXECUTION", "w1", 5*time.Minute)
+		_, err := d.Exec(t.Context(), `INSERT INTO error_command (id, command_type, workflow_instance_id, param, executor_id, message, created_at, failed_at)
+			VALUES (?, 'STOP', ?, '{}', 3, 'broken', ?, ?)`, id, id, w.now, w.now)
+		require.NoError(t, err)
+		require.NoError(t, w.Access.Grant(t.Context(), w.General.UserID, access.Project(7), access.Operate))
+		look := func(p access.Principal) (workers, commands int) {
+			choices, err := w.RunningChoices(w.ctx(t, p))
+			require.NoError(t, err)
+			page, err := w.Commands(w.ctx(t, p), listing.New(listing.Spec{Default: "id", Columns: map[string]string{"id": "c.id"}, ID: "c.id"}, 1, 10, ""), true)
+			require.NoError(t, err)
+			return len(choices.Workers), page.Total
+		}
+		workers, commands := look(w.General)
+		require.Equal(t, 1, workers)
+		require.Equal(t, 1, commands)
+		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: 7, Workflow: 107, Effect: access.EffectDeny})
+		workers, commands = look(w.General)
+		require.Zero(t, workers)
+		require.Zero(t, commands)
+		workers, commands = look(w.Admin)
+		require.Equal(t, 1, workers)
+		require.Equal(t, 1, commands)
 	})
 }
 

@@ -137,6 +137,11 @@ func (p pages) attemptRow(ctx context.Context, a *Attempt, machines map[string]s
 		InstanceURL: project.Address(a.ProjectCode, "/instances/"+strconv.FormatInt(a.InstanceID, 10)), Project: a.Project, Host: a.Host, Machine: machines[a.Host],
 		Owner: a.Owner, Group: a.Group, Since: a.Since(), Expected: a.Expected,
 	}
+	kill := "KILL"
+	if a.Stream {
+		kill, row.Instance = "STOP", a.Workflow
+		row.InstanceURL = project.Address(a.ProjectCode, "/workflows/"+strconv.FormatInt(a.WorkflowCode, 10))
+	}
 	if row.Host == "" {
 		row.Host = a.Owner // a master carries it out itself
 	}
@@ -146,7 +151,7 @@ func (p pages) attemptRow(ctx context.Context, a *Attempt, machines map[string]s
 		row.LogURL = here + "/log"
 	}
 	if p.Access.CanProject(ctx, a.ProjectCode, instance.Operate) {
-		row.KillURL = here + "/act?" + url.Values{"op": {"KILL"}, "next": {next}}.Encode()
+		row.KillURL = here + "/act?" + url.Values{"op": {kill}, "next": {next}}.Encode()
 	}
 	return row
 }

@@ -33,6 +33,7 @@ type Attempt struct {
 	SubmittedAt  time.Time      `db:"submit_time"`
 	StartedAt    *time.Time     `db:"start_time"`
 	HasLog       bool           `db:"has_log"`
+	Stream       bool           `db:"stream"` // it has no run to show
 
 	Expected time.Duration `db:"-"` // half of its last successful attempts took no longer; 0 = not known
 }
@@ -50,7 +51,7 @@ const (
 	unfinished = `w.state NOT IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')`
 
 	runningColumns = `t.id, t.name, t.task_type, t.task_code, t.state, t.attempt, w.id AS instance_id, w.name AS instance, w.workflow_code, w.workflow_name,
-		t.project_code, COALESCE(p.name, '') AS project_name, t.host, w.owner, t.worker_group, t.submit_time, t.start_time, t.log_path <> '' AS has_log`
+		t.project_code, COALESCE(p.name, '') AS project_name, t.host, w.owner, t.worker_group, t.submit_time, t.start_time, t.log_path <> '' AS has_log, w.stream`
 	runningTables = `workflow_instance w JOIN task_instance t ON t.workflow_instance_id = w.id LEFT JOIN project p ON p.code = t.project_code`
 	runningWhere  = unfinished + ` AND t.valid AND t.state IN ('DISPATCH', 'RUNNING_EXECUTION')`
 )
@@ -117,12 +118,13 @@ func (s *Service) RunningChoices(ctx context.Context) (Choices, error) {
 	if err != nil {
 		return Choices{}, err
 	}
+	hidden, codes := s.Access.NotHidden(ctx, "w.workflow_code", instance.Read)
 	type row struct {
 		Host  string `db:"host"`
 		Type  string `db:"task_type"`
 		Group string `db:"worker_group"`
 	}
-	rows, err := db.Select[row](ctx, s.DB, "SELECT DISTINCT t.host, t.task_type, t.worker_group FROM "+runningTables+" WHERE "+runningWhere+" AND "+mine.SQL, mine.Args...)
+	rows, err := db.Select[row](ctx, s.DB, "SELECT DISTINCT t.host, t.task_type, t.worker_group FROM "+runningTables+" WHERE "+runningWhere+" AND "+mine.SQL+hidden, slices.Concat(mine.Args, codes)...)
 	if err != nil {
 		return Choices{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"dorado/modules/audit"
 	"dorado/modules/cluster"
 	"dorado/modules/flow"
+	"dorado/modules/instance"
 	"dorado/modules/security/crud"
 )
 
@@ -302,6 +303,8 @@ func (s *Service) Commands(ctx context.Context, q listing.Query, failed bool) (l
 	if err != nil {
 		return listing.Page[Command]{}, err
 	}
+	hidden, codes := s.Access.NotHidden(ctx, "w.workflow_code", instance.Read)
+	mine.SQL, mine.Args = mine.SQL+hidden, slices.Concat(mine.Args, codes)
 	if failed {
 		return crud.Select[Command](ctx, s.DB, q, failedColumns, "error_command"+commandJoins, mine)
 	}

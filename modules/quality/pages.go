@@ -135,6 +135,7 @@ func (m *Module) results(r *http.Request) (web.Response, error) {
 			{Label: i18n.T(ctx, "quality.filter.any_state")},
 			{Value: kept, Label: components.StateLabel(ctx, kept)},
 			{Value: broken, Label: components.StateLabel(ctx, broken)},
+			{Value: unknown, Label: i18n.T(ctx, "quality.state.none")},
 		},
 	}
 	for _, d := range dataquality.Rules() {
@@ -150,7 +151,13 @@ func (m *Module) results(r *http.Request) (web.Response, error) {
 	}
 	v.Chips = v.List.Chips(labels, names(v.Rules, v.Types, v.States, v.Projects))
 	for k := range page.Items {
-		v.Rows = append(v.Rows, row(ctx, &page.Items[k]))
+		one := row(ctx, &page.Items[k])
+		points, err := m.trend(ctx, &page.Items[k], shortTrend)
+		if err != nil {
+			return nil, err
+		}
+		one.Trend = bars(ctx, &page.Items[k], points)
+		v.Rows = append(v.Rows, one)
 	}
 	return web.Page(view.Results(v)), nil
 }
@@ -207,6 +214,15 @@ func row(ctx context.Context, r *Result) view.Result {
 		InstanceURL: project.Address(r.ProjectCode, "/instances/"+strconv.FormatInt(r.InstanceID, 10)), Name: f.StatisticsName,
 		Actual: f.StatisticsValue, Expected: f.ComparisonValue, Check: dataquality.Formula(f.CheckType), Limit: dataquality.Sign(f.Operator) + " " + f.Threshold,
 		Strategy: i18n.T(ctx, "task.quality.strategy.0"), State: stateOf(f.State), Rows: f.ErrorOutputPath, User: r.User, At: r.At,
+		URL: here + "/quality",
+	}
+	if f.ErrorOutputPath != "" && r.Rows {
+		v.RowsURL = v.URL + "#rows"
+	} else if f.ErrorOutputPath != "" {
+		v.RowsURL = v.LogURL
+	}
+	if f.CheckType >= 0 && f.CheckType <= 3 {
+		v.Check = i18n.T(ctx, "task.quality.check."+strconv.Itoa(f.CheckType))
 	}
 	if d, err := ruleBy(f.RuleID); err == nil {
 		v.Rule = i18n.T(ctx, labelKey(d.ID))

@@ -21,6 +21,9 @@ func Rules() []access.Rule { return []access.Rule{access.Allow(View, access.User
 // ErrNoRule is answered for a rule that does not exist.
 var ErrNoRule = fault.New(fault.NotFound, "quality.error.no_rule")
 
+// ErrNoResult is answered for an attempt that left no result, or that one may not see.
+var ErrNoResult = fault.New(fault.NotFound, "quality.error.no_result")
+
 // types are the kinds of rules by their number: parts of message keys, and values of the filter.
 func types() []string {
 	return []string{"single_table", "custom_sql", "accuracy", "comparison"}
@@ -68,6 +71,7 @@ type Result struct {
 	Project      string    `db:"project"`
 	UserID       int64     `db:"user_id"` // who started the run
 	User         string    `db:"user_name"`
+	Rows         bool      `db:"has_rows"` // that break the rule are kept
 
 	Found dataquality.Result `db:"-"`
 }

@@ -47,6 +47,20 @@ func open(t *testing.T, d *db.DB) *world {
 	w.found(t, 1, sales, "orders have keys", at, dict{"ruleId": 1, "ruleType": 0, "ruleName": "null_check", "statisticsName": "null_count.nulls", "statisticsValue": "3", "comparisonType": 1, "comparisonValue": "0", "checkType": 1, "checkValue": "3", "operator": 3, "threshold": "0.5", "failureStrategy": 1, "state": 2, "reason": "actual - expected is 3", "errorOutputPath": "error_rows.csv"})
 	w.found(t, 2, sales, "orders are many", at.AddDate(0, 0, 1), dict{"ruleId": 10, "ruleType": 0, "ruleName": "table_count_check", "statisticsValue": "12345678", "comparisonType": 7, "comparisonValue": "12345678", "checkType": 2, "operator": 1, "threshold": "1", "state": 1})
 	w.found(t, 3, payroll, "salaries match", at.AddDate(0, 0, 2), dict{"ruleId": 3, "ruleType": 2, "ruleName": "multi_table_accuracy", "statisticsValue": "0", "comparisonValue": "0", "state": 1, "reason": "there is no <b>percentage"})
+	w.exec(t, `UPDATE task_result SET detail = ? WHERE task_instance_id = 1`, `{"columns":["id","=name"],"rows":[["1",null],["-2","=SUM(A1)"],["3","<b>a"]],"more":true}`)
+	for id, value := range map[int64]string{1: "3", 2: "12345678", 40: "1.5", 41: "9"} { // the runs of 40 and 41 are gone
+		code, series := int64(71), "nulls"
+		if id == 2 {
+			code, series = 72, "count"
+		}
+		day := at.AddDate(0, 0, -int(id))
+		if id < 3 {
+			day = at.AddDate(0, 0, int(id)-1)
+		} else if id == 41 {
+			day = at.AddDate(0, 0, 9) // after the result
+		}
+		w.exec(t, `INSERT INTO task_measure (task_instance_id, workflow_code, task_code, series, value, measured_at) VALUES (?, ?, 5, ?, ?, ?)`, id, code, series, value, day)
+	}
 	w.exec(t, `INSERT INTO task_result (task_instance_id, kind, body, created_at) VALUES (99, 'DATA_QUALITY', '{}', ?)`, at) // its attempt is gone
 	return w
 }
@@ -98,7 +112,9 @@ func TestResultsAreListedOfProjectsOneMayRead(t *testing.T) {
 		odd := admin.Get(quality.ResultsPath + "?type=accuracy")
 		require.Contains(t, odd.Text("[data-test='quality.result']"), "there is no <b>percentage")
 		require.NotContains(t, odd.Body, "<b>percentage")
-		require.Contains(t, page.Body, `href="/projects/1/task-instances/1/log"`)
+		require.Contains(t, page.Body, `href="/projects/1/task-instances/1/quality"`)
+		require.Contains(t, page.Body, `href="/projects/1/task-instances/1/quality#rows"`)
+		require.Len(t, page.Texts("svg.runs rect"), 2, "the values up to this one")
 		require.Contains(t, page.Body, `href="/projects/1/instances/1"`)
 		require.NotContains(t, page.Body, "payroll", "not even among the filters")
 
@@ -108,6 +124,52 @@ func TestResultsAreListedOfProjectsOneMayRead(t *testing.T) {
 
 		w.exec(t, `DELETE FROM task_result`)
 		require.Contains(t, admin.Get(quality.ResultsPath).Require(http.StatusOK).Body, "Nothing has been measured yet")
+	})
+}
+
+func TestAResultIsShownWithItsRowsAndItsPast(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		admin, gwen := w.b.As(crudtest.As(w.Admin)), w.b.As(crudtest.As(w.General))
+		const here = "/projects/1/task-instances/1/quality"
+		page := gwen.Get(here).Require(http.StatusOK)
+		require.Equal(t, "orders have keys", page.Text("h1"))
+		for _, text := range []string{"Null check", "actual - expected = 3", "fails when > 0.5", "Alert and fail", "the first 3; more are in error_rows.csv"} {
+			require.Contains(t, page.Text("main"), text)
+		}
+		require.Equal(t, []string{"1", "NULL", "-2", "=SUM(A1)", "3", "<b>a"}, page.Texts("[data-test='quality.rows'] td"))
+		require.NotContains(t, page.Body, "<b>a")
+		require.Len(t, page.Texts("svg.trend rect"), 2)
+		require.Equal(t, []string{"3", "1.5"}, page.Texts("[data-test='quality.trend.table'] td.num"), "the newest first, nothing after this result")
+		require.Contains(t, page.Body, `href="/projects/1/task-instances/1/log"`)
+		require.Contains(t, page.Body, `href="/projects/1/instances/1"`)
+
+		csv := gwen.Get(here + "/rows.csv").Require(http.StatusOK)
+		require.Equal(t, "\ufeffid,'=name\r\n1,\r\n-2,'=SUM(A1)\r\n3,<b>a\r\n", csv.Body, "no formula in a spreadsheet")
+		require.Contains(t, csv.Header.Get("Content-Disposition"), "orders have keys-1-rows.csv")
+
+		odd := admin.Get("/projects/2/task-instances/3/quality").Require(http.StatusOK)
+		require.Contains(t, odd.Text("main"), "there is no <b>percentage")
+		require.Contains(t, odd.Text("main"), "No rows were kept")
+		require.Contains(t, odd.Text("main"), "first value")
+		admin.Get("/projects/2/task-instances/3/quality/rows.csv").Require(http.StatusNotFound)
+		gwen.Get("/projects/1/task-instances/2/quality").Require(http.StatusOK)
+		for _, path := range []string{"/projects/2/task-instances/3", "/projects/1/task-instances/3", "/projects/1/task-instances/99", "/projects/2/task-instances/1"} {
+			gwen.Get(path + "/quality").Require(http.StatusNotFound)
+			gwen.Get(path + "/quality/rows.csv").Require(http.StatusNotFound)
+		}
+		w.b.Get(here).Require(http.StatusSeeOther)
+
+		w.exec(t, `UPDATE task_result SET detail = '[]' WHERE task_instance_id = 1`)
+		require.Contains(t, gwen.Get(here).Require(http.StatusOK).Text("main"), "The first ones are in the log", "what a newer program wrote is not shown")
+		w.exec(t, `UPDATE task_result SET detail = NULL, body = '{"ruleId":10,"ruleName":"table_count_check","statisticsValue":"3","comparisonType":3,"state":0,"reason":"nothing to compare"}' WHERE task_instance_id = 1`)
+		page = gwen.Get(here).Require(http.StatusOK)
+		require.Contains(t, page.Text("main"), "Not judged")
+		require.Contains(t, page.Text("main"), "nothing to compare")
+		require.Equal(t, []string{"orders have keys"}, gwen.Get(quality.ResultsPath+"?state=NONE").Texts("tbody td:first-child a"))
+		w.Policy(t, access.Policy{Subject: fmt.Sprintf("user:%d", w.General.UserID), Permission: instance.Read, Project: sales, Workflow: 71, Effect: access.EffectDeny})
+		gwen.Get(here).Require(http.StatusNotFound)
 	})
 }
 

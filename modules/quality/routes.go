@@ -48,6 +48,8 @@ func New(d Deps) *Module {
 func (m *Module) Routes(r chi.Router) {
 	r.Get(RulesPath, m.site.Handle(m.rules))
 	r.Get(ResultsPath, m.site.Handle(m.results))
+	r.Get("/projects/{project}/task-instances/{id}/quality", m.site.Handle(m.result))
+	r.Get("/projects/{project}/task-instances/{id}/quality/rows.csv", m.site.Handle(m.rowsCSV))
 	for old, now := range map[string]string{ // where DolphinScheduler has them
 		"/data-quality": ResultsPath, "/data-quality/task-result": ResultsPath, "/data-quality/rule": RulesPath,
 	} {

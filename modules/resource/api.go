@@ -15,6 +15,7 @@ import (
 
 	"dorado/app/kit/listing"
 	"dorado/app/kit/web/dsapi"
+	"dorado/modules/flow"
 )
 
 type api struct {
@@ -431,8 +432,9 @@ func (a api) byName(r *http.Request, p *dsapi.Params) (any, error) {
 	}, nil
 }
 
-// transferFolder is where DolphinScheduler keeps files that tasks pass on.
-const transferFolder = "DATA_TRANSFER"
+// transferFolder is where DolphinScheduler keeps files that tasks pass on: in the tree of the tenant. Here they have no tree
+// and go with their runs; this is for those who want them to go earlier.
+const transferFolder = flow.TransferFolder
 
 // dropped is an answer with two lists beside data, as clients of DolphinScheduler 3.2 expect it.
 type dropped struct {
@@ -462,6 +464,13 @@ func (a api) dataTransfer(r *http.Request, p *dsapi.Params) (any, error) {
 	done := make([]string, len(gone))
 	for i, f := range gone {
 		done[i] = a.svc.Names.Full(f)
+	}
+	handed, err := a.svc.DropHandedOn(r.Context(), days)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range handed {
+		done = append(done, a.svc.Names.Prefix+strings.TrimRight(a.svc.Names.Base, "/")+"/"+key)
 	}
 	return dsapi.Bare{Value: dropped{Msg: "success", Success: true, Done: done, Undone: []string{}}}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,6 +19,9 @@ import (
 
 // blobFolder is where contents lie in the storage.
 const blobFolder = "resources/"
+
+// partFolder is where the parts of uploads lie that are not complete. Backups leave it out.
+const partFolder = "uploads/"
 
 // When says what writing does with a file that is there.
 type When int
@@ -37,7 +39,8 @@ type Content struct {
 	Size    int64 // bytes, storage.Unknown when not known before
 	Message string
 	When    When
-	Seen    int // revision the writer saw; 0 = whatever it is now
+	Seen    int   // revision the writer saw; 0 = whatever it is now
+	part    int64 // bytes of Size that are here already, as parts of an upload, and counted
 }
 
 // Write stores the content of a file as a new revision: all of it or nothing. Folders above are made. Writing what the file
@@ -52,7 +55,7 @@ func (s *Service) Write(ctx context.Context, ref Ref, c Content) (File, error) {
 	if err := s.writable(ctx, ref, c); err != nil { // before anything is sent
 		return File{}, err
 	}
-	blob, written, err := s.keep(ctx, ref, c)
+	blob, written, err := s.keep(ctx, blobFolder, ref, c)
 	if err != nil {
 		return File{}, err
 	}
@@ -66,10 +69,8 @@ type written struct {
 }
 
 // keep stores the content under a fresh key, which stays condemned until a row names it.
-func (s *Service) keep(ctx context.Context, ref Ref, c Content) (string, written, error) {
-	raw := make([]byte, 16)
-	_, _ = rand.Read(raw)
-	blob := blobFolder + ref.Tenant + "/" + hex.EncodeToString(raw)
+func (s *Service) keep(ctx context.Context, folder string, ref Ref, c Content) (string, written, error) {
+	blob := folder + ref.Tenant + "/" + freshKey()
 	// Whoever writes in a transaction would keep it open for as long as the upload takes.
 	if err := s.store.condemn(db.Detach(ctx), blob, db.Now(s.Now)); err != nil {
 		return "", written{}, err
@@ -97,7 +98,7 @@ func (s *Service) writable(ctx context.Context, ref Ref, c Content) error {
 	if err := allowed(f, err, ref, c); err != nil {
 		return err
 	}
-	return s.withinQuota(ctx, ref.Tenant, max(c.Size, 0))
+	return s.withinQuota(ctx, ref.Tenant, max(c.Size-c.part, 0))
 }
 
 // allowed says whether the content may take the place of what is there.
@@ -143,7 +144,7 @@ func (s *Service) commit(ctx context.Context, ref Ref, c Content, blob string, w
 		if !isNew && f.SHA256 == w.sum && f.Size == w.size {
 			return nil // the blob stays condemned
 		}
-		if err := s.withinQuota(ctx, ref.Tenant, w.size); err != nil {
+		if err := s.withinQuota(ctx, ref.Tenant, w.size-c.part); err != nil {
 			return err
 		}
 		if there, err := s.store.pardon(ctx, blob, s.Now().Add(-maxUpload)); err != nil || !there {

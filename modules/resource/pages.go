@@ -77,10 +77,11 @@ func (p *pages) list(r *http.Request) (web.Response, error) {
 		v.Usage = i18n.T(ctx, "resource.usage_of", "files", i18n.Number(ctx, usage.Files), "bytes", i18n.Bytes(ctx, usage.Bytes), "quota", i18n.Bytes(ctx, usage.Quota))
 		v.Share = strconv.FormatInt(min(100, usage.Bytes*100/usage.Quota), 10)
 	}
+	v.SearchURL = Address("/search", folder)
 	v.MaxFile, v.Limit, v.ZipURL = p.svc.Config.MaxFile, i18n.Bytes(ctx, p.svc.Config.MaxFile), Path+"/zip"
 	may := p.svc.Access.Can(ctx, Edit)
 	if may {
-		v.UploadURL, v.FolderURL, v.FileURL = Path+"/content", Address("/folder", folder), Address("/new", folder)
+		v.UploadURL, v.PartsURL, v.FolderURL, v.FileURL = Path+"/content", Path+"/uploads", Address("/folder", folder), Address("/new", folder)
 		v.MoveURL, v.DeleteURL = Path+"/move", Path+"/delete"
 	}
 	for _, f := range page.Items {

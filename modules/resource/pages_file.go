@@ -230,7 +230,7 @@ func (p *pages) file(r *http.Request, ref Ref) (view.FilePage, error) {
 	v.Shell = p.frame.Page(r, f.Name, above...)
 	v.Shell.Scripts = append(v.Shell.Scripts, "js/elements/code-field.js", "js/elements/file-drop.js")
 	if p.svc.Access.Can(ctx, Edit) {
-		v.ReplaceURL, v.RenameURL = Path+"/content", Address("/rename", ref)
+		v.ReplaceURL, v.PartsURL, v.RenameURL = Path+"/content", Path+"/uploads", Address("/rename", ref)
 		v.SaveURL = Address("/show", ref)
 		v.DeleteURL = p.row(ctx, f, ref.Parent(), true).DeleteURL
 	}

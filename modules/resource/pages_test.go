@@ -31,9 +31,14 @@ func query(pairs ...string) string {
 // upload sends a body as the script of the page does.
 func (c *center) upload(t *testing.T, as access.Principal, query string, body io.Reader) *httptest.ResponseRecorder {
 	t.Helper()
+	return c.request(t, as, http.MethodPut, "/content"+query, body)
+}
+
+func (c *center) request(t *testing.T, as access.Principal, method, page string, body io.Reader) *httptest.ResponseRecorder {
+	t.Helper()
 	r := chi.NewRouter()
 	c.Routes(r)
-	req := httptest.NewRequest(http.MethodPut, resource.Path+"/content"+query, body)
+	req := httptest.NewRequest(method, resource.Path+page, body)
 	req.Header.Set("Content-Type", "application/octet-stream")
 	ctx := context.Context(req.Context())
 	if as.UserID != 0 {

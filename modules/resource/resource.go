@@ -179,7 +179,7 @@ type Revision struct {
 // Usage is how much of its quota a tenant uses.
 type Usage struct {
 	Files int64 `db:"files"`
-	Bytes int64 `db:"bytes"` // of all revisions
+	Bytes int64 `db:"bytes"` // of all revisions, and of uploads that are not complete
 	Quota int64 // 0 = no limit
 }
 

@@ -22,6 +22,7 @@ import (
 	"dorado/modules/security/crudtest"
 	"dorado/modules/security/queue"
 	"dorado/modules/security/tenant"
+	"dorado/plugins/storage"
 	"dorado/plugins/storage/local"
 )
 
@@ -297,4 +298,30 @@ func TestBadNamesAreRefusedWithTheReason(t *testing.T) {
 		_, err := c.Write(c.gwen, etl(path), resource.Content{Reader: strings.NewReader("x"), Size: 1})
 		require.ErrorIs(t, err, resource.ErrBadPath, "%q", path)
 	}
+}
+
+func TestWhatTasksHandedOnLongAgoIsDroppedByAdministratorsOnly(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := newCenter(t, d, nil)
+		key := func(ago int) string {
+			return "DATA_TRANSFER/" + c.clock.now().UTC().AddDate(0, 0, -ago).Format("20060102") + "/7/1_2/a_3_x"
+		}
+		for _, ago := range []int{0, 3, 9} {
+			for _, key := range []string{key(ago), key(ago) + ".crc"} {
+				_, err := c.Storage.Put(t.Context(), key, strings.NewReader("1"), 1)
+				require.NoError(t, err)
+			}
+		}
+		gone, err := c.DropHandedOn(c.gwen, 0)
+		require.NoError(t, err)
+		require.Empty(t, gone)
+		gone, err = c.DropHandedOn(c.admin, 5)
+		require.NoError(t, err)
+		require.Equal(t, []string{key(9)}, gone)
+		_, err = c.Storage.Stat(t.Context(), key(9)+".crc")
+		require.ErrorIs(t, err, storage.ErrNotFound)
+		_, err = c.Storage.Stat(t.Context(), key(3)+".crc")
+		require.NoError(t, err)
+	})
 }

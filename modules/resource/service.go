@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"dorado/app/kit/db"
 	"dorado/app/kit/listing"
 	"dorado/modules/access"
 	"dorado/modules/audit"
+	"dorado/modules/flow"
 	"dorado/modules/security/tenant"
 	"dorado/plugins/storage"
 )
@@ -72,10 +74,13 @@ type Service struct {
 	Services
 	store     store
 	referrers []Referrer
+	searching chan struct{} // bounds how many searches read files at once
 }
 
 // NewService returns the service.
-func NewService(s Services) *Service { return &Service{Services: s, store: store{s.DB}} }
+func NewService(s Services) *Service {
+	return &Service{Services: s, store: store{s.DB}, searching: make(chan struct{}, searchAtOnce)}
+}
 
 // AddReferrer lets r object to deleting and renaming. It must not be called once requests are served.
 func (s *Service) AddReferrer(r Referrer) { s.referrers = append(s.referrers, r) }
@@ -389,6 +394,48 @@ func (s *Service) DropBefore(ctx context.Context, folder Ref, days int) ([]Ref, 
 			return gone, err
 		}
 		gone = append(gone, f.Ref())
+	}
+	return gone, nil
+}
+
+// DropHandedOn deletes what tasks handed on in runs that were submitted more than some days ago, of all tenants, and returns
+// the keys. Such files belong to no tree, so only administrators may do it; for others there are none.
+func (s *Service) DropHandedOn(ctx context.Context, days int) ([]string, error) {
+	if err := s.Configured(); err != nil {
+		return nil, err
+	}
+	if who, _ := access.From(ctx); !who.Admin {
+		return nil, nil
+	}
+	before := s.Now().UTC().AddDate(0, 0, -max(days, 0)).Format("20060102")
+	var old []string
+	for info, err := range s.Storage.List(ctx, flow.TransferFolder+"/", false) {
+		if err != nil {
+			return nil, err
+		}
+		if day := strings.Trim(strings.TrimPrefix(info.Key, flow.TransferFolder), "/"); info.Dir() && len(day) == 8 && day < before {
+			old = append(old, info.Key)
+		}
+	}
+	var gone []string
+	for _, folder := range old {
+		for info, err := range s.Storage.List(ctx, folder, true) {
+			if err != nil {
+				return gone, err
+			}
+			if !info.Dir() && !strings.HasSuffix(info.Key, ".crc") {
+				gone = append(gone, info.Key)
+			}
+		}
+		if err := storage.DeleteTree(ctx, s.Storage, folder); err != nil {
+			return gone, err
+		}
+	}
+	if len(gone) > 0 {
+		err := s.Audit.Record(ctx, audit.Entry{
+			Action: "resource.delete", ObjectType: "resource", ObjectName: flow.TransferFolder, Detail: map[string]any{"days": days, "files": len(gone)},
+		})
+		return gone, err
 	}
 	return gone, nil
 }

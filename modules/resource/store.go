@@ -174,8 +174,9 @@ func taken(err error, to Ref) error {
 func (s store) usage(ctx context.Context, tenant string) (Usage, error) {
 	return db.Get[Usage](ctx, s.DB, `SELECT
 		(SELECT count(*) FROM resource WHERE tenant = ? AND is_dir = ?) AS files,
-		(SELECT COALESCE(SUM(v.size), 0) FROM resource_revision v JOIN resource r ON r.id = v.resource_id WHERE r.tenant = ?) AS bytes`,
-		tenant, false, tenant)
+		(SELECT COALESCE(SUM(v.size), 0) FROM resource_revision v JOIN resource r ON r.id = v.resource_id WHERE r.tenant = ?)
+		+ (SELECT COALESCE(SUM(received), 0) FROM resource_upload WHERE tenant = ?) AS bytes`,
+		tenant, false, tenant, tenant)
 }
 
 func (s store) tenants(ctx context.Context) ([]string, error) {

@@ -36,8 +36,11 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep removes contents that nobody has needed for a day.
+// Sweep removes contents that nobody has needed for a day, and uploads to which nothing was added for as long.
 func (s *Service) Sweep(ctx context.Context) error {
+	if err := s.expireUploads(ctx); err != nil {
+		return err
+	}
 	for {
 		blobs, err := s.store.garbage(ctx, s.Now().Add(-grace), sweepBatch)
 		if err != nil || len(blobs) == 0 {

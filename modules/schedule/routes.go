@@ -32,6 +32,7 @@ type Module struct {
 func New(d Deps) *Module {
 	svc := NewService(d.Services)
 	d.Workflows.SetScheduler(svc)
+	d.Workflows.SetSchedules(svc)
 	d.Workflows.AddReferrer(svc)
 	d.Tenants.AddReferrer(svc)
 	return &Module{

@@ -33,7 +33,8 @@ type Services struct {
 // project.ErrNotFound, project.ErrNoAccess or project.ErrNoGrant when it is not enough.
 type Service struct {
 	Services
-	store store
+	store  store
+	lookup workflow.Lookup // nil: texts have numbers
 }
 
 // NewService returns the service.

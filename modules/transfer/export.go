@@ -120,7 +120,7 @@ func (s *Service) WriteYAML(ctx context.Context, e *Exported, out io.Writer, cod
 	archive := zip.NewWriter(out)
 	seen := map[string]bool{}
 	for _, w := range e.heads {
-		text, err := s.Workflows.Source(ctx, w.Code, w.Version, flowtext.Style{Layout: true, Codes: codes})
+		text, err := s.Workflows.Source(ctx, w.Code, w.Version, flowtext.Style{Layout: true, Codes: codes, Schedules: true})
 		if err != nil {
 			return err
 		}

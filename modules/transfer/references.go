@@ -172,7 +172,7 @@ func (w *world) resolve(ctx context.Context, mapping map[string]string) error {
 			err = w.findTask(ctx, r, mapping)
 		default:
 			r.Found = found(r)
-			if w.svc.lookups[ref.Kind] == nil {
+			if w.svc.lookups[ref.Kind] == nil && !ref.Unnamed() {
 				r.Found = ref.Value // nobody knows better
 			}
 		}

@@ -555,3 +555,42 @@ func TestANameWithTheTimeOfAnEarlierImportGetsTheNewOne(t *testing.T) {
 	var raw json.RawMessage
 	require.NoError(t, json.Unmarshal(w.definition(t, made.Name).Tasks[0].Params, &raw))
 }
+
+func TestFilesThatAreNamedByNumberAreMappedBeforeTheImport(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		file := "[" + dag(parentCode, "parent", "null", nil, task(t1, "extract", "SHELL", `{"rawScript":"sh a.sh","localParams":[],"resourceList":[{"id":3},{"id":4,"res":"b.sh"}]}`, "")) + "]"
+		seen, err := w.Preview(w.gwen, w.project, bundle(t, file), transfer.Choices{})
+		require.NoError(t, err)
+		require.Len(t, seen.References, 2)
+		require.Equal(t, []any{"resource:id:3", "", false}, []any{seen.References[0].Ref.Key(), seen.References[0].Chosen, seen.References[0].Open})
+		require.Equal(t, []any{"resource:b.sh", "b.sh"}, []any{seen.References[1].Ref.Key(), seen.References[1].Chosen})
+		require.Len(t, seen.Notes, 1)
+		require.True(t, seen.Ready(), "it may be imported without")
+
+		_, err = w.Import(w.gwen, w.project, bundle(t, file), transfer.Choices{Mapping: map[string]string{"resource:id:3": "etl/a.sh"}})
+		require.NoError(t, err)
+		require.Equal(t, []string{"etl/a.sh", "b.sh"}, flow.ResourceNames(byName(w.definition(t, "parent"))["extract"].Params))
+	})
+}
+
+func TestSchedulesOfATextComeInOffline(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	b, err := transfer.Read("y.yaml", []byte(`name: y
+tasks: {a: {type: SHELL, script: echo}}
+schedules:
+  night: {cron: '0 0 2 * * ?', timeZone: Europe/Berlin, state: ONLINE, calendar: banking, missed: SKIP_MISSED}
+  '0 30 * * * ?': {cron: '0 30 * * * ?', timeZone: UTC}
+`))
+	require.NoError(t, err)
+	require.Equal(t, "transfer.note.calendar_left_out", b.Notes[0].Key)
+	_, err = w.Import(w.gwen, w.project, b, transfer.Choices{})
+	require.NoError(t, err)
+	list, err := w.schedules.OfWorkflow(w.gwen, w.project, w.definition(t, "y").Code)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, []any{"night", "0 0 2 * * ?", schedule.SkipMissed, flow.Offline, false}, []any{list[0].Name, list[0].Crontab, list[0].Misfire, list[0].ReleaseState, list[0].WishOnline})
+	require.Empty(t, list[1].Name)
+}

@@ -93,10 +93,36 @@ func (r *texts) read(w *neutral.Workflow) {
 		r.codes[w.Definition.Name] = w.Definition.Code
 		r.standIns[neutral.Ref{Kind: neutral.WorkflowRef, Value: strconv.FormatInt(stand, 10)}] = w.Definition.Code
 	}
+	for i := range doc.Timers {
+		w.Schedules = append(w.Schedules, r.schedule(w, &doc.Timers[i]))
+	}
 	for i := range w.Definition.Tasks {
 		t := &w.Definition.Tasks[i]
 		r.tasks[w.Definition.Name+"/"+t.Name] = t.Code
 	}
+}
+
+// schedule is what a text says of a schedule.
+func (r *texts) schedule(w *neutral.Workflow, t *flowtext.Timer) neutral.Schedule {
+	out := neutral.Schedule{
+		Name: t.Name, Start: t.Start, End: t.End, Zone: t.Zone, Crontab: t.Cron, FailureStrategy: t.Failure, WarningType: t.Warning, Priority: t.Priority,
+		WorkerGroup: t.WorkerGroup, Tenant: t.Tenant, Misfire: t.Missed, CalendarPolicy: t.CalendarPolicy, DoneBy: t.DoneBy, StartParams: t.Params,
+	}
+	if t.Name == t.Cron {
+		out.Name = ""
+	}
+	if t.Environment != "" {
+		out.Environment = r.standIn(neutral.Environment, t.Environment)
+	}
+	if t.WarningGroup != "" {
+		out.WarningGroup = r.standIn(neutral.AlertGroup, t.WarningGroup)
+	}
+	if t.Calendar != "" {
+		r.bundle.Note(neutral.Note{
+			Level: neutral.Changed, File: w.File, Workflow: w.Definition.Name, Key: "transfer.note.calendar_left_out", Args: []any{"schedule", t.Name, "name", t.Calendar},
+		})
+	}
+	return out
 }
 
 // linked puts the codes in that were not known while a text was read.

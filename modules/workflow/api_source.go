@@ -34,7 +34,7 @@ func (a api) source(r *http.Request, p *dsapi.Params) (any, error) {
 		return nil, err
 	}
 	version := p.Int("version", 0)
-	style := flowtext.Style{Codes: p.Bool("codes", false), Layout: p.Bool("layout", true)}
+	style := flowtext.Style{Codes: p.Bool("codes", false), Layout: p.Bool("layout", true), Schedules: p.Bool("schedules", true)}
 	if err := p.Err(); err != nil {
 		return nil, err
 	}

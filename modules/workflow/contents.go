@@ -10,16 +10,17 @@ import (
 
 var _ project.Contents = (*Service)(nil)
 
-// WorkflowCounts returns how many workflows each of the projects has. The project module, which asks, has checked that
-// the caller may see them.
+// WorkflowCounts returns how many workflows each of the projects has, without those that a rule hides. The project module,
+// which asks, has checked that the caller may see them.
 func (s *Service) WorkflowCounts(ctx context.Context, projects []int64) (map[int64]int, error) {
-	return s.store.counts(ctx, projects)
+	hidden, args := s.Projects.Access.NotHidden(ctx, "code", Read)
+	return s.store.counts(ctx, projects, hidden, args...)
 }
 
 // ProjectUses names workflows of a project, at most limit, and says how many there are. The project module, which
 // asks, has checked that the caller may see the project.
 func (s *Service) ProjectUses(ctx context.Context, projectCode int64, limit int) ([]project.Use, int, error) {
-	counts, err := s.store.counts(ctx, []int64{projectCode})
+	counts, err := s.store.counts(ctx, []int64{projectCode}, "")
 	if err != nil || counts[projectCode] == 0 {
 		return nil, 0, err
 	}

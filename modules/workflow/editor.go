@@ -194,7 +194,7 @@ func (p *pages) savedAddresses(ctx context.Context, urls map[string]string, in p
 		urls["online"], urls["offline"] = at+"/online", at+"/offline"
 	}
 	if p.run != "" && p.svc.Can(ctx, in.Code, p.run) {
-		urls["run"] = at + "/run"
+		urls["run"], urls["stream"] = at+"/run", at+"/tasks/{task}/start"
 	}
 	if p.timings != nil {
 		urls["schedules"] = at + "/schedules"

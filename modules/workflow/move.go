@@ -12,8 +12,8 @@ import (
 // ErrMoved says why workflows could not be moved to another project.
 var ErrMoved = fault.New(fault.Conflict, "workflow.move_failed")
 
-// Move brings offline workflows into another project: all of them or none. Their versions, schedules and finished runs go
-// along; what each says is saved as a new version, since it is checked against the other project. A workflow stays that is
+// Move brings offline workflows into another project: all of them or none. Their versions, schedules, finished runs and
+// the rules about them go along; what each says is saved as a new version, since it is checked against the other project. A workflow stays that is
 // online, runs, or is started or waited for by one that stays; and so does one that starts one that stays. It returns
 // ErrNotFound, or ErrMoved with the reason.
 func (s *Service) Move(ctx context.Context, codes []int64, target int64) error {
@@ -106,6 +106,9 @@ func (s *Service) follow(ctx context.Context, w *Workflow, target int64) error {
 		return err
 	}
 	w.ProjectCode = target
+	if err := s.Projects.Access.MoveWorkflow(ctx, w.Code, target); err != nil {
+		return wrap(err, "move rules about a workflow")
+	}
 	for _, r := range s.referrers {
 		if f, ok := r.(Follower); ok {
 			if err := f.WorkflowMoved(ctx, w.Code, target); err != nil {

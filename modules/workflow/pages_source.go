@@ -111,7 +111,7 @@ func (p *pages) download(r *http.Request) (web.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, err := p.svc.Source(r.Context(), w.Code, 0, flowtext.Style{Layout: true})
+	src, err := p.svc.Source(r.Context(), w.Code, 0, flowtext.Style{Layout: true, Schedules: true})
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +230,10 @@ func (p *pages) schema(r *http.Request) (web.Response, error) {
 			object, member, inner := form.Inner(f.Name)
 			if !inner {
 				properties[f.Name] = map[string]any{"description": f.Label}
+				continue
+			}
+			if f.Packed {
+				properties[object] = map[string]any{"description": f.Label, "type": "string", "contentMediaType": "application/json"}
 				continue
 			}
 			within, _ := properties[object].(map[string]any)

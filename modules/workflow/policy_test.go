@@ -35,6 +35,9 @@ func TestAWorkflowThatARuleHidesIsAsIfItWereNotThere(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, page.Total)
 		require.Equal(t, open.Code, page.Items[0].Code)
+		counts, err := w.workflows.WorkflowCounts(w.gwen, []int64{w.project})
+		require.NoError(t, err)
+		require.Equal(t, map[int64]int{w.project: 1}, counts)
 		all, err := w.workflows.All(w.gwen, w.project)
 		require.NoError(t, err)
 		require.Len(t, all, 1)
@@ -92,5 +95,34 @@ func TestTasksAreSentToWorkerGroupsOfWhoSavesThem(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, w.Access.RenameObject(t.Context(), access.WorkerGroup, "gpu", "tpu"))
 		require.True(t, w.Access.Restricted(access.WorkerGroup, "tpu"), "whom a group is granted follows it to its new name")
+	})
+}
+
+func TestRulesAboutAWorkflowFollowItIntoAnotherProject(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		bob := w.member(t, "bob", access.Read)
+		who, _ := access.From(bob)
+		secret, open := w.create(t, "secret", 1).Workflow, w.create(t, "open", 1).Workflow
+		other, err := w.projects.Create(w.gwen, project.Draft{Name: "other"})
+		require.NoError(t, err)
+		require.NoError(t, w.Access.Grant(t.Context(), who.UserID, access.Project(other.Code), access.Read))
+		w.Policy(t, access.Policy{Subject: access.UserSubject(who.UserID), Permission: "workflow.*", Project: w.project, Workflow: secret.Code, Effect: access.EffectDeny})
+		w.Policy(t, access.Policy{Subject: access.UserSubject(who.UserID), Permission: workflow.Edit, Project: w.project, Effect: access.EffectAllow})
+		rules := func() []int64 {
+			codes, err := db.Select[int64](t.Context(), d, "SELECT project_code FROM policy_rule ORDER BY id")
+			require.NoError(t, err)
+			return codes
+		}
+		require.NoError(t, w.workflows.Move(w.gwen, []int64{secret.Code}, other.Code))
+		require.Equal(t, []int64{other.Code, w.project}, rules(), "a rule about a project stays with it")
+		require.NoError(t, w.workflows.Delete(w.gwen, open.Code))
+		require.NoError(t, w.projects.Delete(w.gwen, w.project))
+		require.Equal(t, []int64{other.Code}, rules())
+		_, err = w.workflows.Get(bob, secret.Code)
+		require.ErrorIs(t, err, workflow.ErrNotFound, "it is hidden as before")
+		_, err = w.workflows.Get(w.gwen, secret.Code)
+		require.NoError(t, err)
 	})
 }

@@ -37,6 +37,7 @@ type Service struct {
 	Deps
 	store     store
 	referrers []Referrer
+	schedules Schedules // nil: texts say nothing about them
 	lookup    Lookup
 	scheduler Scheduler
 	sources   Sources

@@ -159,15 +159,41 @@ func (s *Service) Source(ctx context.Context, code int64, version int, style flo
 		return "", err
 	}
 	n := s.names(ctx)
-	if src == "" {
-		return string(flowtext.Format(def, n, style)), n.err
+	out := flowtext.Format(def, n, style)
+	if src != "" {
+		if out = flowtext.Update([]byte(src), def, def, n); style.Layout {
+			out = flowtext.WithLayout(out, def, n)
+		}
 	}
-	out := flowtext.Update([]byte(src), def, def, n)
-	if style.Layout {
-		out = flowtext.WithLayout(out, def, n)
+	var timers []flowtext.Timer
+	if style.Schedules && s.schedules != nil {
+		if timers, err = s.schedules.Timers(ctx, w.ProjectCode, code); err != nil {
+			return "", err
+		}
 	}
-	return string(out), n.err
+	return string(flowtext.WithTimers(out, def, timers, n)), n.err
 }
+
+// Schedules are the schedules of workflows, for their texts. The module that has schedules implements it; without it texts say
+// nothing about them.
+type Schedules interface {
+	// Timers are the schedules of a workflow as a text says them, for whoever may read them; nil for others.
+	Timers(ctx context.Context, project, code int64) ([]flowtext.Timer, error)
+	// CheckTimers says what is wrong with schedules for a workflow, 0 for a new one.
+	CheckTimers(ctx context.Context, project, code int64, timers []flowtext.Timer) ([]TimerProblem, error)
+	// SetTimers makes these, and no others, the schedules of a workflow, in the transaction of ctx. It reports whether anything
+	// changed.
+	SetTimers(ctx context.Context, project, code int64, timers []flowtext.Timer) (bool, error)
+}
+
+// TimerProblem is one thing wrong with a schedule of a text. Field is named as module schedule names it.
+type TimerProblem struct {
+	Name, Field, Key string
+	Args             []any
+}
+
+// SetSchedules hands in the schedules. It must not be called once requests are served.
+func (s *Service) SetSchedules(t Schedules) { s.schedules = t }
 
 // WriteSource brings a text, "" for none yet, in step with a definition. prev is what the text said before, nil when
 // that is what the saved version of the definition says.
@@ -193,15 +219,31 @@ func (s *Service) WriteSource(ctx context.Context, projectCode int64, src string
 	if src == "" {
 		return string(flowtext.Format(next, n, flowtext.Style{})), n.err
 	}
-	return string(flowtext.Update([]byte(src), prev, next, n)), n.err
+	out := flowtext.Update([]byte(src), prev, next, n)
+	return string(flowtext.WithTimers(out, next, nil, n)), n.err // the editor saves no schedules
 }
 
 // ReadSource reads a text as an edit of base, nil for a new workflow, and says what is wrong with it. The definition is
 // nil when it cannot be read; it may be there and still have problems that keep it from being saved.
+//
+// Schedules are read by an import only: here they get a warning.
 func (s *Service) ReadSource(ctx context.Context, projectCode int64, src string, base *flow.Definition) (*flow.Definition, []SourceProblem, error) {
 	if _, err := s.Projects.Require(ctx, projectCode, Read); err != nil {
 		return nil, nil, err
 	}
+	doc, out, err := s.readSource(ctx, projectCode, src, base)
+	if err != nil || doc.Definition == nil {
+		return nil, out, err
+	}
+	if doc.Scheduled {
+		line, column := doc.Locate("", "schedules")
+		out = append(out, SourceProblem{line, column, i18n.T(ctx, "yaml.problem.schedules_elsewhere"), "warning"})
+	}
+	slices.SortStableFunc(out, func(a, b SourceProblem) int { return a.Line - b.Line })
+	return doc.Definition, out, nil
+}
+
+func (s *Service) readSource(ctx context.Context, projectCode int64, src string, base *flow.Definition) (*flowtext.Document, []SourceProblem, error) {
 	n := s.names(ctx)
 	doc := flowtext.Parse([]byte(src), flowtext.Options{Names: n, Base: base, NewCode: s.Codes.Next})
 	if n.err != nil {
@@ -212,7 +254,7 @@ func (s *Service) ReadSource(ctx context.Context, projectCode int64, src string,
 		out = append(out, SourceProblem{p.Line, p.Column, i18n.T(ctx, p.Key, p.Args...), "error"})
 	}
 	if doc.Definition == nil {
-		return nil, out, nil
+		return doc, out, nil
 	}
 	doc.Definition.ProjectCode = projectCode
 	found, err := s.Check(ctx, projectCode, doc.Definition)
@@ -223,8 +265,7 @@ func (s *Service) ReadSource(ctx context.Context, projectCode int64, src string,
 		line, column := doc.Locate(p.TaskName, p.Field)
 		out = append(out, SourceProblem{line, column, i18n.T(ctx, p.Key, p.Args...), strings.ToLower(string(p.Severity))})
 	}
-	slices.SortStableFunc(out, func(a, b SourceProblem) int { return a.Line - b.Line })
-	return doc.Definition, out, nil
+	return doc, out, nil
 }
 
 // Import is what a text would do to a project.
@@ -236,6 +277,8 @@ type Import struct {
 	Same       bool // nothing would change
 	Definition *flow.Definition
 	Problems   []SourceProblem
+	Scheduled  bool // the text speaks of schedules
+	Timers     []flowtext.Timer
 }
 
 // Failed reports whether a problem keeps the text from being saved.
@@ -267,18 +310,45 @@ func (s *Service) PreviewImport(ctx context.Context, projectCode, target int64, 
 		}
 	}
 	out.Code, out.Version, out.Online, out.Name = w.Code, w.Version, w.Online(), w.Name
-	if out.Definition, out.Problems, err = s.ReadSource(ctx, projectCode, src, base); err != nil {
+	doc, problems, err := s.readSource(ctx, projectCode, src, base)
+	if err != nil {
 		return out, err
 	}
-	if out.Definition != nil {
+	out.Problems = problems
+	if out.Definition = doc.Definition; out.Definition != nil {
 		out.Name = out.Definition.Name
 		out.Same = base != nil && flow.Equal(base, out.Definition)
+		err = s.previewTimers(ctx, projectCode, doc, &out)
 	}
-	return out, nil
+	slices.SortStableFunc(out.Problems, func(a, b SourceProblem) int { return a.Line - b.Line })
+	return out, err
+}
+
+// previewTimers adds what an import would do to the schedules.
+func (s *Service) previewTimers(ctx context.Context, projectCode int64, doc *flowtext.Document, out *Import) error {
+	if out.Scheduled, out.Timers = doc.Scheduled && s.schedules != nil, doc.Timers; !out.Scheduled {
+		return nil
+	}
+	wrong, err := s.schedules.CheckTimers(ctx, projectCode, out.Code, doc.Timers)
+	if err != nil {
+		return err
+	}
+	for _, p := range wrong {
+		line, column := doc.LocateTimer(p.Name, p.Field)
+		out.Problems = append(out.Problems, SourceProblem{line, column, i18n.T(ctx, p.Key, p.Args...), "error"})
+	}
+	if out.Same {
+		now, err := s.schedules.Timers(ctx, projectCode, out.Code)
+		if err != nil {
+			return err
+		}
+		out.Same = flowtext.SameTimers(now, doc.Timers)
+	}
+	return nil
 }
 
 // ImportSource saves a text as a new workflow, or as a new version of the workflow of that name, offline unless online
-// is asked for. baseVersion is as in Change. It returns a SourceError, and what Create and Update return.
+// is asked for. Where the text speaks of schedules, these and no others are the workflow's then. baseVersion is as in Change. It returns a SourceError, and what Create and Update return.
 func (s *Service) ImportSource(ctx context.Context, projectCode, target int64, src, message string, baseVersion int, online bool) (Saved, error) {
 	if _, err := s.Projects.Require(ctx, projectCode, Edit); err != nil {
 		return Saved{}, err
@@ -291,10 +361,21 @@ func (s *Service) ImportSource(ctx context.Context, projectCode, target int64, s
 		return Saved{}, sourceError(p.Problems)
 	}
 	c := Change{Definition: p.Definition, BaseVersion: baseVersion, Message: message, Online: online, Source: src}
-	if p.Code == 0 {
-		return s.Create(ctx, projectCode, c)
-	}
-	return s.Update(ctx, p.Code, c)
+	var saved Saved
+	err = s.DB.InTx(ctx, func(ctx context.Context) (err error) {
+		if p.Code == 0 {
+			saved, err = s.Create(ctx, projectCode, c)
+		} else {
+			saved, err = s.Update(ctx, p.Code, c)
+		}
+		if err != nil || !p.Scheduled {
+			return err
+		}
+		changed, err := s.schedules.SetTimers(ctx, projectCode, saved.Workflow.Code, p.Timers)
+		saved.Changed = saved.Changed || changed
+		return err
+	})
+	return saved, err
 }
 
 // shownProblems is how many lines a message has room for.

@@ -66,16 +66,18 @@ func (s store) all(ctx context.Context, project int64) ([]Workflow, error) {
 	return rows, wrap(err, "list workflows")
 }
 
-// counts returns how many workflows each project has; one without any is missing.
-func (s store) counts(ctx context.Context, projects []int64) (map[int64]int, error) {
+// counts returns how many workflows each project has that meet a condition, which begins with AND; a project without any is
+// missing.
+func (s store) counts(ctx context.Context, projects []int64, which string, more ...any) (map[int64]int, error) {
 	out := make(map[int64]int, len(projects))
 	if len(projects) == 0 {
 		return out, nil
 	}
-	query, args, err := db.In(`SELECT project_code, count(*) AS n FROM workflow_definition WHERE project_code IN (?) GROUP BY project_code`, projects)
+	query, args, err := db.In(`SELECT project_code, count(*) AS n FROM workflow_definition WHERE project_code IN (?)`, projects)
 	if err != nil {
 		return nil, wrap(err, "count workflows")
 	}
+	query, args = query+which+` GROUP BY project_code`, append(args, more...)
 	type row struct {
 		Project int64 `db:"project_code"`
 		N       int   `db:"n"`

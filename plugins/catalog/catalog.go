@@ -124,6 +124,19 @@ func (c *Catalog) SourceIDs(taskType string, raw json.RawMessage) []int64 {
 	return p.SourceIDs(values)
 }
 
+// Series is what the settings of a task measure. Settings that cannot be read measure nothing.
+func (c *Catalog) Series(taskType string, raw json.RawMessage) task.Series {
+	p, ok := c.byType[taskType]
+	if !ok || p.Measures == nil {
+		return task.Series{}
+	}
+	values, problems := p.Decode(raw)
+	if len(problems) > 0 {
+		return task.Series{}
+	}
+	return p.Measures(values)
+}
+
 // CheckParams returns what is wrong with the settings of a task, an unknown type included; nothing when they may be
 // saved.
 func (c *Catalog) CheckParams(taskType string, raw json.RawMessage) []form.Problem {

@@ -8,12 +8,31 @@ import (
 
 	"dorado/plugins/datasource"
 	"dorado/plugins/datasource/builtin"
+	"dorado/plugins/datasource/sqlitefile"
 )
 
 // DataSources finds types of data sources. It never changes and may be used from everywhere at once.
 type DataSources struct {
 	all    []datasource.Plugin
 	byType map[string]datasource.Plugin
+}
+
+// DataSourceConfig is what administrators say about data sources.
+type DataSourceConfig struct {
+	SQLite sqlitefile.Config `koanf:"sqlite"`
+}
+
+// DefaultDataSourceConfig returns the defaults: no file of this machine is opened.
+func DefaultDataSourceConfig() DataSourceConfig {
+	return DataSourceConfig{SQLite: sqlitefile.Config{Folders: []string{}}}
+}
+
+// Validate returns everything that is wrong, joined.
+func (c DataSourceConfig) Validate() error { return c.SQLite.Validate() }
+
+// ConfiguredDataSources returns the types of data sources for a machine whose files and folders own belong to this program.
+func ConfiguredDataSources(c DataSourceConfig, own []string) (*DataSources, error) {
+	return NewDataSources(builtin.TypesWith(sqlitefile.Guard{Config: c.SQLite, Own: own}))
 }
 
 // BuiltinDataSources returns the types of data sources of this program.

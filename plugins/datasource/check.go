@@ -29,6 +29,9 @@ var forbidden = []string{
 	"clientrerouteserverlistjndiname", "plugins", "socks_proxy_class", "connectionfactory*", "driverclass*", "gsslib", "classpath", "includedlib",
 	"allowallfiles", "multistatements", "allowmultiqueries", "serverrsapublickeyfile", "localsocketaddress", "localsocket", "pipe", "sslkey", "sslcert",
 	"sslrootcert", "truststore*", "keystore*", "clientcertificatekeystoreurl", "trustcertificatekeystoreurl",
+	"logpath", "awscredentialsprovider*", "profilename", "profile_name", "plugin_name", "inifile", "inisection", // of Athena and Redshift
+	"client_config_file", "private_key_file*", "tracing", // of Snowflake
+	"jaasconfigname", "oauthjsonconfig", "backupservernode", // of Vertica
 }
 
 // Forbidden reports whether a further parameter may not be set, whatever its value.
@@ -69,6 +72,9 @@ func (p Plugin) Read(flat form.Flat) (Settings, []form.Problem) {
 		s.All[f.Name] = text
 		if f.Type == form.Text && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
 			add(f.Name, "datasource.error.control")
+		}
+		if want := p.Forms[f.Name]; want != nil && text != "" && !want.MatchString(text) {
+			add(f.Name, p.Complaint)
 		}
 	}
 	if text := values.Text(Host); text != "" {

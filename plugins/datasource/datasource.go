@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"dorado/app/kit/secret"
@@ -34,6 +35,9 @@ type Plugin struct {
 	URL     func(Settings) string
 	// Slashes allows a database to be "catalog/schema".
 	Slashes bool
+	// Forms are what texts of single fields have to look like; Complaint is the message key of those that do not.
+	Forms     map[string]*regexp.Regexp
+	Complaint string
 
 	// A type has exactly one of these three.
 	//
@@ -124,6 +128,9 @@ func (p Plugin) Validate() error {
 	if (p.Address == nil) != (p.URL == nil) {
 		problems = append(problems, fmt.Errorf("datasource: type %q needs both addresses of JDBC or none", p.Type))
 	}
+	if (len(p.Forms) > 0) != (p.Complaint != "") {
+		problems = append(problems, fmt.Errorf("datasource: type %q needs both forms of fields and a message, or none", p.Type))
+	}
 	for _, f := range p.Schema {
 		if f.VisibleWhen != nil {
 			if _, ok := p.Schema.Field(f.VisibleWhen.Field); !ok {
@@ -137,8 +144,10 @@ func (p Plugin) Validate() error {
 // Keys lists every message key that p mentions.
 func (p Plugin) Keys() []string {
 	keys := p.Schema.Keys()
-	if p.Missing != "" {
-		keys = append(keys, p.Missing)
+	for _, key := range []string{p.Missing, p.Complaint} {
+		if key != "" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }

@@ -88,12 +88,14 @@ func (p Plugin) Test(ctx context.Context, s Settings) (time.Duration, error) {
 	if p.Open == nil {
 		return 0, p.failed(s, Driver, ErrNoDriver)
 	}
-	conn, err := s.Dial(ctx) // first without the driver, so that the step of a failure is clear
-	if err != nil {
-		return 0, p.failed(s, dialStep(err), err)
+	if len(s.Hosts) > 0 { // first without the driver, so that the step of a failure is clear
+		conn, err := s.Dial(ctx)
+		if err != nil {
+			return 0, p.failed(s, dialStep(err), err)
+		}
+		conn.Close()
 	}
-	conn.Close()
-	err = p.use(ctx, s, func(conn *sql.Conn) error {
+	err := p.use(ctx, s, func(conn *sql.Conn) error {
 		var answer any
 		if err := conn.QueryRowContext(ctx, p.Query).Scan(&answer); err != nil {
 			return &queryError{err}
@@ -170,6 +172,9 @@ func (p Plugin) step(err error) Step {
 	}
 	if secured(err) {
 		return Secure
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" { // some drivers connect when they are asked something
+		return dialStep(err)
 	}
 	if _, ok := errors.AsType[*queryError](err); ok {
 		return Ask

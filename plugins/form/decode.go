@@ -45,13 +45,24 @@ func Decode(s Schema, raw json.RawMessage) (Values, []Problem) {
 	failed := map[string]bool{}
 	all := lookup{members, map[string]map[string]json.RawMessage{}}
 	for _, f := range s {
-		member, given, ok := all.find(f.Name)
+		member, given, ok := all.find(f.Name, f.Packed)
 		if ok && !given && f.Alias != "" {
-			member, given, ok = all.find(f.Alias)
+			member, given, ok = all.find(f.Alias, f.Packed)
 		}
-		if !ok {
+		object, _, _ := Inner(f.Name)
+		switch {
+		case !ok && f.Packed && failed[object]: // said already
+			failed[f.Name] = true
+			continue
+		case !ok && f.Packed:
+			problems = append(problems, Problem{Field: f.Name, Key: "form.not_packed", Args: []any{"name", object}})
+			failed[f.Name], failed[object] = true, true
+			continue
+		case !ok:
 			problems = append(problems, Problem{Field: f.Name, Key: "form.wrong_type", Args: []any{"type", string(f.Type)}})
 			failed[f.Name] = true
+			continue
+		case f.SameAs != "":
 			continue
 		}
 		if !given || string(member) == "null" {
@@ -71,7 +82,7 @@ func Decode(s Schema, raw json.RawMessage) (Values, []Problem) {
 		}
 	}
 	for _, f := range s {
-		if c := f.VisibleWhen; failed[f.Name] || (c != nil && !values.is(c.Field, c.In)) {
+		if failed[f.Name] || !s.Shown(f, values) {
 			continue
 		}
 		problems = append(problems, check(f, values[f.Name])...)
@@ -96,7 +107,7 @@ func read(t Type, raw json.RawMessage) (any, error) {
 		return n, nil
 	case Switch:
 		s, err := readText(raw)
-		if err != nil {
+		if s == "" || err != nil {
 			return nil, err
 		}
 		return strconv.ParseBool(s)

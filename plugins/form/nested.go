@@ -17,8 +17,8 @@ type lookup struct {
 	objects map[string]map[string]json.RawMessage // those that were asked about
 }
 
-// find returns a member; ok is false when what should hold it is no object.
-func (l lookup) find(name string) (member json.RawMessage, given, ok bool) {
+// find returns a member; ok is false when what should hold it is no object, or no text with one where it is packed.
+func (l lookup) find(name string, packed bool) (member json.RawMessage, given, ok bool) {
 	object, inner, nested := Inner(name)
 	if !nested {
 		member, given = l.members[name]
@@ -26,11 +26,27 @@ func (l lookup) find(name string) (member json.RawMessage, given, ok bool) {
 	}
 	members, known := l.objects[object]
 	if !known {
-		if raw, ok := l.members[object]; ok && json.Unmarshal(raw, &members) != nil {
+		raw := l.members[object]
+		if packed {
+			raw = unpack(raw)
+		}
+		if len(raw) > 0 && json.Unmarshal(raw, &members) != nil {
 			return nil, false, false
 		}
 		l.objects[object] = members
 	}
 	member, given = members[inner]
 	return member, given, true
+}
+
+// unpack takes an object out of the text that holds it. What is no text is left to fail.
+func unpack(raw json.RawMessage) json.RawMessage {
+	var text *string
+	switch err := json.Unmarshal(raw, &text); {
+	case len(raw) == 0 || err == nil && (text == nil || strings.TrimSpace(*text) == ""):
+		return nil
+	case err != nil:
+		return json.RawMessage("[]")
+	}
+	return json.RawMessage(*text)
 }

@@ -68,6 +68,8 @@ type Field struct {
 	Min, Max    *float64   // inclusive, of a Number; nil: no bound
 	Advanced    bool       // folded away until asked for
 	Literal     bool       // ${…} and $[…] are left as they are
+	Packed      bool       // of a field "a.b": a is not an object, but a text that holds one in JSON
+	SameAs      string     // of a field that is not shown: the field whose value it always has; "" for none
 	Columns     []Column   // of a Table
 	// Of is, for a Source, the Select field that says of which type the data source has to be; SourceTypes are the types
 	// where no field says so.
@@ -86,6 +88,7 @@ type Column struct {
 type Option struct {
 	Value string
 	Label string
+	When  *Condition // in forms it is offered only then; nil: always
 }
 
 // Condition shows a field only while another one has one of the values In. A hidden field is neither required nor
@@ -93,6 +96,7 @@ type Option struct {
 type Condition struct {
 	Field string
 	In    []string
+	And   *Condition // which has to hold, too; nil: none
 }
 
 // Field returns the field called name.

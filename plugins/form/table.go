@@ -20,8 +20,14 @@ func (s Schema) Markdown(translate func(key string) string) string {
 		if f.Help != "" {
 			meaning += ". " + translate(f.Help)
 		}
-		if c := f.VisibleWhen; c != nil {
-			meaning += fmt.Sprintf(" Only when `%s` is %s.", c.Field, strings.Join(c.In, " or "))
+		if f.SameAs != "" {
+			meaning += fmt.Sprintf(". The same as `%s`.", f.SameAs)
+		}
+		for c, begin := f.VisibleWhen, " Only when"; c != nil; c, begin = c.And, " and" {
+			meaning += fmt.Sprintf("%s `%s` is %s", begin, c.Field, strings.Join(c.In, " or "))
+			if c.And == nil {
+				meaning += "."
+			}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.Name, f.Type, required, standard, strings.ReplaceAll(meaning, "|", "\\|"))
 	}

@@ -79,7 +79,12 @@ func (v Values) Resources(s Schema) []string {
 
 // Shown reports whether a field is shown with these values: hidden ones are neither required, checked nor used.
 func (s Schema) Shown(f Field, v Values) bool {
-	return f.VisibleWhen == nil || v.is(f.VisibleWhen.Field, f.VisibleWhen.In)
+	for c := f.VisibleWhen; c != nil; c = c.And {
+		if !v.is(c.Field, c.In) {
+			return false
+		}
+	}
+	return true
 }
 
 // is reports whether the field called name has one of the values in.

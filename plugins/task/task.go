@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"dorado/plugins/datasource"
 	"dorado/plugins/form"
@@ -28,12 +29,16 @@ type Plugin struct {
 	Also      []string // older names of Type; definitions that hold one are read as if they held Type
 	Aliases   []string // more words under which the palette finds it
 	Retryable bool     // a failed attempt may be repeated
+	Stream    bool     // its work has no end: runs of workflows pass it through, and people start it by itself
 	Logic     bool     // the master itself carries it out: it has neither Process nor Run, and no worker gets it
+	Handover  bool     // it has Run and works with files in its working directory, so FILE parameters make sense; with Process they do
 	Foreign   bool     // definitions may hold it, but no worker of this version can run it: its settings are kept unread
 	Schema    form.Schema
 
 	// Sources are ids of data sources that settings name outside of fields of kind form.Source. May be nil.
 	Sources func(form.Values) []int64
+	// Measures says, for a task that measures something, which attempts measure the same. May be nil.
+	Measures func(form.Values) Series
 	// Check returns problems that one field alone does not show; it is called with values that passed the schema. May be
 	// nil.
 	Check func(form.Values) []form.Problem
@@ -63,6 +68,8 @@ type Env struct {
 	Expand, Dates func(text string) (string, error)
 	// Sources are the data sources that the settings name, by id.
 	Sources map[int64]Source
+	// Past is what earlier attempts of the series measured in its window. nil: the series has none, or the master is too old.
+	Past *Past
 	// Files says where a file of the resource center lies in the working directory, by the name in the settings.
 	Files map[string]string
 	// Link names the remote work of an earlier attempt of this task whose worker was lost: it may still go on. "" for none.
@@ -101,6 +108,20 @@ type Source struct {
 	Settings datasource.Settings
 }
 
+// Series is what attempts have in common that measure the same.
+type Series struct {
+	Key string // of the settings; "" = nothing is measured
+	// Window is the time in which earlier attempts count for one that begins now. nil: none are asked for.
+	Window func(now time.Time) (from, to time.Time)
+}
+
+// Past sums up earlier attempts.
+type Past struct {
+	Count    int64
+	Average  string // a decimal number; "" when there are none
+	From, To time.Time
+}
+
 // Command is a program to be started for an attempt, in its working directory, with the attempt's environment.
 type Command struct {
 	// Interpreter lists programs in order of preference; the first one found in PATH runs Script.
@@ -117,6 +138,8 @@ type Command struct {
 	Shell bool
 	// Env is added to the environment of the child, as name=value.
 	Env []string
+	// Itself says that Script starts the program that this worker is: its path is in $DORADO_PROGRAM.
+	Itself bool
 	// Files are put into the working directory before the start, readable by the tenant alone.
 	Files []File
 	// Remote is work elsewhere that the command drives.
@@ -136,6 +159,12 @@ type Remote struct {
 	// Cancel is a shell script that ends the work. $DORADO_REMOTE_IDS are the identifiers, separated by blanks. It runs with
 	// the environment of the command when the attempt is killed or runs into its timeout.
 	Cancel string
+	// Save is a shell script that has the work write down its state and go on, as Cancel is run; "" for work that cannot. Saved
+	// is a regular expression that finds in what it prints where the state lies: the first group.
+	Save, Saved string
+	// Stays is work that goes on while its worker is away: only who kills the attempt ends it. The next attempt gets its
+	// name as Env.Link and looks after it.
+	Stays bool
 }
 
 // ErrLeave is the cause of a context that ends because the worker goes away. Remote work that was made known by Env.Keep shall
@@ -150,6 +179,9 @@ type Outcome struct {
 	Alert   *Alert            // something to tell people
 	Killed  bool              // the remote work was ended by somebody else: the attempt counts as killed
 	Result  json.RawMessage   // what pages of the task's own kind show; kept for a failed attempt, too
+	Detail  json.RawMessage   // what is shown when one opens the result
+	// Measured is the number that the series of the task gets, in decimal; "" for none. Without Result it is not kept.
+	Measured string
 }
 
 // Alert is what a task itself tells an alert group.
@@ -164,6 +196,8 @@ func (p Plugin) Validate() error {
 	switch {
 	case p.Type == "" || p.Category == "" || p.Icon == "" || p.Label == "" || p.Help == "":
 		return fmt.Errorf("task: plugin %q: type, category, icon, label and help are required", p.Type)
+	case p.Stream && (p.Logic || p.Retryable):
+		return fmt.Errorf("task: plugin %q: a streaming task is neither a logic task nor repeated", p.Type)
 	case p.Logic && (p.Process != nil || p.Run != nil):
 		return fmt.Errorf("task: plugin %q: a logic task has neither Process nor Run", p.Type)
 	case !p.Logic && (p.Process == nil) == (p.Run == nil):
@@ -179,10 +213,13 @@ func (p Plugin) Validate() error {
 		if of, ok := p.Schema.Field(f.Of); f.Of != "" && (!ok || of.Type != form.Select) {
 			problems = append(problems, fmt.Errorf("task: plugin %q: field %q asks %q for its type, which is no choice", p.Type, f.Name, f.Of))
 		}
-		if f.VisibleWhen != nil {
-			if _, ok := p.Schema.Field(f.VisibleWhen.Field); !ok {
-				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, f.VisibleWhen.Field))
+		for c := f.VisibleWhen; c != nil; c = c.And {
+			if _, ok := p.Schema.Field(c.Field); !ok {
+				problems = append(problems, fmt.Errorf("task: plugin %q: field %q depends on unknown %q", p.Type, f.Name, c.Field))
 			}
+		}
+		if _, ok := p.Schema.Field(f.SameAs); f.SameAs != "" && !ok {
+			problems = append(problems, fmt.Errorf("task: plugin %q: field %q is the same as unknown %q", p.Type, f.Name, f.SameAs))
 		}
 	}
 	for name, kind := range map[string]form.Type{LocalParams: form.Params, ResourceList: form.Resources} {
@@ -202,6 +239,9 @@ func (p Plugin) Decode(raw []byte) (form.Values, []form.Problem) {
 	if len(problems) == 0 && p.Check != nil {
 		problems = p.Check(values)
 	}
+	if len(problems) == 0 {
+		problems = p.checkFiles(values)
+	}
 	return values, problems
 }
 
@@ -215,6 +255,7 @@ type Description struct {
 	Aliases   []string           `json:"aliases"`
 	Also      []string           `json:"also,omitempty"`
 	Retryable bool               `json:"retryable"`
+	Stream    bool               `json:"stream,omitempty"`
 	Logic     bool               `json:"logic,omitempty"`
 	Foreign   bool               `json:"foreign,omitempty"`
 	Fields    []form.Description `json:"fields"`
@@ -228,7 +269,7 @@ func (p Plugin) Describe(translate func(key string) string) Description {
 	}
 	return Description{
 		Type: p.Type, Category: p.Category, Label: translate(p.Label), Help: translate(p.Help), Icon: p.Icon,
-		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Logic: p.Logic, Foreign: p.Foreign, Fields: p.Schema.Describe(translate),
+		Aliases: aliases, Also: p.Also, Retryable: p.Retryable, Stream: p.Stream, Logic: p.Logic, Foreign: p.Foreign, Fields: p.Schema.Describe(translate),
 	}
 }
 

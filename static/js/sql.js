@@ -192,7 +192,7 @@ class Workbench {
       this.root.querySelector('#sql-databases')?.replaceChildren(...databases.map((/** @type {string} */ name) => h('option', { value: name })));
       const home = this.root.dataset.home ?? '';
       const nodes = databases.map((/** @type {string} */ name) => this.#branch(name, 'data', 'database', (place) => this.#tables(place, name)));
-      const own = nodes.find((/** @type {HTMLElement} */ x) => x.dataset.name === home);
+      const own = nodes.find((/** @type {HTMLElement} */ x) => x.dataset.name === home) ?? (nodes.length === 1 ? nodes[0] : undefined);
       if (own) own.firstElementChild.open = true;
       return own ? [own, ...nodes.filter((/** @type {HTMLElement} */ x) => x !== own)] : nodes;
     });

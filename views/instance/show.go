@@ -79,6 +79,25 @@ func (p TasksPage) columns(ctx context.Context) []components.Column {
 	}
 }
 
+func (p StreamsPage) columns(ctx context.Context) []components.Column {
+	plain := func(key string, drop int) components.Column {
+		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Drop: drop}
+	}
+	sorted := func(key, label string, drop int) components.Column {
+		c := p.List.Column(key, i18n.T(ctx, "instance.field."+label))
+		c.Drop = drop
+		return c
+	}
+	duration := plain("duration", 1)
+	duration.Right = true
+	actions := plain("actions", 0)
+	actions.Hidden = true
+	return []components.Column{
+		sorted("name", "task", 0), plain("workflow", 2), sorted("state", "state", 0), plain("executor", 3), plain("app_id", 3),
+		sorted("start", "start", 2), duration, actions,
+	}
+}
+
 func attemptColumns(ctx context.Context) []components.Column {
 	c := func(key string, drop int, right bool) components.Column {
 		return components.Column{Label: i18n.T(ctx, "instance.field."+key), Drop: drop, Right: right}

@@ -127,7 +127,11 @@ func (s *step) finished(ev Finished) {
 	case flow.TaskPause:
 		s.park(a)
 		return
-	case flow.TaskFailure, flow.TaskKill, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
+	case flow.TaskFailure:
+		if ev.Alert != nil {
+			s.out.Alerts = append(s.out.Alerts, Alert{Kind: flow.AlertTaskFail, Attempt: a, Task: ev.Alert})
+		}
+	case flow.TaskKill, flow.TaskLost, flow.TaskSubmitted, flow.TaskDelay, flow.TaskDispatch, flow.TaskRunning:
 	}
 	s.end(a, outcome, why)
 	if !ev.End.IsZero() {
@@ -218,10 +222,10 @@ func (s *step) end(a *Attempt, state flow.TaskState, why string) {
 }
 
 // failed decides what follows a failure: another attempt, or, when there is none, the CONDITIONS behind it and the failure
-// strategy.
+// strategy. A stream that fails is looked at by a person: there is no other attempt.
 func (s *step) failed(a *Attempt, retry bool) {
 	t := &s.Graph.Tasks[a.Node]
-	if retry && a.Number < t.RetryTimes && s.startable(a.Node) {
+	if retry && a.Number < t.RetryTimes && s.startable(a.Node) && !s.Stream {
 		a.Valid = false
 		next := s.attempt(a.Node, a.Number+1, a.FirstSubmit)
 		if s.Graph.Kinds[a.Node].Children() {
@@ -267,7 +271,11 @@ func (s *step) killTask(ev KillTask) {
 		s.changed(a)
 		s.kill(a)
 	default:
-		s.end(a, flow.TaskKill, "killed before it began")
+		why := "killed before it began"
+		if a.AppLink != "" { // of the attempt before it, whose worker was lost
+			why += "; the remote work " + a.AppLink + " may go on"
+		}
+		s.end(a, flow.TaskKill, why)
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"dorado/modules/flow"
 )
 
-// forbidden nodes have no instance; they pass as soon as what is before them has.
+// forbidden nodes have no instance; they pass as soon as what is before them has. Who starts a streaming task by itself wants
+// it, whatever it is in the graph.
 func (r *Run) forbidden(n int32) bool {
-	t := &r.Graph.Tasks[n]
-	return t.Flag == flow.FlagNo || t.ExecuteType == flow.Stream
+	return !r.Stream && r.Graph.Tasks[n].Passed()
 }
 
 // before reports whether an edge counts: both ends in scope, and both finally or both not.

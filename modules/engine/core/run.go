@@ -19,6 +19,7 @@ type Settings struct {
 	WorkerGroup string // for tasks whose own is empty or "default"
 	DryRun      bool
 	IsSub       bool // another run started it: its end is no alert
+	Stream      bool // it is one streaming task that was started by itself; in other runs these are passed through
 	// ExecuteNodes and ExecuteDepend are the cut of the last EXECUTE_TASK, which Adopt restores.
 	ExecuteNodes  []int64
 	ExecuteDepend flow.TaskDependType

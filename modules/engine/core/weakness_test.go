@@ -196,6 +196,17 @@ func TestW16_ForbiddenBranchesLeaveAllWaysOpen(t *testing.T) {
 	require.Equal(t, flow.WorkflowSuccess, w.run.State)
 }
 
+func TestAStreamingTaskIsStartedByItselfAndNotAgain(t *testing.T) {
+	stream := func(t *flow.Task) { t.ExecuteType, t.RetryTimes, t.Flag = flow.Stream, 3, flow.FlagNo }
+	g := workflow(t, []string{"A>S", "S>B"}, map[string]func(*flow.Task){"S": stream})
+	w := begin(t, g, core.Settings{Stream: true, StartNodes: []int64{2}, Depend: flow.TaskOnly})
+	w.place()
+	require.Len(t, w.rows, 1, "neither what is before it nor what is behind it")
+	w.end("S", flow.TaskFailure)
+	require.Equal(t, flow.WorkflowFailure, w.run.State)
+	require.Len(t, w.rows, 1)
+}
+
 func TestW17_AFailedTaskIsAFailedWorkflow(t *testing.T) {
 	forbid := func(t *flow.Task) { t.Flag = flow.FlagNo }
 	stream := func(t *flow.Task) { t.ExecuteType = flow.Stream }

@@ -29,5 +29,5 @@ func TestTheExamplesOfTheDocumentationAreRight(t *testing.T) {
 		seen++
 		require.Empty(t, text.Parse([]byte(src), text.Options{Names: known}).Problems, src)
 	}
-	require.Equal(t, 3, seen)
+	require.Equal(t, 4, seen)
 }

@@ -22,6 +22,7 @@ func workflowFields() []field {
 		{name: "timeout", of: "timeout", kind: "integer", help: "Minutes after which a run that is not done is reported.", def: 0},
 		{name: "params", of: "globalParams", kind: "#params", help: "Global parameters, by name."},
 		{name: "tasks", of: "tasks", kind: "#tasks", help: "The tasks, by name."},
+		{name: "schedules", of: "schedules", kind: "#schedules", help: "When the workflow starts by the clock, by name. Left out: the schedules stay as they are."},
 		{name: "layout", of: "locations", kind: "#layout", help: "Where the editor draws each task: its name and [x, y]. Left out: the places stay as they are, new tasks are laid out."},
 	}
 }

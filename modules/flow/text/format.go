@@ -14,6 +14,8 @@ import (
 type Style struct {
 	Codes  bool // of the workflow and its tasks, so that a renamed task is still the same one
 	Layout bool // where the editor draws the tasks
+	// Schedules are written by whoever knows them (WithTimers); Format does not.
+	Schedules bool
 }
 
 // Format writes the canonical text of a definition: the same definition, the same bytes. outside may be nil.

@@ -38,6 +38,9 @@ type Document struct {
 	// Definition is nil when there are problems.
 	Definition *flow.Definition
 	Problems   []Problem
+	Scheduled  bool    // the text speaks of schedules: Timers are all there shall be
+	Timers     []Timer // in the order of the text
+	timers     map[string]map[string]position
 	places     map[place]position // nil: nobody will ask
 	root       *yaml.Node
 }
@@ -184,6 +187,8 @@ func (r *reader) workflow(root *yaml.Node) {
 			r.def.GlobalParams = r.params(p)
 		case "tasks":
 			tasks = &p
+		case "schedules":
+			r.timers(p)
 		case "layout":
 			layout = &p
 		}

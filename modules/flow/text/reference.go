@@ -17,6 +17,8 @@ const (
 	Task                        // of any workflow: "finance/nightly/extract"
 	Environment                 // "production"
 	TaskGroup                   // "oracle"
+	Calendar                    // "banking"
+	AlertGroup                  // "operators"
 	sibling                     // a task of the same workflow
 )
 

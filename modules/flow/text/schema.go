@@ -42,7 +42,10 @@ func Schema(types []TypeSchema) []byte {
 	}
 	named := map[string]any{"type": "object", "required": []string{"name"}, "properties": map[string]any{"name": map[string]any{"type": "string"}, "direct": true, "type": true, "value": true}, "additionalProperties": false}
 	need := anyOf(scalarSchema(), closed(map[string]any{"task": scalarSchema(), "label": map[string]any{"type": "string"}}, "task"))
+	timer := fieldsSchema(timerFields(), "")
+	timer["required"] = []string{"cron", "timeZone"}
 	root["$defs"] = map[string]any{
+		"schedules": map[string]any{"type": "object", "additionalProperties": timer},
 		"task":      task,
 		"tasks":     anyOf(map[string]any{"type": "object", "additionalProperties": ref("task"), "minProperties": 1}, map[string]any{"type": "array", "items": listed, "minItems": 1}),
 		"params":    anyOf(map[string]any{"type": "object", "additionalProperties": anyOf(scalarSchema(), parameter)}, map[string]any{"type": "array", "items": named}),

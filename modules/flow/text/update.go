@@ -360,8 +360,13 @@ func NameOf(src []byte) string {
 	return strings.TrimSpace(head.Name)
 }
 
+// HasSchedules reports whether a text speaks of schedules.
+func HasSchedules(src []byte) bool { return has(src, "schedules") }
+
 // HasLayout reports whether a text says where tasks are drawn.
-func HasLayout(src []byte) bool {
+func HasLayout(src []byte) bool { return has(src, "layout") }
+
+func has(src []byte, field string) bool {
 	var parsed yaml.Node
-	return len(src) <= MaxBytes && yaml.Unmarshal(src, &parsed) == nil && len(parsed.Content) > 0 && member(parsed.Content[0], "layout") != nil
+	return len(src) <= MaxBytes && yaml.Unmarshal(src, &parsed) == nil && len(parsed.Content) > 0 && member(parsed.Content[0], field) != nil
 }

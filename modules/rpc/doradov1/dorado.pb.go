@@ -428,11 +428,15 @@ func (x *Refused) GetReason() string {
 }
 
 type Param struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`     // flow.ParamType
-	Direct        string                 `protobuf:"bytes,4,opt,name=direct,proto3" json:"direct,omitempty"` // IN or OUT
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value  string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Type   string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`     // flow.ParamType
+	Direct string                 `protobuf:"bytes,4,opt,name=direct,proto3" json:"direct,omitempty"` // IN or OUT
+	// Of a report, when the value is the key of a file in the storage that the task hands on; a worker that cannot hand on files
+	// leaves them out, and so nothing behind the task finds the file.
+	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	Size          int64  `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`    // bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,6 +499,20 @@ func (x *Param) GetDirect() string {
 	return ""
 }
 
+func (x *Param) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Param) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 // Task is everything a worker needs to run one attempt; nothing is looked up later.
 type Task struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -526,10 +544,12 @@ type Task struct {
 	AppLink            string                 `protobuf:"bytes,26,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	TraceParent        string                 `protobuf:"bytes,27,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"` // W3C trace context for the process; "" = none
 	Secrets            []string               `protobuf:"bytes,28,rep,name=secrets,proto3" json:"secrets,omitempty"`                            // values among the above that must not be seen: the worker masks them in log and report
-	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what of the resource center lies in the working directory when the process starts
+	Files              []*File                `protobuf:"bytes,29,rep,name=files,proto3" json:"files,omitempty"`                                // what lies in the working directory when the process starts: of the resource center, and what tasks before handed on
 	Sources            []*Source              `protobuf:"bytes,30,rep,name=sources,proto3" json:"sources,omitempty"`                            // data sources that the settings name
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What earlier attempts measured, for settings that ask for it. Absent: they do not, or the master is older than the question.
+	Past          *Past `protobuf:"bytes,31,opt,name=past,proto3" json:"past,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Task) Reset() {
@@ -772,6 +792,82 @@ func (x *Task) GetSources() []*Source {
 	return nil
 }
 
+func (x *Task) GetPast() *Past {
+	if x != nil {
+		return x.Past
+	}
+	return nil
+}
+
+// Past sums up what earlier attempts measured.
+type Past struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`                 // of the attempts; 0: there are none
+	Average       string                 `protobuf:"bytes,2,opt,name=average,proto3" json:"average,omitempty"`              // a decimal number
+	FromMs        int64                  `protobuf:"varint,3,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"` // the time that was looked at; its end is not included
+	ToMs          int64                  `protobuf:"varint,4,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Past) Reset() {
+	*x = Past{}
+	mi := &file_dorado_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Past) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Past) ProtoMessage() {}
+
+func (x *Past) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Past.ProtoReflect.Descriptor instead.
+func (*Past) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Past) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Past) GetAverage() string {
+	if x != nil {
+		return x.Average
+	}
+	return ""
+}
+
+func (x *Past) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *Past) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
 // Source is a data source as a task uses it.
 type Source struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -785,7 +881,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +893,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[5]
+	mi := &file_dorado_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +906,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{5}
+	return file_dorado_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Source) GetId() int64 {
@@ -841,21 +937,22 @@ func (x *Source) GetSettings() []byte {
 	return nil
 }
 
-// File is one file of the resource center. Its content never changes: another content has another blob.
+// File is one file of the resource center, or one that another task handed on. Its content never changes: another content has another blob.
 type File struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`     // in the working directory, relative
-	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`     // key in the storage
-	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
-	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`     // as the settings write it; empty for what lies below a folder that they name
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`      // in the working directory, relative
+	Blob          string                 `protobuf:"bytes,2,opt,name=blob,proto3" json:"blob,omitempty"`      // key in the storage
+	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`     // bytes
+	Sha256        string                 `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`  // hexadecimal
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`      // as the settings write it; empty for what lies below a folder that they name
+	Unpack        bool                   `protobuf:"varint,6,opt,name=unpack,proto3" json:"unpack,omitempty"` // it is a zip archive, and path a folder that gets what is in it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +964,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[6]
+	mi := &file_dorado_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +977,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{6}
+	return file_dorado_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *File) GetPath() string {
@@ -918,6 +1015,13 @@ func (x *File) GetName() string {
 	return ""
 }
 
+func (x *File) GetUnpack() bool {
+	if x != nil {
+		return x.Unpack
+	}
+	return false
+}
+
 type Dispatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Task                `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -927,7 +1031,7 @@ type Dispatch struct {
 
 func (x *Dispatch) Reset() {
 	*x = Dispatch{}
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1043,7 @@ func (x *Dispatch) String() string {
 func (*Dispatch) ProtoMessage() {}
 
 func (x *Dispatch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[7]
+	mi := &file_dorado_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1056,7 @@ func (x *Dispatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dispatch.ProtoReflect.Descriptor instead.
 func (*Dispatch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{7}
+	return file_dorado_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Dispatch) GetTasks() []*Task {
@@ -972,7 +1076,7 @@ type Kill struct {
 
 func (x *Kill) Reset() {
 	*x = Kill{}
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1088,7 @@ func (x *Kill) String() string {
 func (*Kill) ProtoMessage() {}
 
 func (x *Kill) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[8]
+	mi := &file_dorado_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1101,7 @@ func (x *Kill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kill.ProtoReflect.Descriptor instead.
 func (*Kill) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{8}
+	return file_dorado_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Kill) GetIds() []int64 {
@@ -1027,7 +1131,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1143,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[9]
+	mi := &file_dorado_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1156,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{9}
+	return file_dorado_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Claim) GetItems() []*ClaimItem {
@@ -1073,7 +1177,7 @@ type ClaimItem struct {
 
 func (x *ClaimItem) Reset() {
 	*x = ClaimItem{}
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1189,7 @@ func (x *ClaimItem) String() string {
 func (*ClaimItem) ProtoMessage() {}
 
 func (x *ClaimItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[10]
+	mi := &file_dorado_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1202,7 @@ func (x *ClaimItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimItem.ProtoReflect.Descriptor instead.
 func (*ClaimItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{10}
+	return file_dorado_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClaimItem) GetId() int64 {
@@ -1131,7 +1235,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1247,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[11]
+	mi := &file_dorado_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1260,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{11}
+	return file_dorado_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Ack) GetItems() []*AckItem {
@@ -1176,7 +1280,7 @@ type AckItem struct {
 
 func (x *AckItem) Reset() {
 	*x = AckItem{}
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1292,7 @@ func (x *AckItem) String() string {
 func (*AckItem) ProtoMessage() {}
 
 func (x *AckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[12]
+	mi := &file_dorado_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1305,7 @@ func (x *AckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckItem.ProtoReflect.Descriptor instead.
 func (*AckItem) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{12}
+	return file_dorado_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AckItem) GetId() int64 {
@@ -1234,17 +1338,21 @@ type Report struct {
 	ExecutePath        string                 `protobuf:"bytes,12,opt,name=execute_path,json=executePath,proto3" json:"execute_path,omitempty"`
 	AppLink            string                 `protobuf:"bytes,13,opt,name=app_link,json=appLink,proto3" json:"app_link,omitempty"`
 	VarPool            []*Param               `protobuf:"bytes,14,rep,name=var_pool,json=varPool,proto3" json:"var_pool,omitempty"`
-	Alert              *Alert                 `protobuf:"bytes,15,opt,name=alert,proto3" json:"alert,omitempty"` // of FINISHED and SUCCEEDED: what the task itself tells an alert group
+	Alert              *Alert                 `protobuf:"bytes,15,opt,name=alert,proto3" json:"alert,omitempty"` // of FINISHED, SUCCEEDED or FAILED: what the task itself tells an alert group
 	// Of FINISHED, SUCCEEDED or FAILED: a JSON value that pages of the task's own kind show. Absent: there is none. It is saved
 	// with the end of the attempt, so a repeated report adds nothing, and a master that does not know it drops it.
-	Result        []byte `protobuf:"bytes,16,opt,name=result,proto3" json:"result,omitempty"`
+	Result []byte `protobuf:"bytes,16,opt,name=result,proto3" json:"result,omitempty"`
+	// With result and under its rules: the number that the attempt measured, for those that come after it, and a JSON value that
+	// is shown when one opens the result.
+	Measured      string `protobuf:"bytes,17,opt,name=measured,proto3" json:"measured,omitempty"`
+	Detail        []byte `protobuf:"bytes,18,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1364,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[13]
+	mi := &file_dorado_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1377,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{13}
+	return file_dorado_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Report) GetId() int64 {
@@ -1384,6 +1492,20 @@ func (x *Report) GetResult() []byte {
 	return nil
 }
 
+func (x *Report) GetMeasured() string {
+	if x != nil {
+		return x.Measured
+	}
+	return ""
+}
+
+func (x *Report) GetDetail() []byte {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
 // Alert is what a task tells people.
 type Alert struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1396,7 +1518,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1530,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[14]
+	mi := &file_dorado_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1543,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{14}
+	return file_dorado_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Alert) GetGroup() int64 {
@@ -1454,7 +1576,7 @@ type Reports struct {
 
 func (x *Reports) Reset() {
 	*x = Reports{}
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1588,7 @@ func (x *Reports) String() string {
 func (*Reports) ProtoMessage() {}
 
 func (x *Reports) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[15]
+	mi := &file_dorado_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1601,7 @@ func (x *Reports) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reports.ProtoReflect.Descriptor instead.
 func (*Reports) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{15}
+	return file_dorado_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Reports) GetReports() []*Report {
@@ -1498,7 +1620,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1632,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[16]
+	mi := &file_dorado_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1645,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{16}
+	return file_dorado_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Held) GetAttempts() []*HeldAttempt {
@@ -1545,7 +1667,7 @@ type HeldAttempt struct {
 
 func (x *HeldAttempt) Reset() {
 	*x = HeldAttempt{}
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1679,7 @@ func (x *HeldAttempt) String() string {
 func (*HeldAttempt) ProtoMessage() {}
 
 func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[17]
+	mi := &file_dorado_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1692,7 @@ func (x *HeldAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldAttempt.ProtoReflect.Descriptor instead.
 func (*HeldAttempt) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{17}
+	return file_dorado_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeldAttempt) GetId() int64 {
@@ -1621,7 +1743,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1755,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[18]
+	mi := &file_dorado_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1768,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{18}
+	return file_dorado_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Heartbeat) GetRunning() uint32 {
@@ -1735,7 +1857,7 @@ type Alive struct {
 
 func (x *Alive) Reset() {
 	*x = Alive{}
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +1869,7 @@ func (x *Alive) String() string {
 func (*Alive) ProtoMessage() {}
 
 func (x *Alive) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[19]
+	mi := &file_dorado_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +1882,7 @@ func (x *Alive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alive.ProtoReflect.Descriptor instead.
 func (*Alive) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{19}
+	return file_dorado_proto_rawDescGZIP(), []int{20}
 }
 
 // LogRequest asks for part of one attempt's log. Lines are counted from 0.
@@ -1776,6 +1898,7 @@ type LogRequest struct {
 	//	*LogRequest_Follow
 	//	*LogRequest_Cancel
 	//	*LogRequest_Remove
+	//	*LogRequest_Savepoint
 	Want          isLogRequest_Want `protobuf_oneof:"want"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1783,7 +1906,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1918,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[20]
+	mi := &file_dorado_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1931,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{20}
+	return file_dorado_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LogRequest) GetCall() uint64 {
@@ -1886,6 +2009,15 @@ func (x *LogRequest) GetRemove() *LogRemove {
 	return nil
 }
 
+func (x *LogRequest) GetSavepoint() *SavepointRequest {
+	if x != nil {
+		if x, ok := x.Want.(*LogRequest_Savepoint); ok {
+			return x.Savepoint
+		}
+	}
+	return nil
+}
+
 type isLogRequest_Want interface {
 	isLogRequest_Want()
 }
@@ -1914,6 +2046,10 @@ type LogRequest_Remove struct {
 	Remove *LogRemove `protobuf:"bytes,8,opt,name=remove,proto3,oneof"`
 }
 
+type LogRequest_Savepoint struct {
+	Savepoint *SavepointRequest `protobuf:"bytes,9,opt,name=savepoint,proto3,oneof"` // not about a log; it travels here because it is answered once, and by any master
+}
+
 func (*LogRequest_Lines) isLogRequest_Want() {}
 
 func (*LogRequest_Search) isLogRequest_Want() {}
@@ -1926,6 +2062,8 @@ func (*LogRequest_Cancel) isLogRequest_Want() {}
 
 func (*LogRequest_Remove) isLogRequest_Want() {}
 
+func (*LogRequest_Savepoint) isLogRequest_Want() {}
+
 type LogLines struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          int64                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // negative: counted from the end
@@ -1936,7 +2074,7 @@ type LogLines struct {
 
 func (x *LogLines) Reset() {
 	*x = LogLines{}
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1948,7 +2086,7 @@ func (x *LogLines) String() string {
 func (*LogLines) ProtoMessage() {}
 
 func (x *LogLines) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[21]
+	mi := &file_dorado_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1961,7 +2099,7 @@ func (x *LogLines) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLines.ProtoReflect.Descriptor instead.
 func (*LogLines) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{21}
+	return file_dorado_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LogLines) GetFrom() int64 {
@@ -1991,7 +2129,7 @@ type LogSearch struct {
 
 func (x *LogSearch) Reset() {
 	*x = LogSearch{}
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2003,7 +2141,7 @@ func (x *LogSearch) String() string {
 func (*LogSearch) ProtoMessage() {}
 
 func (x *LogSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[22]
+	mi := &file_dorado_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2016,7 +2154,7 @@ func (x *LogSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogSearch.ProtoReflect.Descriptor instead.
 func (*LogSearch) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{22}
+	return file_dorado_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LogSearch) GetQuery() string {
@@ -2063,7 +2201,7 @@ type LogBytes struct {
 
 func (x *LogBytes) Reset() {
 	*x = LogBytes{}
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2213,7 @@ func (x *LogBytes) String() string {
 func (*LogBytes) ProtoMessage() {}
 
 func (x *LogBytes) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[23]
+	mi := &file_dorado_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2226,7 @@ func (x *LogBytes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogBytes.ProtoReflect.Descriptor instead.
 func (*LogBytes) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{23}
+	return file_dorado_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LogBytes) GetOffset() int64 {
@@ -2107,7 +2245,7 @@ type LogFollow struct {
 
 func (x *LogFollow) Reset() {
 	*x = LogFollow{}
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2257,7 @@ func (x *LogFollow) String() string {
 func (*LogFollow) ProtoMessage() {}
 
 func (x *LogFollow) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[24]
+	mi := &file_dorado_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2270,7 @@ func (x *LogFollow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFollow.ProtoReflect.Descriptor instead.
 func (*LogFollow) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{24}
+	return file_dorado_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LogFollow) GetFrom() int64 {
@@ -2150,7 +2288,7 @@ type LogCancel struct {
 
 func (x *LogCancel) Reset() {
 	*x = LogCancel{}
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2162,7 +2300,7 @@ func (x *LogCancel) String() string {
 func (*LogCancel) ProtoMessage() {}
 
 func (x *LogCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[25]
+	mi := &file_dorado_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2175,7 +2313,7 @@ func (x *LogCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCancel.ProtoReflect.Descriptor instead.
 func (*LogCancel) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{25}
+	return file_dorado_proto_rawDescGZIP(), []int{26}
 }
 
 type LogRemove struct {
@@ -2186,7 +2324,7 @@ type LogRemove struct {
 
 func (x *LogRemove) Reset() {
 	*x = LogRemove{}
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2336,7 @@ func (x *LogRemove) String() string {
 func (*LogRemove) ProtoMessage() {}
 
 func (x *LogRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[26]
+	mi := &file_dorado_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2349,55 @@ func (x *LogRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRemove.ProtoReflect.Descriptor instead.
 func (*LogRemove) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{26}
+	return file_dorado_proto_rawDescGZIP(), []int{27}
+}
+
+// SavepointRequest asks the worker that holds an attempt to have its streaming job write its state down; path of the request is
+// empty. Any master may ask. The answer is one LogReply: lines are the places of the savepoints, or error a fault key and lines[0]
+// what the program said. Asked twice, it is done twice. A stream that breaks, or a LogCancel, ends the asking; what the cluster has
+// begun, it completes. A worker that does not know this message finds no log at "" and answers log.gone.
+type SavepointRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // task instance id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SavepointRequest) Reset() {
+	*x = SavepointRequest{}
+	mi := &file_dorado_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavepointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavepointRequest) ProtoMessage() {}
+
+func (x *SavepointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_dorado_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavepointRequest.ProtoReflect.Descriptor instead.
+func (*SavepointRequest) Descriptor() ([]byte, []int) {
+	return file_dorado_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SavepointRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
 }
 
 // LogReply is one piece of an answer; done marks the last.
@@ -2235,7 +2421,7 @@ type LogReply struct {
 
 func (x *LogReply) Reset() {
 	*x = LogReply{}
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2433,7 @@ func (x *LogReply) String() string {
 func (*LogReply) ProtoMessage() {}
 
 func (x *LogReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[27]
+	mi := &file_dorado_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2446,7 @@ func (x *LogReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogReply.ProtoReflect.Descriptor instead.
 func (*LogReply) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{27}
+	return file_dorado_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LogReply) GetCall() uint64 {
@@ -2366,7 +2552,7 @@ type MasterFrame struct {
 
 func (x *MasterFrame) Reset() {
 	*x = MasterFrame{}
-	mi := &file_dorado_proto_msgTypes[28]
+	mi := &file_dorado_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2564,7 @@ func (x *MasterFrame) String() string {
 func (*MasterFrame) ProtoMessage() {}
 
 func (x *MasterFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[28]
+	mi := &file_dorado_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2577,7 @@ func (x *MasterFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterFrame.ProtoReflect.Descriptor instead.
 func (*MasterFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{28}
+	return file_dorado_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MasterFrame) GetBody() isMasterFrame_Body {
@@ -2541,7 +2727,7 @@ type WorkerFrame struct {
 
 func (x *WorkerFrame) Reset() {
 	*x = WorkerFrame{}
-	mi := &file_dorado_proto_msgTypes[29]
+	mi := &file_dorado_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2553,7 +2739,7 @@ func (x *WorkerFrame) String() string {
 func (*WorkerFrame) ProtoMessage() {}
 
 func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_dorado_proto_msgTypes[29]
+	mi := &file_dorado_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2566,7 +2752,7 @@ func (x *WorkerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFrame.ProtoReflect.Descriptor instead.
 func (*WorkerFrame) Descriptor() ([]byte, []int) {
-	return file_dorado_proto_rawDescGZIP(), []int{29}
+	return file_dorado_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WorkerFrame) GetBody() isWorkerFrame_Body {
@@ -2678,12 +2864,14 @@ const file_dorado_proto_rawDesc = "" +
 	"\x06master\x18\x02 \x01(\tR\x06master\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"!\n" +
 	"\aRefused\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"]\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x89\x01\n" +
 	"\x05Param\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
-	"\x06direct\x18\x04 \x01(\tR\x06direct\"\xaf\a\n" +
+	"\x06direct\x18\x04 \x01(\tR\x06direct\x12\x16\n" +
+	"\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x03R\x04size\"\xd4\a\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x14workflow_instance_id\x18\x02 \x01(\x03R\x12workflowInstanceId\x12!\n" +
@@ -2717,18 +2905,25 @@ const file_dorado_proto_rawDesc = "" +
 	"\ftrace_parent\x18\x1b \x01(\tR\vtraceParent\x12\x18\n" +
 	"\asecrets\x18\x1c \x03(\tR\asecrets\x12%\n" +
 	"\x05files\x18\x1d \x03(\v2\x0f.dorado.v1.FileR\x05files\x12+\n" +
-	"\asources\x18\x1e \x03(\v2\x11.dorado.v1.SourceR\asources\"\\\n" +
+	"\asources\x18\x1e \x03(\v2\x11.dorado.v1.SourceR\asources\x12#\n" +
+	"\x04past\x18\x1f \x01(\v2\x0f.dorado.v1.PastR\x04past\"d\n" +
+	"\x04Past\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x18\n" +
+	"\aaverage\x18\x02 \x01(\tR\aaverage\x12\x17\n" +
+	"\afrom_ms\x18\x03 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x04 \x01(\x03R\x04toMs\"\\\n" +
 	"\x06Source\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x1a\n" +
-	"\bsettings\x18\x04 \x01(\fR\bsettings\"n\n" +
+	"\bsettings\x18\x04 \x01(\fR\bsettings\"\x86\x01\n" +
 	"\x04File\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04blob\x18\x02 \x01(\tR\x04blob\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x16\n" +
 	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"1\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
+	"\x06unpack\x18\x06 \x01(\bR\x06unpack\"1\n" +
 	"\bDispatch\x12%\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0f.dorado.v1.TaskR\x05tasks\"0\n" +
 	"\x04Kill\x12\x10\n" +
@@ -2744,7 +2939,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2\x12.dorado.v1.AckItemR\x05items\"+\n" +
 	"\aAckItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xf6\x03\n" +
+	"\x03seq\x18\x02 \x01(\rR\x03seq\"\xaa\x04\n" +
 	"\x06Report\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\rR\x03seq\x12)\n" +
@@ -2762,7 +2957,9 @@ const file_dorado_proto_rawDesc = "" +
 	"\bapp_link\x18\r \x01(\tR\aappLink\x12+\n" +
 	"\bvar_pool\x18\x0e \x03(\v2\x10.dorado.v1.ParamR\avarPool\x12&\n" +
 	"\x05alert\x18\x0f \x01(\v2\x10.dorado.v1.AlertR\x05alert\x12\x16\n" +
-	"\x06result\x18\x10 \x01(\fR\x06result\"M\n" +
+	"\x06result\x18\x10 \x01(\fR\x06result\x12\x1a\n" +
+	"\bmeasured\x18\x11 \x01(\tR\bmeasured\x12\x16\n" +
+	"\x06detail\x18\x12 \x01(\fR\x06detail\"M\n" +
 	"\x05Alert\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x03R\x05group\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
@@ -2790,7 +2987,7 @@ const file_dorado_proto_rawDesc = "" +
 	"\tupgrading\x18\n" +
 	" \x01(\bR\tupgrading\x12\x18\n" +
 	"\awaiting\x18\v \x01(\rR\awaiting\"\a\n" +
-	"\x05Alive\"\xd6\x02\n" +
+	"\x05Alive\"\x93\x03\n" +
 	"\n" +
 	"LogRequest\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
@@ -2800,7 +2997,8 @@ const file_dorado_proto_rawDesc = "" +
 	"\x05bytes\x18\x05 \x01(\v2\x13.dorado.v1.LogBytesH\x00R\x05bytes\x12.\n" +
 	"\x06follow\x18\x06 \x01(\v2\x14.dorado.v1.LogFollowH\x00R\x06follow\x12.\n" +
 	"\x06cancel\x18\a \x01(\v2\x14.dorado.v1.LogCancelH\x00R\x06cancel\x12.\n" +
-	"\x06remove\x18\b \x01(\v2\x14.dorado.v1.LogRemoveH\x00R\x06removeB\x06\n" +
+	"\x06remove\x18\b \x01(\v2\x14.dorado.v1.LogRemoveH\x00R\x06remove\x12;\n" +
+	"\tsavepoint\x18\t \x01(\v2\x1b.dorado.v1.SavepointRequestH\x00R\tsavepointB\x06\n" +
 	"\x04want\"4\n" +
 	"\bLogLines\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x14\n" +
@@ -2817,7 +3015,9 @@ const file_dorado_proto_rawDesc = "" +
 	"\tLogFollow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x03R\x04from\"\v\n" +
 	"\tLogCancel\"\v\n" +
-	"\tLogRemove\"\x90\x02\n" +
+	"\tLogRemove\"\"\n" +
+	"\x10SavepointRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\x90\x02\n" +
 	"\bLogReply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x14\n" +
@@ -2881,80 +3081,84 @@ func file_dorado_proto_rawDescGZIP() []byte {
 }
 
 var file_dorado_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_dorado_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_dorado_proto_goTypes = []any{
-	(StreamKind)(0),     // 0: dorado.v1.StreamKind
-	(ReportKind)(0),     // 1: dorado.v1.ReportKind
-	(Outcome)(0),        // 2: dorado.v1.Outcome
-	(*Hello)(nil),       // 3: dorado.v1.Hello
-	(*Welcome)(nil),     // 4: dorado.v1.Welcome
-	(*Refused)(nil),     // 5: dorado.v1.Refused
-	(*Param)(nil),       // 6: dorado.v1.Param
-	(*Task)(nil),        // 7: dorado.v1.Task
-	(*Source)(nil),      // 8: dorado.v1.Source
-	(*File)(nil),        // 9: dorado.v1.File
-	(*Dispatch)(nil),    // 10: dorado.v1.Dispatch
-	(*Kill)(nil),        // 11: dorado.v1.Kill
-	(*Claim)(nil),       // 12: dorado.v1.Claim
-	(*ClaimItem)(nil),   // 13: dorado.v1.ClaimItem
-	(*Ack)(nil),         // 14: dorado.v1.Ack
-	(*AckItem)(nil),     // 15: dorado.v1.AckItem
-	(*Report)(nil),      // 16: dorado.v1.Report
-	(*Alert)(nil),       // 17: dorado.v1.Alert
-	(*Reports)(nil),     // 18: dorado.v1.Reports
-	(*Held)(nil),        // 19: dorado.v1.Held
-	(*HeldAttempt)(nil), // 20: dorado.v1.HeldAttempt
-	(*Heartbeat)(nil),   // 21: dorado.v1.Heartbeat
-	(*Alive)(nil),       // 22: dorado.v1.Alive
-	(*LogRequest)(nil),  // 23: dorado.v1.LogRequest
-	(*LogLines)(nil),    // 24: dorado.v1.LogLines
-	(*LogSearch)(nil),   // 25: dorado.v1.LogSearch
-	(*LogBytes)(nil),    // 26: dorado.v1.LogBytes
-	(*LogFollow)(nil),   // 27: dorado.v1.LogFollow
-	(*LogCancel)(nil),   // 28: dorado.v1.LogCancel
-	(*LogRemove)(nil),   // 29: dorado.v1.LogRemove
-	(*LogReply)(nil),    // 30: dorado.v1.LogReply
-	(*MasterFrame)(nil), // 31: dorado.v1.MasterFrame
-	(*WorkerFrame)(nil), // 32: dorado.v1.WorkerFrame
+	(StreamKind)(0),          // 0: dorado.v1.StreamKind
+	(ReportKind)(0),          // 1: dorado.v1.ReportKind
+	(Outcome)(0),             // 2: dorado.v1.Outcome
+	(*Hello)(nil),            // 3: dorado.v1.Hello
+	(*Welcome)(nil),          // 4: dorado.v1.Welcome
+	(*Refused)(nil),          // 5: dorado.v1.Refused
+	(*Param)(nil),            // 6: dorado.v1.Param
+	(*Task)(nil),             // 7: dorado.v1.Task
+	(*Past)(nil),             // 8: dorado.v1.Past
+	(*Source)(nil),           // 9: dorado.v1.Source
+	(*File)(nil),             // 10: dorado.v1.File
+	(*Dispatch)(nil),         // 11: dorado.v1.Dispatch
+	(*Kill)(nil),             // 12: dorado.v1.Kill
+	(*Claim)(nil),            // 13: dorado.v1.Claim
+	(*ClaimItem)(nil),        // 14: dorado.v1.ClaimItem
+	(*Ack)(nil),              // 15: dorado.v1.Ack
+	(*AckItem)(nil),          // 16: dorado.v1.AckItem
+	(*Report)(nil),           // 17: dorado.v1.Report
+	(*Alert)(nil),            // 18: dorado.v1.Alert
+	(*Reports)(nil),          // 19: dorado.v1.Reports
+	(*Held)(nil),             // 20: dorado.v1.Held
+	(*HeldAttempt)(nil),      // 21: dorado.v1.HeldAttempt
+	(*Heartbeat)(nil),        // 22: dorado.v1.Heartbeat
+	(*Alive)(nil),            // 23: dorado.v1.Alive
+	(*LogRequest)(nil),       // 24: dorado.v1.LogRequest
+	(*LogLines)(nil),         // 25: dorado.v1.LogLines
+	(*LogSearch)(nil),        // 26: dorado.v1.LogSearch
+	(*LogBytes)(nil),         // 27: dorado.v1.LogBytes
+	(*LogFollow)(nil),        // 28: dorado.v1.LogFollow
+	(*LogCancel)(nil),        // 29: dorado.v1.LogCancel
+	(*LogRemove)(nil),        // 30: dorado.v1.LogRemove
+	(*SavepointRequest)(nil), // 31: dorado.v1.SavepointRequest
+	(*LogReply)(nil),         // 32: dorado.v1.LogReply
+	(*MasterFrame)(nil),      // 33: dorado.v1.MasterFrame
+	(*WorkerFrame)(nil),      // 34: dorado.v1.WorkerFrame
 }
 var file_dorado_proto_depIdxs = []int32{
 	0,  // 0: dorado.v1.Hello.kind:type_name -> dorado.v1.StreamKind
 	6,  // 1: dorado.v1.Task.prepared:type_name -> dorado.v1.Param
-	9,  // 2: dorado.v1.Task.files:type_name -> dorado.v1.File
-	8,  // 3: dorado.v1.Task.sources:type_name -> dorado.v1.Source
-	7,  // 4: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
-	13, // 5: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
-	15, // 6: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
-	1,  // 7: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
-	2,  // 8: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
-	6,  // 9: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
-	17, // 10: dorado.v1.Report.alert:type_name -> dorado.v1.Alert
-	16, // 11: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
-	20, // 12: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
-	24, // 13: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
-	25, // 14: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
-	26, // 15: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
-	27, // 16: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
-	28, // 17: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
-	29, // 18: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
-	4,  // 19: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
-	5,  // 20: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
-	10, // 21: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
-	11, // 22: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
-	14, // 23: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
-	23, // 24: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
-	12, // 25: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
-	22, // 26: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
-	3,  // 27: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
-	19, // 28: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
-	18, // 29: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
-	21, // 30: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
-	30, // 31: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	10, // 2: dorado.v1.Task.files:type_name -> dorado.v1.File
+	9,  // 3: dorado.v1.Task.sources:type_name -> dorado.v1.Source
+	8,  // 4: dorado.v1.Task.past:type_name -> dorado.v1.Past
+	7,  // 5: dorado.v1.Dispatch.tasks:type_name -> dorado.v1.Task
+	14, // 6: dorado.v1.Claim.items:type_name -> dorado.v1.ClaimItem
+	16, // 7: dorado.v1.Ack.items:type_name -> dorado.v1.AckItem
+	1,  // 8: dorado.v1.Report.kind:type_name -> dorado.v1.ReportKind
+	2,  // 9: dorado.v1.Report.outcome:type_name -> dorado.v1.Outcome
+	6,  // 10: dorado.v1.Report.var_pool:type_name -> dorado.v1.Param
+	18, // 11: dorado.v1.Report.alert:type_name -> dorado.v1.Alert
+	17, // 12: dorado.v1.Reports.reports:type_name -> dorado.v1.Report
+	21, // 13: dorado.v1.Held.attempts:type_name -> dorado.v1.HeldAttempt
+	25, // 14: dorado.v1.LogRequest.lines:type_name -> dorado.v1.LogLines
+	26, // 15: dorado.v1.LogRequest.search:type_name -> dorado.v1.LogSearch
+	27, // 16: dorado.v1.LogRequest.bytes:type_name -> dorado.v1.LogBytes
+	28, // 17: dorado.v1.LogRequest.follow:type_name -> dorado.v1.LogFollow
+	29, // 18: dorado.v1.LogRequest.cancel:type_name -> dorado.v1.LogCancel
+	30, // 19: dorado.v1.LogRequest.remove:type_name -> dorado.v1.LogRemove
+	31, // 20: dorado.v1.LogRequest.savepoint:type_name -> dorado.v1.SavepointRequest
+	4,  // 21: dorado.v1.MasterFrame.welcome:type_name -> dorado.v1.Welcome
+	5,  // 22: dorado.v1.MasterFrame.refused:type_name -> dorado.v1.Refused
+	11, // 23: dorado.v1.MasterFrame.dispatch:type_name -> dorado.v1.Dispatch
+	12, // 24: dorado.v1.MasterFrame.kill:type_name -> dorado.v1.Kill
+	15, // 25: dorado.v1.MasterFrame.ack:type_name -> dorado.v1.Ack
+	24, // 26: dorado.v1.MasterFrame.log:type_name -> dorado.v1.LogRequest
+	13, // 27: dorado.v1.MasterFrame.claim:type_name -> dorado.v1.Claim
+	23, // 28: dorado.v1.MasterFrame.alive:type_name -> dorado.v1.Alive
+	3,  // 29: dorado.v1.WorkerFrame.hello:type_name -> dorado.v1.Hello
+	20, // 30: dorado.v1.WorkerFrame.held:type_name -> dorado.v1.Held
+	19, // 31: dorado.v1.WorkerFrame.reports:type_name -> dorado.v1.Reports
+	22, // 32: dorado.v1.WorkerFrame.heartbeat:type_name -> dorado.v1.Heartbeat
+	32, // 33: dorado.v1.WorkerFrame.log:type_name -> dorado.v1.LogReply
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_dorado_proto_init() }
@@ -2962,15 +3166,16 @@ func file_dorado_proto_init() {
 	if File_dorado_proto != nil {
 		return
 	}
-	file_dorado_proto_msgTypes[20].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[21].OneofWrappers = []any{
 		(*LogRequest_Lines)(nil),
 		(*LogRequest_Search)(nil),
 		(*LogRequest_Bytes)(nil),
 		(*LogRequest_Follow)(nil),
 		(*LogRequest_Cancel)(nil),
 		(*LogRequest_Remove)(nil),
+		(*LogRequest_Savepoint)(nil),
 	}
-	file_dorado_proto_msgTypes[28].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[30].OneofWrappers = []any{
 		(*MasterFrame_Welcome)(nil),
 		(*MasterFrame_Refused)(nil),
 		(*MasterFrame_Dispatch)(nil),
@@ -2980,7 +3185,7 @@ func file_dorado_proto_init() {
 		(*MasterFrame_Claim)(nil),
 		(*MasterFrame_Alive)(nil),
 	}
-	file_dorado_proto_msgTypes[29].OneofWrappers = []any{
+	file_dorado_proto_msgTypes[31].OneofWrappers = []any{
 		(*WorkerFrame_Hello)(nil),
 		(*WorkerFrame_Held)(nil),
 		(*WorkerFrame_Reports)(nil),
@@ -2993,7 +3198,7 @@ func file_dorado_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dorado_proto_rawDesc), len(file_dorado_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -273,3 +273,29 @@ func FuzzRead(f *testing.F) {
 		require.True(t, json.Valid(out.Bytes()))
 	})
 }
+
+func TestFilesThatTasksNameByNumberGetNames(t *testing.T) {
+	t.Parallel()
+	params := func(text string) (string, []neutral.Note) {
+		t.Helper()
+		b := read(t, `{"taskDefinitionJson":[{"code":164597693773600,"name":"test1","taskParams":`+text+`,"taskType":"SHELL"}],"name":"test1"}`)
+		return string(b.Workflows[0].Definition.Tasks[0].Params), b.Notes
+	}
+	for in, want := range map[string]string{
+		`{"resourceList":[{"id":3}],"rawScript":"pwd"}`:                                 `{"rawScript":"pwd","resourceList":[{"resourceName":"id:3"}]}`,
+		`{"resourceList":[{"id":3,"name":"a.sh","res":"lib/a.sh"}]}`:                    `{"resourceList":[{"resourceName":"lib/a.sh"}]}`,
+		`{"resourceList":[{"res":"a.sh"},{"resourceName":"b.sh","id":4}]}`:              `{"resourceList":[{"resourceName":"a.sh"},{"resourceName":"b.sh","id":4}]}`,
+		`{"mainJar":{"id":7},"resourceList":[]}`:                                        `{"mainJar":{"resourceName":"id:7"},"resourceList":[]}`,
+		`{"resourceList":[{"id":-1},{},7,"x"],"id":3}`:                                  `{"resourceList":[{"id":-1},{},7,"x"],"id":3}`,
+		`{"resourceList":[{"id":3,"fullName":"file:/dolphinscheduler/x/resources/a"}]}`: `{"resourceList":[{"resourceName":"file:/dolphinscheduler/x/resources/a"}]}`,
+	} {
+		got, notes := params(in)
+		require.Equal(t, want, got)
+		require.Len(t, notes, strings.Count(want, `"id:`), "only what stays without a name stands in the report")
+	}
+	b := read(t, `[{"processDefinitionName":"old","processDefinitionJson":{"tasks":[{"name":"a","type":"SHELL","id":"tasks-1","params":{"resourceList":[{"id":3,"name":"x","res":"dir/x"},{"id":5}],"rawScript":"true"}}]}}]`)
+	require.JSONEq(t, `{"rawScript":"true","resourceList":[{"resourceName":"dir/x"},{"resourceName":"id:5"}]}`, string(b.Workflows[0].Definition.Tasks[0].Params))
+	require.Len(t, b.Notes, 1)
+	require.Equal(t, "transfer.note.resource_by_number", b.Notes[0].Key)
+	require.Equal(t, []any{"id", "5", "name", "id:5"}, b.Notes[0].Args)
+}

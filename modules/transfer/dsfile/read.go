@@ -30,7 +30,7 @@ func Read(b *neutral.Bundle, file string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	old := &legacy{bundle: b, file: file}
+	old, first := &legacy{bundle: b, file: file}, len(b.Workflows)
 	for i, raw := range items {
 		o, err := decode(raw)
 		if err != nil {
@@ -53,7 +53,15 @@ func Read(b *neutral.Bundle, file string, data []byte) error {
 			return err
 		}
 	}
-	return old.finish()
+	if err := old.finish(); err != nil {
+		return err
+	}
+	for i := range b.Workflows[first:] {
+		if err := nameResources(b, &b.Workflows[first+i]); err != nil {
+			return neutral.Refuse(file, 0, err.Error())
+		}
+	}
+	return nil
 }
 
 // list finds the entries of a file: it is a list, one entry, or an answer of the REST API that holds either.

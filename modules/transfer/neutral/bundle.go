@@ -2,6 +2,7 @@ package neutral
 
 import (
 	"strconv"
+	"strings"
 
 	"dorado/app/kit/fault"
 	"dorado/modules/flow"
@@ -102,6 +103,12 @@ type Ref struct {
 	Kind  Kind
 	Value string
 }
+
+// UnnamedPrefix begins what stands for a thing of which a file tells only the number.
+const UnnamedPrefix = "id:"
+
+// Unnamed reports whether the file tells only the number of what the reference leads to.
+func (r Ref) Unnamed() bool { return strings.HasPrefix(r.Value, UnnamedPrefix) }
 
 // Key is the reference as one text.
 func (r Ref) Key() string { return string(r.Kind) + ":" + r.Value }

@@ -41,7 +41,7 @@ func TestEveryTypeOfDolphinSchedulerIsThere(t *testing.T) {
 	require.Equal(t, map[int]string{
 		0: "MYSQL", 1: "POSTGRESQL", 2: "HIVE", 3: "SPARK", 4: "CLICKHOUSE", 5: "ORACLE", 6: "SQLSERVER", 7: "DB2", 8: "PRESTO", 10: "REDSHIFT", 11: "ATHENA",
 		12: "TRINO", 13: "STARROCKS", 14: "AZURESQL", 15: "DAMENG", 16: "OCEANBASE", 17: "SSH", 18: "KYUUBI", 19: "DATABEND", 20: "SNOWFLAKE", 21: "VERTICA",
-		22: "HANA", 23: "DORIS", 24: "ZEPPELIN", 25: "SAGEMAKER", 26: "K8S", 27: "ALIYUN_SERVERLESS_SPARK",
+		22: "HANA", 23: "DORIS", 24: "ZEPPELIN", 25: "SAGEMAKER", 26: "K8S", 27: "ALIYUN_SERVERLESS_SPARK", 1001: "SQLITE",
 	}, codes)
 }
 
@@ -75,10 +75,10 @@ func TestAddressesAreThoseOfDolphinScheduler(t *testing.T) {
 	s, problems := kind(t, "DORIS").Read(many)
 	require.Empty(t, problems)
 	require.Equal(t, "jdbc:mysql:loadbalance://h1:1,h2:9,[::1]:1,[fd00::1]:1/db", kind(t, "DORIS").URL(s))
-	athena := form.Flat{"awsRegion": "eu-1", "database": "d", "userName": "k", "password": "s", "other": `{"S3OutputLocation":"s3://x"}`}
+	athena := form.Flat{"awsRegion": "eu-west-1", "database": "d", "userName": "k", "password": "s", "other": `{"S3OutputLocation":"s3://x"}`}
 	s, problems = kind(t, "ATHENA").Read(athena)
 	require.Empty(t, problems)
-	require.Equal(t, "jdbc:awsathena://AwsRegion=eu-1;S3OutputLocation=s3://x", kind(t, "ATHENA").URL(s))
+	require.Equal(t, "jdbc:awsathena://AwsRegion=eu-west-1;S3OutputLocation=s3://x", kind(t, "ATHENA").URL(s))
 }
 
 func TestConnectionParamsAreWrittenLikeThoseOfDolphinScheduler(t *testing.T) {
@@ -106,7 +106,7 @@ func TestDangerousParametersAreRefusedForEveryType(t *testing.T) {
 			"propertiesTransform", "connectionLifecycleInterceptors", "authenticationPluginClassName", "sslrootcert", "trustStore", "clientRerouteServerListJNDIName",
 		} {
 			flat := base()
-			flat["awsRegion"] = "r"
+			flat["awsRegion"] = "eu-west-1"
 			flat["other"] = `{"` + name + `":"true"}`
 			_, problems := p.Read(flat)
 			require.Len(t, problems, 1, "%s %s", p.Type, name)
@@ -233,9 +233,12 @@ func TestADriverThatHangsIsLeft(t *testing.T) {
 	}()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
-	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO", "PRESTO", "HIVE", "HANA"} {
+	for _, name := range []string{"POSTGRESQL", "MYSQL", "SQLSERVER", "ORACLE", "CLICKHOUSE", "TRINO", "PRESTO", "HIVE", "HANA", "SNOWFLAKE", "DATABEND", "ATHENA", "VERTICA"} {
 		flat := base()
 		flat["host"], flat["port"], flat["other"] = "127.0.0.1", port, ""
+		if name == "ATHENA" {
+			flat["awsRegion"], flat["other"] = "eu-west-1", `{"EndpointOverride":"http://127.0.0.1:`+port+`"}`
+		}
 		if name == "TRINO" || name == "PRESTO" {
 			flat["password"] = ""
 		}
@@ -243,8 +246,10 @@ func TestADriverThatHangsIsLeft(t *testing.T) {
 		s, problems := p.Read(flat)
 		require.Empty(t, problems)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		begin := time.Now()
 		_, err = p.Test(ctx, s)
 		cancel()
 		require.Error(t, err, name)
+		require.Less(t, time.Since(begin), 5*time.Second, name)
 	}
 }

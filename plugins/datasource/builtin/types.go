@@ -5,23 +5,25 @@ import (
 	"strings"
 
 	"dorado/plugins/datasource"
+	"dorado/plugins/datasource/sqlitefile"
 	"dorado/plugins/form"
 )
 
-// Types are the types, in the order in which they are offered.
-func Types() []datasource.Plugin {
+// Types are the types, in the order in which they are offered. No file of SQLite may be opened.
+func Types() []datasource.Plugin { return TypesWith(sqlitefile.Guard{}) }
+
+// TypesWith are the types for a machine on which files of SQLite may be opened.
+func TypesWith(files sqlitefile.Guard) []datasource.Plugin {
 	return []datasource.Plugin{
 		mysqlType("MYSQL", 0, "MySQL / MariaDB", 3306, "jdbc:mysql://"), postgresType("POSTGRESQL", 1, "PostgreSQL", 5432),
 		hive("HIVE", 2, "Hive / Impala", 10000), hive("SPARK", 3, "Spark", 10015), clickHouse(), oracle(), sqlServer(), azureSQL(),
 		plain("DB2", 7, "DB2", 50000, "jdbc:db2://", ":", ";", "com.ibm.db2.jcc.DB2Driver", "select 1 from sysibm.sysdummy1", "datasource.missing.vendor"),
-		presto(), trinoType(), redshift(), athena(), mysqlType("STARROCKS", 13, "StarRocks", 9030, "jdbc:mysql://"),
+		presto(), trinoType(), redshift(), athenaType(), mysqlType("STARROCKS", 13, "StarRocks", 9030, "jdbc:mysql://"),
 		mysqlType("DORIS", 23, "Doris", 9030, "jdbc:mysql:loadbalance://"), oceanBase(),
 		plain("DAMENG", 15, "Dameng", 5236, "jdbc:dm://", "?", "&", "dm.jdbc.driver.DmDriver", "select 1", "datasource.missing.vendor"),
 		hive("KYUUBI", 18, "Kyuubi", 10000),
-		plain("DATABEND", 19, "Databend", 8000, "jdbc:databend://", "?", "&", "com.databend.jdbc.DatabendDriver", "select 1", "datasource.missing.later"),
-		snowflake(),
-		plain("VERTICA", 21, "Vertica", 5433, "jdbc:vertica://", "?", "&", "com.vertica.jdbc.Driver", "select 1", "datasource.missing.dialer"),
-		hana(), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
+		databendType(), snowflakeType(),
+		vertica(), hana(), sqliteType(files), ssh(), k8s(), zeppelin(), sageMaker(), aliyunSpark(),
 	}
 }
 
@@ -69,33 +71,4 @@ func plain(name string, code int, label string, port float64, prefix, first, sep
 		Type: name, Code: code, Label: label, Schema: jdbc(port), Class: class, Query: query, Missing: missing,
 		Address: address(prefix), URL: slashed(prefix, first, sep),
 	}
-}
-
-func athena() datasource.Plugin {
-	region := func(s datasource.Settings) string { return "jdbc:awsathena://AwsRegion=" + s.All["awsRegion"] + ";" }
-	return datasource.Plugin{
-		Type: "ATHENA", Code: 11, Label: "Athena", Class: "com.simba.athena.jdbc.Driver", Query: "select 1", Missing: "datasource.missing.large",
-		Schema: form.Schema{
-			{Name: "awsRegion", Type: form.Text, Label: "datasource.aws_region", Required: true},
-			{Name: datasource.Database, Type: form.Text, Label: "datasource.database", Required: true},
-			{Name: datasource.User, Type: form.Text, Label: "datasource.access_key", Required: true},
-			{Name: datasource.Password, Type: form.Secret, Label: "datasource.access_secret"},
-			{Name: datasource.Other, Type: form.TextArea, Label: "datasource.other", Help: "datasource.other.help"},
-		},
-		Address: region,
-		URL:     func(s datasource.Settings) string { return region(s) + parameters(s, "", ";") },
-	}
-}
-
-func snowflake() datasource.Plugin {
-	p := plain("SNOWFLAKE", 20, "Snowflake", 443, "jdbc:snowflake://", "", "", "net.snowflake.client.jdbc.SnowflakeDriver", "select 1", "datasource.missing.large")
-	p.Schema = jdbc(443, form.Field{Name: "datawarehouse", Type: form.Text, Label: "datasource.warehouse"})
-	p.URL = func(s datasource.Settings) string {
-		out := "jdbc:snowflake://" + s.HostList(true) + "/?db=" + s.Database
-		if w := s.All["datawarehouse"]; w != "" {
-			out += "&warehouse=" + w
-		}
-		return out + parameters(s, "&", "&")
-	}
-	return p
 }

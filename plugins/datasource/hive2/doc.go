@@ -5,6 +5,7 @@
 // connections must go where the caller's dialer lets them.
 //
 // A connection is one session. Statements run asynchronously and are asked about until they end; rows are fetched in bounded
-// portions. The protocol has no arguments, so they are written into the statement as literals (package literals). Sign-in:
-// none, SASL PLAIN (Hive's NONE, LDAP and CUSTOM), or HTTP with a password. Kerberos is refused: there is no GSSAPI here.
+// portions. What the server writes about a statement meanwhile goes to whoever listens (datasource.WithTold). The protocol has
+// no arguments, so they are written into the statement as literals (package literals). Sign-in: none, SASL PLAIN (Hive's NONE,
+// LDAP and CUSTOM), or HTTP with a password. Kerberos is refused: there is no GSSAPI here.
 package hive2

@@ -33,6 +33,11 @@ type fake struct {
 	cancelled int
 	closed    int
 	fetched   int
+	asked     int      // about the state of the statement
+	name      string   // of the server; "" is told by no name
+	log       []string // portions of the operation log, one each time it is asked for
+	logless   bool     // it refuses to give a log
+	logged    int      // how often it was asked for one
 }
 
 func ok() *hs.TStatus { return &hs.TStatus{StatusCode: hs.TStatusCode_SUCCESS_STATUS} }
@@ -62,7 +67,7 @@ func (*fake) CloseSession(context.Context, *hs.TCloseSessionReq) (*hs.TCloseSess
 func (f *fake) ExecuteStatement(_ context.Context, r *hs.TExecuteStatementReq) (*hs.TExecuteStatementResp, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.statement, f.fetched = r.Statement, 0
+	f.statement, f.fetched, f.asked = r.Statement, 0, 0
 	if r.Statement == "wrong" {
 		return &hs.TExecuteStatementResp{Status: bad("ParseException line 1:0")}, nil
 	}
@@ -79,6 +84,12 @@ func (f *fake) GetOperationStatus(context.Context, *hs.TGetOperationStatusReq) (
 	switch f.statement {
 	case "slow":
 		state = hs.TOperationState_RUNNING_STATE
+	case "a while", "broken after a while":
+		if f.asked++; f.asked <= 3 {
+			state = hs.TOperationState_RUNNING_STATE
+		} else if f.statement != "a while" {
+			state = hs.TOperationState_ERROR_STATE
+		}
 	case "broken":
 		state = hs.TOperationState_ERROR_STATE
 	case "stopped":
@@ -119,9 +130,30 @@ func (f *fake) GetResultSetMetadata(context.Context, *hs.TGetResultSetMetadataRe
 	}}}, nil
 }
 
+func (f *fake) GetInfo(context.Context, *hs.TGetInfoReq) (*hs.TGetInfoResp, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.name == "" {
+		none := ""
+		return &hs.TGetInfoResp{Status: bad("no such info"), InfoValue: &hs.TGetInfoValue{StringValue: &none}}, nil
+	}
+	return &hs.TGetInfoResp{Status: ok(), InfoValue: &hs.TGetInfoValue{StringValue: &f.name}}, nil
+}
+
 func (f *fake) FetchResults(_ context.Context, r *hs.TFetchResultsReq) (*hs.TFetchResultsResp, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r.FetchType == 1 && f.name != "Impala" { // which does not look at it
+		f.logged++
+		if f.logless {
+			return &hs.TFetchResultsResp{Status: bad("Couldn't find log associated with operation handle")}, nil
+		}
+		portion := &hs.TStringColumn{Values: []string{}, Nulls: []byte{}}
+		if len(f.log) > 0 {
+			portion.Values, f.log = f.log[:1], f.log[1:]
+		}
+		return &hs.TFetchResultsResp{Status: ok(), Results: &hs.TRowSet{Rows: []*hs.TRow{}, Columns: []*hs.TColumn{{StringVal: portion}}}}, nil
+	}
 	f.fetched++
 	numbers, texts := &hs.TI32Column{Nulls: []byte{2}}, &hs.TStringColumn{Nulls: []byte{}}
 	n := 0

@@ -85,7 +85,7 @@ func (s *session) listed(ctx context.Context, handle *hs.TOperationHandle, only 
 	}
 	handle.HasResultSet = true
 	o := &operation{s: s, handle: handle, changed: -1}
-	if err := o.wait(ctx); err != nil {
+	if err := o.wait(ctx, &told{}); err != nil {
 		o.close(ctx)
 		return nil, err
 	}

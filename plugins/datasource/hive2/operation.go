@@ -44,15 +44,18 @@ func (s *session) run(ctx context.Context, query string, args []driver.NamedValu
 		return nil, errNoHandle
 	}
 	o := &operation{s: s, handle: answer.OperationHandle, changed: -1}
-	if err := o.wait(ctx); err != nil {
+	log := o.told(ctx)
+	if err := o.wait(ctx, log); err != nil {
 		o.cancel(ctx)
+		log.last(ctx)
 		o.close(ctx)
 		return nil, err
 	}
+	log.last(ctx)
 	return o, nil
 }
 
-func (o *operation) wait(ctx context.Context) error {
+func (o *operation) wait(ctx context.Context, log *told) error {
 	req := &hs.TGetOperationStatusReq{OperationHandle: o.handle}
 	for pause := firstPoll; ; pause = min(pause*2, lastPoll) {
 		answer, err := call(ctx, o.s, func(ctx context.Context) (*hs.TGetOperationStatusResp, error) {
@@ -71,6 +74,7 @@ func (o *operation) wait(ctx context.Context) error {
 			}
 			return nil
 		case hs.TOperationState_INITIALIZED_STATE, hs.TOperationState_PENDING_STATE, hs.TOperationState_RUNNING_STATE:
+			log.more(ctx)
 		case hs.TOperationState_CANCELED_STATE, hs.TOperationState_CLOSED_STATE:
 			return errors.New("the statement was cancelled on the server")
 		case hs.TOperationState_TIMEDOUT_STATE:

@@ -29,7 +29,8 @@ type session struct {
 	closer io.Closer
 	conn   interface{ SetDeadline(time.Time) error } // nil over HTTP
 	handle *hs.TSessionHandle
-	broken bool // the connection is in the middle of something
+	name   string // of the server, in small letters; "": not asked yet, "?": not told
+	broken bool   // the connection is in the middle of something
 }
 
 var (

@@ -152,7 +152,7 @@ func TestRowsThatDifferHaveDifferentDigests(t *testing.T) {
 
 func TestALogThatCannotBeWrittenIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := finish(Result{}, task.Env{Log: closed{}})
+	_, err := finish(Result{}, task.Env{Log: closed{}}, task.Outcome{})
 	require.ErrorContains(t, err, "write the log")
 }
 

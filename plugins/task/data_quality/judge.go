@@ -43,6 +43,14 @@ func show(n *big.Rat) string {
 	return strings.TrimRight(strings.TrimRight(n.FloatString(4), "0"), ".")
 }
 
+// exact writes a number with what counts of its digits, as a decimal.
+func exact(n *big.Rat) string {
+	if n == nil || n.IsInt() {
+		return show(n)
+	}
+	return strings.TrimRight(strings.TrimRight(n.FloatString(12), "0"), ".")
+}
+
 // measure is what the check type makes of the two values.
 func measure(checkType int, actual, expected *big.Rat) (*big.Rat, error) {
 	out := new(big.Rat)

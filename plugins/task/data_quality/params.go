@@ -14,9 +14,14 @@ import (
 
 // Kinds of expected values.
 const (
-	expectFixed  = 1
-	expectSource = 7
-	expectTarget = 8
+	expectFixed = 1 + iota
+	expectDay
+	expectWeek
+	expectMonth
+	expect7Days
+	expect30Days
+	expectSource
+	expectTarget
 )
 
 // params are the settings of a DATA_QUALITY task.

@@ -57,12 +57,19 @@ const (
 // Plugin returns the DATA_QUALITY task type.
 func Plugin() task.Plugin {
 	return task.Plugin{
-		Type: Type, Category: "dq", Icon: "quality", Retryable: true,
+		Type: Type, Category: "dq", Icon: "quality", Retryable: true, Handover: true,
 		Label: "task.quality", Help: "task.quality.help",
 		Aliases: []string{"check", "rule", "null", "unique", "accuracy", "校验", "规则"},
 		Schema:  schema(),
 		Check:   check,
 		Run:     run,
+		Measures: func(v form.Values) task.Series {
+			kind, _ := strconv.Atoi(v.Text(fieldExpected))
+			if v.Text(fieldRule) == strconv.Itoa(ruleTwoValues) {
+				kind = 0
+			}
+			return task.Series{Key: code(v), Window: window(kind)}
+		},
 	}
 }
 

@@ -49,7 +49,7 @@ func TestDataQuality(t *testing.T) {
 			{Name: "says that a table is missing", Params: settings(10, inputs{"src_table": "nowhere"}), Fails: true},
 			{Name: "says that a data source is missing", Params: settings(10, inputs{"src_datasource_id": 9}), Fails: true},
 			{Name: "says that a type is not supported", Params: settings(10, inputs{"src_datasource_id": 2}), Fails: true},
-			{Name: "says that there is no history", Params: settings(10, inputs{"comparison_type": 3}), Fails: true},
+			{Name: "says that the master told no history", Params: settings(10, inputs{"comparison_type": 3}), Fails: true},
 			{Name: "judges numbers that come late", Params: settings(10, inputs{"threshold": "${x}"}), Fails: true},
 		},
 		Bad: []string{
@@ -70,10 +70,16 @@ func TestDataQuality(t *testing.T) {
 // try runs a rule and returns what it found.
 func try(t *testing.T, sources map[int64]task.Source, raw string) (dataquality.Result, task.Outcome, string, error) {
 	t.Helper()
+	return tryAfter(t, sources, raw, nil)
+}
+
+// tryAfter does so with what earlier attempts measured.
+func tryAfter(t *testing.T, sources map[int64]task.Source, raw string, past *task.Past) (dataquality.Result, task.Outcome, string, error) {
+	t.Helper()
 	values, problems := dataquality.Plugin().Decode([]byte(raw))
 	require.Empty(t, problems, raw)
 	var log bytes.Buffer
-	env := task.Env{TaskInstanceID: 7, WorkflowInstanceID: 2, TaskName: "check", Dir: t.TempDir(), Log: &log, Sources: sources}
+	env := task.Env{TaskInstanceID: 7, WorkflowInstanceID: 2, TaskName: "check", Dir: t.TempDir(), Log: &log, Sources: sources, Past: past}
 	out, err := dataquality.Plugin().Run(t.Context(), values, env)
 	var r dataquality.Result
 	if len(out.Extra) > 0 {
@@ -171,6 +177,8 @@ func TestEachRuleFindsWhatIsThere(t *testing.T) {
 					require.Equal(t, broken, err != nil)
 					require.Equal(t, broken, out.Alert != nil)
 					require.Len(t, r.UniqueCode, 44)
+					require.Equal(t, c.want, out.Measured)
+					require.Equal(t, r.ErrorOutputPath != "", out.Detail != nil, "what is in the file is shown, too")
 				})
 			}
 		})
@@ -274,7 +282,7 @@ func TestWhatCannotBeAskedSaysWhy(t *testing.T) {
 		"is no name of a database":           settings(10, inputs{"src_database": "a b"}),
 		"connect to the data source shop":    settings(10, inputs{"src_database": "nowhere"}),
 		"the time yesterday does not have":   settings(8, inputs{"src_field": "made", "begin_time": "yesterday", "deadline": "2024-01-01"}),
-		"available in this version":          settings(10, inputs{"comparison_type": "6"}),
+		"older than this worker":             settings(10, inputs{"comparison_type": "6"}),
 	} {
 		_, out, _, err := try(t, sources, raw)
 		require.ErrorContains(t, err, want)

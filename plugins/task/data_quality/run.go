@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 
 // States of a result, as DolphinScheduler numbers them.
 const (
+	stateNone    = 0 // there was nothing to compare with
 	stateSuccess = 1
 	stateFailure = 2
 )
@@ -42,7 +44,7 @@ type Result struct {
 	State           int    `json:"state"`
 	Reason          string `json:"reason,omitempty"`
 	ErrorOutputPath string `json:"errorOutputPath,omitempty"`
-	UniqueCode      string `json:"uniqueCode"` // of the inputs: results with the same one can be compared
+	UniqueCode      string `json:"uniqueCode"` // of what was measured: results with the same one can be compared
 }
 
 // kind is what is known of a rule besides its inputs.
@@ -61,9 +63,6 @@ func kinds() map[int]kind {
 	}
 }
 
-// errHistory is why some kinds of expected values fail.
-var errHistory = errors.New("expected values from earlier results are not available in this version; choose a fixed value or a count of rows")
-
 func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error) {
 	p, err := read(v)
 	if err != nil {
@@ -76,7 +75,7 @@ func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error)
 	if p.rule == ruleTwoValues {
 		p.expected = 0
 	}
-	if p.expected > expectFixed && p.expected < expectSource {
+	if window(p.expected) != nil && env.Past == nil {
 		return task.Outcome{}, errHistory
 	}
 	actual, expected, shown, err := values(ctx, p, env)
@@ -94,6 +93,27 @@ func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error)
 	if p.block {
 		r.FailureStrategy = 1
 	}
+	r.judge(p, actual, expected)
+	out := task.Outcome{Measured: exact(actual)}
+	if len(shown.rows) > 0 {
+		fmt.Fprintln(env.Log, "rows that break the rule:")
+		shown.write(env.Log)
+		if err := shown.save(filepath.Join(env.Dir, rowsFile)); err != nil {
+			fmt.Fprintln(env.Log, err)
+		} else {
+			r.ErrorOutputPath = rowsFile
+		}
+		out.Detail = shown.preview()
+	}
+	return finish(r, env, out)
+}
+
+// judge compares the two values. Without an expected one there is no verdict.
+func (r *Result) judge(p params, actual, expected *big.Rat) {
+	if expected == nil {
+		r.State, r.Reason = stateNone, "there is no earlier value in the time that was asked for, so the rule was not judged"
+		return
+	}
 	value, err := measure(p.check, actual, expected)
 	switch {
 	case err != nil:
@@ -104,16 +124,6 @@ func run(ctx context.Context, v form.Values, env task.Env) (task.Outcome, error)
 	default:
 		r.CheckValue = show(value)
 	}
-	if len(shown.rows) > 0 {
-		fmt.Fprintln(env.Log, "rows that break the rule:")
-		shown.write(env.Log)
-		if err := shown.save(filepath.Join(env.Dir, rowsFile)); err != nil {
-			fmt.Fprintln(env.Log, err)
-		} else {
-			r.ErrorOutputPath = rowsFile
-		}
-	}
-	return finish(r, env)
 }
 
 // values gets the two numbers, and rows that break the rule.
@@ -146,6 +156,8 @@ func values(ctx context.Context, p params, env task.Env) (actual, expected *big.
 		expected, err = target.number(ctx, target.fill(target.source.Plugin, p, p.expectSQL), p.expectName)
 	case p.expected == expectSource:
 		expected, err = source.number(ctx, count(source.table(source.source.Plugin, p.source), where(p.source.filter)), "")
+	case window(p.expected) != nil:
+		expected, err = earlier(env.Past, env.Log)
 	case p.expected == expectTarget:
 		expected, err = target.number(ctx, count(target.table(target.source.Plugin, p.target), where(p.target.filter)), "")
 	default:
@@ -176,12 +188,12 @@ func (c *connection) measure(ctx context.Context, p params, shown *sample) (*big
 	return n, c.query(ctx, c.first(q.rows, mostRows)+q.tail, shown.add)
 }
 
-// code is the same for the same inputs.
+// code is the same for inputs that measure the same, whatever the value is compared with.
 func code(v form.Values) string {
 	inputs := map[string]any{}
-	for name, value := range v {
-		if name == fieldRule || strings.HasPrefix(name, in) {
-			inputs[name] = value
+	for _, f := range schema() {
+		if (f.Name == fieldRule || strings.HasPrefix(f.Name, in)) && !slices.Contains(verdict(), f.Name) && schema().Shown(f, v) {
+			inputs[f.Name] = v[f.Name]
 		}
 	}
 	raw, err := json.Marshal(inputs)
@@ -192,23 +204,31 @@ func code(v form.Values) string {
 	return strings.ToUpper(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
+// verdict are the inputs that say what the value is compared with, and what comes of it.
+func verdict() []string {
+	return []string{fieldExpected, expectedName, expectedSQL, fieldCheck, fieldOperator, fieldLimit, fieldStrategy}
+}
+
 // finish says what was found to everybody who wants to know.
-func finish(r Result, env task.Env) (task.Outcome, error) {
+func finish(r Result, env task.Env, out task.Outcome) (task.Outcome, error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return task.Outcome{}, fmt.Errorf("write the result: %w", err)
 	}
 	verdict := "the rule holds"
-	if r.State == stateFailure {
+	switch r.State {
+	case stateFailure:
 		verdict = "the rule is broken: " + r.Reason
+	case stateNone:
+		verdict = r.Reason
 	}
 	_, err = fmt.Fprintf(env.Log, "actual value %s = %s, expected value = %s; fails when %s %s %s\n%s\ndata quality result: %s\n",
 		r.StatisticsName, r.StatisticsValue, r.ComparisonValue, formula(r.CheckType), sign(r.Operator), r.Threshold, verdict, raw)
 	if err != nil {
 		return task.Outcome{}, fmt.Errorf("write the log: %w", err)
 	}
-	out := task.Outcome{Result: raw, Extra: []form.Param{{Prop: env.TaskName + ".result", Direct: "OUT", Type: "VARCHAR", Value: string(raw)}}}
-	if r.State == stateSuccess {
+	out.Result, out.Extra = raw, []form.Param{{Prop: env.TaskName + ".result", Direct: "OUT", Type: "VARCHAR", Value: string(raw)}}
+	if r.State != stateFailure {
 		return out, nil
 	}
 	content, err := json.Marshal([]map[string]string{{

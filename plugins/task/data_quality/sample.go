@@ -2,6 +2,7 @@ package dataquality
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,10 @@ import (
 const (
 	mostRows   = 10_000 // in the file
 	loggedRows = 100
-	cellWidth  = 60 // in the log, in characters
+	keptRows   = 100      // for the page of the result
+	keptBytes  = 64 << 10 // of them, as JSON
+	keptCell   = 1000     // characters of one value
+	cellWidth  = 60       // in the log, in characters
 	// rowsFile is in the working directory; an OUT parameter of the type FILE hands it on.
 	rowsFile = "error_rows.csv"
 )
@@ -23,6 +27,14 @@ const (
 type sample struct {
 	columns []string
 	rows    [][]string
+	nulls   map[[2]int]bool // row and column of the first ones
+}
+
+// Rows are the first rows that break a rule, as pages show them.
+type Rows struct {
+	Columns []string    `json:"columns"`
+	Rows    [][]*string `json:"rows"` // nil is NULL
+	More    bool        `json:"more"` // there are others
 }
 
 // add keeps a row and says whether another one is wanted.
@@ -37,10 +49,56 @@ func (s *sample) add(columns []string, row []any) bool {
 	for i, v := range row {
 		if texts[i] = cell(v); v == nil {
 			texts[i] = "NULL"
+			if len(s.rows) < keptRows {
+				if s.nulls == nil {
+					s.nulls = map[[2]int]bool{}
+				}
+				s.nulls[[2]int{len(s.rows), i}] = true
+			}
 		}
 	}
 	s.rows = append(s.rows, texts)
 	return len(s.rows) < mostRows
+}
+
+// preview is the first rows as JSON, as many as there is room for.
+func (s *sample) preview() json.RawMessage {
+	out := Rows{Columns: make([]string, len(s.columns)), Rows: [][]*string{}, More: len(s.rows) > keptRows}
+	size := 64
+	short := func(text string) string {
+		if r := []rune(text); len(r) > keptCell {
+			text = string(r[:keptCell-1]) + "…"
+		}
+		raw, err := json.Marshal(text)
+		if err == nil {
+			size += len(raw) + 1
+		}
+		return text
+	}
+	for i, name := range s.columns {
+		out.Columns[i] = short(name)
+	}
+	for i, row := range s.rows[:min(len(s.rows), keptRows)] {
+		size += 3
+		line := make([]*string, len(row))
+		for k, text := range row {
+			if s.nulls[[2]int{i, k}] {
+				size += len("null,")
+				continue
+			}
+			line[k] = new(short(text))
+		}
+		if size > keptBytes {
+			out.More = true
+			break
+		}
+		out.Rows = append(out.Rows, line)
+	}
+	raw, err := json.Marshal(out)
+	if err != nil || len(raw) > keptBytes { // names alone are too long
+		return nil
+	}
+	return raw
 }
 
 // cell is a value of a database as text.

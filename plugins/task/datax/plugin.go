@@ -25,6 +25,10 @@ const (
 	heapMost       = "xmx"
 	fromForm       = "0"
 	fromJSON       = "1"
+	engine         = "engine"
+	whichever      = "auto"
+	ourEngine      = "native"
+	theirEngine    = "datax"
 )
 
 // Plugin returns the DATAX task type.
@@ -58,11 +62,15 @@ func schema() form.Schema {
 	for i := range filled {
 		filled[i].VisibleWhen = launch.When(customConfig, fromForm)
 	}
+	engines := launch.Choice(engine, "task.datax.engine", whichever, ourEngine, theirEngine)
+	engines.Help = "task.datax.engine.help"
+	engines.Options[0].Label, engines.Options[1].Label, engines.Options[2].Label = "task.datax.engine.auto", "task.datax.engine.native", "task.datax"
 	return slices.Concat(form.Schema{custom}, filled, form.Schema{
 		{
 			Name: jobJSON, Type: form.Code, Language: "json", Required: true, VisibleWhen: launch.When(customConfig, fromJSON),
 			Label: "task.datax.json", Help: "task.datax.json.help",
 		},
+		engines,
 		launch.Count(heapFirst, "task.datax.xms", 1),
 		launch.Count(heapMost, "task.datax.xmx", 1),
 		task.Resources(),

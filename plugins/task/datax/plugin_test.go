@@ -49,10 +49,10 @@ const fromForm = `{"dsType":"MYSQL","dataSource":1,"dtType":"POSTGRESQL","dataTa
 
 func TestDataX(t *testing.T) {
 	t.Parallel()
-	bin := tasktest.Launchers(t, "python")
+	bin := tasktest.Launchers(t, "python", "dorado")
 	tasktest.Run(t, tasktest.Suite{
 		Plugin: datax.Plugin(),
-		Vars:   []string{"PYTHON_LAUNCHER=" + bin + "/python -u", "DATAX_LAUNCHER=" + bin + "/my data/datax.py"},
+		Vars:   []string{"PYTHON_LAUNCHER=" + bin + "/python -u", "DATAX_LAUNCHER=" + bin + "/my data/datax.py", "DORADO_PROGRAM=" + bin + "/dorado"},
 		Env:    func(t *testing.T, env *task.Env) { env.Sources = databases(t) },
 		Marked: `{"customConfig":1,"json":"hunter2"}`,
 		Cases: []tasktest.Case{
@@ -61,13 +61,15 @@ func TestDataX(t *testing.T) {
 				Output: "program python\n" + tasktest.Args("-u", bin+"/my data/datax.py", "--jvm=-Xms1G -Xmx1G") + "arg </",
 			},
 			{Name: "runs any job", Params: `{"customConfig":1,"json":"{}","xms":"2","xmx":3}`, Output: tasktest.Args("--jvm=-Xms2G -Xmx3G")},
+			{Name: "asks for the native engine", Params: strings.Replace(fromForm, "{", `{"engine":"native",`, 1), Output: "program dorado\n" + tasktest.Args("sync", "--job")},
+			{Name: "asks for DataX", Params: `{"customConfig":1,"json":"{}","engine":"datax"}`, Output: "program python\n"},
 			{Name: "fails with the program", Params: `{"customConfig":1,"json":"fails"}`, Fails: true},
 		},
 		Bad: []string{
 			`{"customConfig":1}`, `{"customConfig":2,"json":"{}"}`, strings.Replace(fromForm, `"sql":"select id from t"`, `"sql":" "`, 1),
 			strings.Replace(fromForm, `"targetTable":"t"`, `"x":1`, 1), strings.Replace(fromForm, "MYSQL", "MONGO", 1),
 			strings.Replace(fromForm, `"dataTarget":2`, `"dataTarget":"x"`, 1), strings.Replace(fromForm, `"dataSource":1`, `"dataSource":null`, 1),
-			strings.Replace(fromForm, "{", `{"preStatements":[1],`, 1), strings.Replace(fromForm, "{", `{"jobSpeedByte":-1,`, 1),
+			strings.Replace(fromForm, "{", `{"preStatements":[1],`, 1), strings.Replace(fromForm, "{", `{"jobSpeedByte":-1,`, 1), strings.Replace(fromForm, "{", `{"engine":"spark",`, 1),
 		},
 		Slow: `{"customConfig":1,"json":"sleeps"}`,
 	})
@@ -82,6 +84,8 @@ func TestTheJobIsDolphinSchedulers(t *testing.T) {
 			"sql":"select id, name as \"名称\", count(*) n from t where x < 'a'\r\ngroup by 1, 2;","targetTable":"ods.t","preStatements":["truncate table t"],"postStatements":["analyze t"],
 			"jobSpeedByte":1024,"jobSpeedRecord":"500","xms":2,"xmx":4}`, Env: env},
 		{Name: "no limits, columns that the statement does not tell", Params: `{"dsType":"MYSQL","dataSource":1,"dtType":"MYSQL","dataTarget":1,"sql":"select * from t","targetTable":"t","jobSpeedRecord":0,"xms":0,"xmx":null}`, Env: env},
+		{Name: "the native engine", Params: strings.Replace(fromForm, "{", `{"engine":"native","xmx":1.5,`, 1), Env: env},
+		{Name: "DataX alone", Params: `{"customConfig":1,"json":"{}","engine":"datax"}`},
 		{Name: "the user's job", Params: `{"customConfig":1,"json":"{\"job\":{}}\r\n"}`},
 		{Name: "parameters that the job still names", Params: `{"customConfig":1,"json":"{\"a\":\"${day}\",\"b\":\"${it}\"}"}`, Env: func(env *task.Env) {
 			env.Values = map[string]string{"day": "20240101", "it": `it's "x" $(id)`, "password": "not named"}
@@ -131,4 +135,31 @@ func TestAParameterSurvivesBothShells(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, `<-Dx=it's "q" $(id) 日报>`, string(out))
+}
+
+func TestWithoutALauncherTheNativeEngineDoesTheWork(t *testing.T) {
+	t.Parallel()
+	bin := tasktest.Launchers(t, "python", "dorado")
+	for _, c := range []struct {
+		engine, launcher, want string
+		fails                  bool
+	}{
+		{"auto", "", "program dorado", false},
+		{"auto", "/x/datax.py", "program python", false},
+		{"native", "/x/datax.py", "program dorado", false},
+		{"datax", "", "DATAX_LAUNCHER: is not set", true},
+	} {
+		values, problems := datax.Plugin().Decode([]byte(`{"customConfig":1,"json":"{}","engine":"` + c.engine + `"}`))
+		require.Empty(t, problems)
+		command, err := datax.Plugin().Process(values, task.Env{Dir: "/exec"})
+		require.NoError(t, err)
+		require.Equal(t, c.engine != "datax", command.Itself)
+		for _, shell := range []string{"bash", "dash"} {
+			cmd := exec.CommandContext(t.Context(), shell, "-c", command.Script)
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "DATAX_LAUNCHER=" + c.launcher, "PYTHON_LAUNCHER=" + bin + "/python", "DORADO_PROGRAM=" + bin + "/dorado"}
+			out, err := cmd.CombinedOutput()
+			require.Equal(t, c.fails, err != nil, "%s", out)
+			require.Contains(t, string(out), c.want, shell)
+		}
+	}
 }

@@ -12,46 +12,71 @@ const flinkBin = `"${FLINK_HOME}/bin/flink"`
 // Flink builds the command of a Flink program, or of a text for Flink's SQL client.
 func Flink(v form.Values, env task.Env) (task.Command, error) {
 	job := Job{Needs: []string{"FLINK_HOME"}, Remote: flinkRemote(v)}
-	var line *Line
-	var err error
-	if v.Text(ProgramType) == flinkSQL {
-		line = flinkScript(&job, v, env)
-	} else {
-		line, err = flinkProgram(v, env)
-	}
+	line, err := flinkLine(&job, v, env, true)
 	job.Lines = append(job.Lines, line.String())
 	return job.Command(env), err
 }
 
-// flinkRemote says how to end the work. What a program left on YARN is an application of its own, except in the session mode
-// of version 2, where the application belongs to everybody and only the job is ours.
-func flinkRemote(v form.Values) *task.Remote {
-	cluster := v.Text(FlinkVersion)
-	if v.Text(ProgramType) == flinkSQL && cluster != since20 {
-		cluster = since113
+// flinkLine is the line that submits; with together, the job ends when whoever submitted it is ended.
+func flinkLine(job *Job, v form.Values, env task.Env, together bool) (*Line, error) {
+	if v.Text(ProgramType) == flinkSQL {
+		return flinkScript(job, v, env), nil
 	}
+	return flinkProgram(v, env, together)
+}
+
+// flinkPlace is where the work goes on without the process that submitted it.
+type flinkPlace int
+
+const (
+	onSession    flinkPlace = iota // a cluster that is there anyway: the job is ours
+	onYarn                         // an application of its own
+	onKubernetes                   // a deployment of its own
+	inClient                       // nowhere: it ends with its client
+)
+
+// flinkWhere says where the work of the settings goes on. In the session mode of version 2 the application on YARN belongs to
+// everybody, and only the job is ours.
+func flinkWhere(v form.Values) flinkPlace {
+	modern, sql := v.Text(FlinkVersion) == since20, v.Text(ProgramType) == flinkSQL
 	switch mode := v.Text(DeployMode); {
 	case mode == flinkKubernetes:
+		return onKubernetes
+	case mode == flinkApplication, (mode == flinkCluster || mode == "") && !modern:
+		return onYarn
+	case mode == flinkLocal && (modern || sql):
+		return inClient
+	}
+	return onSession
+}
+
+// flinkRemote says how to end the work.
+func flinkRemote(v form.Values) *task.Remote {
+	switch flinkWhere(v) {
+	case onKubernetes:
 		return &task.Remote{
 			Pattern: `application cluster (\S+) successfully`, Cancel: `kubectl delete deployment --ignore-not-found $DORADO_REMOTE_IDS`,
 		}
-	case mode == flinkApplication, (mode == flinkCluster || mode == "") && cluster != since20:
+	case onYarn:
 		return Yarn()
+	case onSession, inClient:
 	}
-	return &task.Remote{ // flink run says "JobID …", the SQL client "Job ID: …"
-		Pattern: `Job ?ID:? (\w+)`,
-		Cancel:  "failed=0\nfor id in $DORADO_REMOTE_IDS; do\n  " + flinkBin + " cancel \"$id\" || failed=$?\ndone\nexit $failed",
-	}
+	return &task.Remote{Pattern: `Job ?ID:? (\w+)`, Cancel: flinkEach("cancel")} // flink run says "JobID …", the SQL client "Job ID: …"
+}
+
+// flinkEach is a script that does something to each job of a session cluster.
+func flinkEach(action string) string {
+	return "failed=0\nfor id in $DORADO_REMOTE_IDS; do\n  " + flinkBin + " " + action + " \"$id\" || failed=$?\ndone\nexit $failed"
 }
 
 // flinkProgram writes the options in the order of DolphinScheduler.
-func flinkProgram(v form.Values, env task.Env) (*Line, error) {
+func flinkProgram(v form.Values, env task.Env, together bool) (*Line, error) {
 	jar, err := Local(env, v.Resource(MainJar))
 	line := NewLine(flinkBin)
 	if v.Text(FlinkVersion) == since20 {
 		flink2(line, v, env)
 	} else {
-		flink1(line, v, env)
+		flink1(line, v, env, together)
 	}
 	python := v.Text(ProgramType) == "PYTHON"
 	if !python {
@@ -63,7 +88,7 @@ func flinkProgram(v form.Values, env task.Env) (*Line, error) {
 }
 
 // flink1 are the options of the versions before 2.
-func flink1(line *Line, v form.Values, env task.Env) {
+func flink1(line *Line, v form.Values, env task.Env, together bool) {
 	version, mode := v.Text(FlinkVersion), v.Text(DeployMode)
 	modern := version == since112 || version == since113
 	yarn := true
@@ -88,7 +113,7 @@ func flink1(line *Line, v form.Values, env task.Env) {
 		line.Option("-ytm", v.Text(tmMemory))
 	}
 	line.Option("-p", Number(v.Number(parallelism)))
-	if mode != flinkApplication {
+	if mode != flinkApplication && together {
 		line.Words("-sae")
 	}
 	line.Shell(v.Text(Others))

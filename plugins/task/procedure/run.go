@@ -57,7 +57,7 @@ func (c *caller) do(ctx context.Context, s *statement.Session) error {
 		err = c.sqlServer(ctx, s)
 	case statement.Oracle:
 		err = c.oracle(ctx, s)
-	case statement.ClickHouse, statement.Hive, statement.Trino, statement.Plain:
+	case statement.ClickHouse, statement.Hive, statement.Trino, statement.SQLite, statement.Plain:
 		err = c.plain(ctx, s)
 	}
 	if err != nil {

@@ -172,6 +172,55 @@ func TestARowsConditionIsAddedWhereTheStatementHasItsOwn(t *testing.T) {
 	}
 }
 
+func TestTheSettingsOfBothSidesAreTextsThatHoldJSON(t *testing.T) {
+	t.Parallel()
+	plugin := sqoop.Plugin()
+	fields := func(raw string) []string {
+		t.Helper()
+		values, problems := plugin.Decode([]byte(raw))
+		var shown []string
+		for _, f := range plugin.Schema {
+			if f.Packed && f.SameAs == "" && plugin.Schema.Shown(f, values) {
+				shown = append(shown, f.Name)
+			}
+		}
+		require.Empty(t, problems, raw)
+		return shown
+	}
+	require.Equal(t, []string{
+		"sourceParams.srcDatasource", "sourceParams.srcQueryType", "sourceParams.srcTable", "sourceParams.srcColumnType", "sourceParams.mapColumnHive", "sourceParams.mapColumnJava",
+		"targetParams.hiveDatabase", "targetParams.hiveTable", "targetParams.createHiveTable", "targetParams.dropDelimiter", "targetParams.hiveOverWrite", "targetParams.hiveTargetDir",
+		"targetParams.replaceDelimiter", "targetParams.hivePartitionKey", "targetParams.hivePartitionValue",
+	}, fields(settings(t, nil, fromMySQL, toHive)))
+	require.Equal(t, []string{
+		"sourceParams.exportDir", "targetParams.targetDatasource", "targetParams.targetTable", "targetParams.targetColumns", "targetParams.fieldsTerminated",
+		"targetParams.linesTerminated", "targetParams.isUpdate", "targetParams.targetUpdateKey", "targetParams.targetUpdateMode",
+	}, fields(settings(t, map[string]any{"modelType": "export", "sourceType": "HDFS", "targetType": "ORACLE"}, `{"exportDir":"/in"}`, `{"targetDatasource":2,"targetTable":"t","isUpdate":true}`)))
+	require.Empty(t, fields(`{"jobType":"CUSTOM","customShell":"x","sourceParams":"","targetParams":null}`))
+	require.Empty(t, fields(`{"jobType":"CUSTOM","customShell":"x","sourceParams":"{}"}`))
+
+	for raw, field := range map[string]string{
+		settings(t, nil, "{", toHive):          "sourceParams.srcType",
+		settings(t, nil, fromMySQL, "[]"):      "targetParams.hiveDatabase",
+		`{"jobName":"x","sourceParams":{}}`:    "sourceParams.srcType",
+		settings(t, nil, `"{}"`, toHive):       "sourceParams.srcType",
+		`{"jobName":"x","targetParams":[1,2]}`: "targetParams.hiveDatabase",
+	} {
+		_, problems := plugin.Decode([]byte(raw))
+		var said []form.Problem
+		for _, p := range problems {
+			if p.Key == "form.not_packed" {
+				said = append(said, p)
+			}
+		}
+		require.Len(t, said, 1, "once: %s", raw)
+		require.Equal(t, field, said[0].Field)
+	}
+	_, problems := plugin.Decode([]byte(settings(t, nil, `{"srcDatasource":0,"srcQueryType":"0"}`, `{"hiveDatabase":"ods"}`)))
+	require.Len(t, problems, 3)
+	require.Equal(t, []string{"sourceParams.srcDatasource", "sourceParams.srcTable", "targetParams.hiveTable"}, []string{problems[0].Field, problems[1].Field, problems[2].Field})
+}
+
 func FuzzSettings(f *testing.F) {
 	f.Add(`{"jobName":"x","sourceParams":"{\"srcDatasource\":[]}","targetParams":"{}"}`)
 	f.Fuzz(func(_ *testing.T, raw string) {

@@ -18,14 +18,7 @@ func process(v form.Values, env task.Env) (task.Command, error) {
 		job.Lines = []string{launch.Script(v.Text(customShell))}
 		return job.Command(env), nil
 	}
-	from, err := read(v.Text(sourceParams))
-	if err != nil {
-		return task.Command{}, fmt.Errorf("%s: %w", sourceParams, err)
-	}
-	to, err := read(v.Text(targetParams))
-	if err != nil {
-		return task.Command{}, fmt.Errorf("%s: %w", targetParams, err)
-	}
+	from, to := sideOf(v, source), sideOf(v, target)
 	for _, s := range []*side{&from, &to} {
 		if err := s.expand(env.Expand); err != nil {
 			return task.Command{}, err
@@ -103,27 +96,24 @@ func (b builder) connect(kind string, id int64) error {
 func (b builder) source(kind string, s *side) error {
 	switch kind {
 	case storeHive:
-		b.line.Option("--hcatalog-database", string(s.HiveDatabase)).Option("--hcatalog-table", string(s.HiveTable))
-		if !s.PartitionKey.blank() && !s.PartitionValue.blank() {
-			b.line.Option("--hcatalog-partition-keys", string(s.PartitionKey)).Option("--hcatalog-partition-values", string(s.PartitionValue))
+		b.line.Option("--hcatalog-database", string(s.hiveDatabase)).Option("--hcatalog-table", string(s.hiveTable))
+		if !s.partitionKey.blank() && !s.partitionValue.blank() {
+			b.line.Option("--hcatalog-partition-keys", string(s.partitionKey)).Option("--hcatalog-partition-values", string(s.partitionValue))
 		}
 		return nil
 	case storeHDFS:
-		b.line.Option("--export-dir", string(s.ExportDir))
+		b.line.Option("--export-dir", string(s.exportDir))
 		return nil
 	}
-	if err := b.connect(kind, s.SrcDatasource.id()); err != nil {
+	if err := b.connect(kind, s.datasource); err != nil {
 		return err
 	}
-	if s.SrcQueryType == queryOfRows {
-		b.line.Words("--query", conditions(string(s.SrcQuery)))
+	if s.query {
+		b.line.Words("--query", conditions(string(s.sql)))
 	} else {
-		b.line.Option("--table", string(s.SrcTable))
-		if s.SrcColumnType == "1" {
-			b.line.Option("--columns", string(s.SrcColumns))
-		}
+		b.line.Option("--table", string(s.table)).Option("--columns", string(s.columns))
 	}
-	b.line.Option("--map-column-hive", mapping(s.MapColumnHive)).Option("--map-column-java", mapping(s.MapColumnJava))
+	b.line.Option("--map-column-hive", mapping(s.mapHive)).Option("--map-column-java", mapping(s.mapJava))
 	return nil
 }
 
@@ -133,63 +123,63 @@ func (b builder) target(kind string, s *side) error {
 		b.hive(s)
 		return nil
 	case storeHDFS:
-		b.line.Option("--target-dir", string(s.TargetPath)).Option("--compression-codec", string(s.Codec))
-		if !s.FileType.blank() {
-			b.line.Words(strings.TrimSpace(string(s.FileType)))
+		b.line.Option("--target-dir", string(s.path)).Option("--compression-codec", string(s.codec))
+		if !s.fileType.blank() {
+			b.line.Words(strings.TrimSpace(string(s.fileType)))
 		}
-		if s.DeleteTargetDir.on(true) {
+		if s.deleteDir {
 			b.line.Words("--delete-target-dir")
 		}
 		b.terminators(s)
 		b.line.Words("--null-non-string", "NULL", "--null-string", "NULL")
 		return nil
 	}
-	if err := b.connect(kind, s.TargetDatasource.id()); err != nil {
+	if err := b.connect(kind, s.datasource); err != nil {
 		return err
 	}
-	b.line.Option("--table", string(s.TargetTable)).Option("--columns", string(s.TargetColumns))
+	b.line.Option("--table", string(s.table)).Option("--columns", string(s.columns))
 	b.terminators(s)
-	if s.IsUpdate.on(false) && !s.UpdateKey.blank() && !s.UpdateMode.blank() {
-		b.line.Option("--update-key", string(s.UpdateKey)).Option("--update-mode", string(s.UpdateMode))
+	if s.update && !s.updateKey.blank() && !s.updateMode.blank() {
+		b.line.Option("--update-key", string(s.updateKey)).Option("--update-mode", string(s.updateMode))
 	}
 	return nil
 }
 
 func (b builder) hive(s *side) {
-	b.line.Words("--hive-import").Option("--hive-database", string(s.HiveDatabase)).Option("--hive-table", string(s.HiveTable))
-	if s.CreateHiveTable.on(false) {
+	b.line.Words("--hive-import").Option("--hive-database", string(s.hiveDatabase)).Option("--hive-table", string(s.hiveTable))
+	if s.createTable {
 		b.line.Words("--create-hive-table")
 	}
-	if s.DropDelimiter.on(false) {
+	if s.dropDelimiter {
 		b.line.Words("--hive-drop-import-delims")
 	}
-	if s.HiveOverWrite.on(true) {
+	if s.overwrite {
 		b.line.Words("--hive-overwrite", "--delete-target-dir")
 	}
-	if s.ReplaceDelimiter != "" { // often a blank
-		b.line.Words("--hive-delims-replacement", string(s.ReplaceDelimiter))
+	if s.replaceDelimiter != "" { // often a blank
+		b.line.Words("--hive-delims-replacement", string(s.replaceDelimiter))
 	}
-	if !s.PartitionKey.blank() && !s.PartitionValue.blank() {
-		b.line.Option("--hive-partition-key", string(s.PartitionKey)).Option("--hive-partition-value", string(s.PartitionValue))
+	if !s.partitionKey.blank() && !s.partitionValue.blank() {
+		b.line.Option("--hive-partition-key", string(s.partitionKey)).Option("--hive-partition-value", string(s.partitionValue))
 	}
-	b.line.Option("--target-dir", string(s.HiveTargetDir))
+	b.line.Option("--target-dir", string(s.hiveDir))
 }
 
 // terminators may be a blank or a tabulator, so they are not trimmed.
 func (b builder) terminators(s *side) {
-	if s.FieldsTerminated != "" {
-		b.line.Words("--fields-terminated-by", string(s.FieldsTerminated))
+	if s.fieldsEnd != "" {
+		b.line.Words("--fields-terminated-by", string(s.fieldsEnd))
 	}
-	if s.LinesTerminated != "" {
-		b.line.Words("--lines-terminated-by", string(s.LinesTerminated))
+	if s.linesEnd != "" {
+		b.line.Words("--lines-terminated-by", string(s.linesEnd))
 	}
 }
 
 func mapping(list []pair) string {
 	var out []string
 	for _, p := range list {
-		if !p.Prop.blank() {
-			out = append(out, string(p.Prop)+"="+string(p.Value))
+		if !p.prop.blank() {
+			out = append(out, string(p.prop)+"="+string(p.value))
 		}
 	}
 	return strings.Join(out, ",")

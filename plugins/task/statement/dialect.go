@@ -46,6 +46,7 @@ const (
 	ClickHouse Family = "clickhouse"
 	Hive       Family = "hive"
 	Trino      Family = "trino"
+	SQLite     Family = "sqlite"
 	Plain      Family = "plain"
 )
 
@@ -72,6 +73,9 @@ func Of(p datasource.Plugin) Dialect {
 		d.backslash = p.Type == "REDSHIFT"
 		d.place, d.cast = func(n int) string { return fmt.Sprintf("$%d", n) }, postgresCast
 		d.whoAmI, d.stop = "SELECT pg_backend_pid()", "SELECT pg_cancel_backend(%d)"
+		if p.Type == "VERTICA" { // its driver stops statements by itself, and takes no binds
+			d.whoAmI, d.stop, d.most = "", "", 0
+		}
 	case "MYSQL", "OCEANBASE", "DORIS", "STARROCKS":
 		d.Family, d.backslash, d.doubleStr, d.backtick, d.hash, d.stamps = MySQL, true, true, true, true, false
 		d.whoAmI, d.stop = "SELECT CONNECTION_ID()", "KILL QUERY %d"
@@ -90,6 +94,8 @@ func Of(p datasource.Plugin) Dialect {
 		d.Family, d.backslash, d.doubled, d.doubleStr, d.backtick, d.uncomment, d.most = Hive, true, false, true, true, true, 0
 	case "PRESTO", "TRINO", "ATHENA":
 		d.Family, d.most = Trino, 0
+	case "SQLITE":
+		d.Family, d.backtick, d.brackets, d.stamps, d.most = SQLite, true, true, false, 32_000
 	case "SNOWFLAKE":
 		d.backslash, d.dollar = true, true
 	case "DATABEND":
@@ -164,7 +170,9 @@ func (d Dialect) binds(word string) bool {
 	switch word {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES", "(":
 		return true
-	case "REPLACE", "DO", "SET":
+	case "REPLACE":
+		return d.Family == MySQL || d.Family == SQLite
+	case "DO", "SET":
 		return d.Family == MySQL
 	case "CALL":
 		return d.Family != Plain

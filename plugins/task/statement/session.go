@@ -67,6 +67,7 @@ func Work(ctx context.Context, source task.Source, log io.Writer, work func(ctx 
 	}
 	s := &Session{Dialect: Of(source.Plugin), source: source, log: &gate{to: log}}
 	defer s.log.close()
+	ctx = datasource.WithTold(ctx, func(line string) { s.Logf("%s", line) })
 	done := make(chan error, 1)
 	go func() {
 		defer func() {

@@ -197,7 +197,7 @@ func (d Dialect) modeOfCreate(words []string) mode {
 			switch d.Family {
 			case Oracle, SQLServer:
 				return unlimited
-			case Postgres, MySQL:
+			case Postgres, MySQL, SQLite:
 				return blocks
 			case ClickHouse, Hive, Trino, Plain:
 			}
@@ -209,7 +209,7 @@ func (d Dialect) modeOfCreate(words []string) mode {
 			return simple
 		case "DEFINER":
 			defined = true
-		case "OR", "REPLACE", "ALTER", "AGGREGATE", "EDITIONABLE", "NONEDITIONABLE", "CONSTRAINT":
+		case "OR", "REPLACE", "ALTER", "AGGREGATE", "EDITIONABLE", "NONEDITIONABLE", "CONSTRAINT", "TEMP", "TEMPORARY":
 		default:
 			if !defined {
 				return simple

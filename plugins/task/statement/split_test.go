@@ -84,7 +84,7 @@ func TestEveryTypeWithAJDBCAddressIsOffered(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{
 		"MYSQL", "POSTGRESQL", "HIVE", "SPARK", "CLICKHOUSE", "ORACLE", "SQLSERVER", "AZURESQL", "DB2", "PRESTO", "TRINO", "REDSHIFT", "ATHENA", "STARROCKS",
-		"DORIS", "OCEANBASE", "DAMENG", "KYUUBI", "DATABEND", "SNOWFLAKE", "VERTICA", "HANA",
+		"DORIS", "OCEANBASE", "DAMENG", "KYUUBI", "DATABEND", "SNOWFLAKE", "VERTICA", "HANA", "SQLITE",
 	}, statement.Types())
 }
 

@@ -44,6 +44,9 @@ func Commands(t *testing.T, p task.Plugin, all []Golden) {
 		}
 		if c.Remote != nil {
 			fmt.Fprintf(&out, "---- remote %s\n%s\n", c.Remote.Pattern, c.Remote.Cancel)
+			if c.Remote.Save != "" {
+				fmt.Fprintf(&out, "---- savepoint %s\n%s\n", c.Remote.Saved, c.Remote.Save)
+			}
 		}
 	}
 	testkit.Golden(t, "commands.txt", out.String())

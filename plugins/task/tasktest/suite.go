@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -29,6 +30,16 @@ type Case struct {
 	Fails  bool   // the run ends with a non-zero exit code or an error
 }
 
+// Save is one savepoint of remote work that goes on.
+type Save struct {
+	Name   string
+	Params string   // taskParams, JSON
+	IDs    string   // the work, separated by blanks
+	Output string   // what the program must print
+	Saved  []string // where the states lie, as the plugin's pattern finds it; others are no matter
+	Fails  bool     // the script ends with a non-zero exit code
+}
+
 // Suite says how to try one plugin. Run it from the plugin's folder: it reads README.md and testdata/*.json there.
 type Suite struct {
 	Plugin task.Plugin
@@ -37,6 +48,7 @@ type Suite struct {
 	Cases       []Case
 	Bad         []string // settings that must be refused, besides those every plugin refuses
 	Slow        string   // settings of work that takes minutes unless it is cancelled
+	Saves       []Save   // how savepoints are taken, for plugins whose remote work has them
 	// Env completes the environment of each run: data sources, files, parameters. May be nil. It has Dir, Log and the two ids.
 	Env func(t *testing.T, env *task.Env)
 	// Path is put before PATH for commands, for programs that stand for real ones; Vars, as name=value, are added for them.
@@ -66,7 +78,44 @@ func Run(t *testing.T, s Suite) {
 			require.Contains(t, log, c.Output)
 		})
 	}
+	for _, c := range s.Saves {
+		t.Run("savepoint: "+c.Name, func(t *testing.T) {
+			t.Parallel()
+			s.saves(t, c)
+		})
+	}
 	t.Run("ends soon after it is cancelled", s.cancels)
+}
+
+// saves runs the script of a savepoint as the executor would.
+func (s Suite) saves(t *testing.T, c Save) {
+	values, problems := s.Plugin.Decode([]byte(c.Params))
+	require.Empty(t, problems)
+	env := task.Env{TaskInstanceID: 2, WorkflowInstanceID: 1, Dir: t.TempDir()}
+	if s.Env != nil {
+		s.Env(t, &env)
+		env.Log = nil
+	}
+	command, err := s.Plugin.Process(values, env)
+	require.NoError(t, err)
+	require.NotNil(t, command.Remote)
+	require.NotEmpty(t, command.Remote.Save, "there is no script for savepoints")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", command.Remote.Save)
+	cmd.Dir, cmd.Env = env.Dir, slices.Concat(os.Environ(), s.Vars, command.Env, []string{"DORADO_REMOTE_IDS=" + c.IDs})
+	if s.Path != "" {
+		cmd.Env = append(cmd.Env, "PATH="+s.Path+":"+os.Getenv("PATH"))
+	}
+	out, err := cmd.CombinedOutput()
+	require.Equal(t, c.Fails, err != nil, "output: %s, error: %v", out, err)
+	require.Contains(t, string(out), c.Output)
+	var saved []string
+	for _, m := range regexp.MustCompile(command.Remote.Saved).FindAllStringSubmatch(string(out), -1) {
+		saved = append(saved, m[len(m)-1])
+	}
+	if len(c.Saved) == 0 {
+		require.Empty(t, saved)
+	}
+	require.Subset(t, saved, c.Saved)
 }
 
 func (s Suite) describes(t *testing.T) {

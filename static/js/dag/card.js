@@ -25,11 +25,13 @@ export function fillCard(view, el, task) {
   const seen = look(run?.state);
   const problem = ctx.problems.get(task.code);
   const off = task.flag === 'NO';
+  const stream = task.taskExecuteType === 'STREAM';
   el.dataset.name = task.name;
   el.dataset.type = task.taskType;
   el.dataset.category = type.category;
   el.toggleAttribute('data-off', off);
   el.toggleAttribute('data-finally', !!task.finally);
+  el.toggleAttribute('data-stream', stream);
   el.toggleAttribute('data-sel', view.selected.has(task.code));
   el.toggleAttribute('data-on', !!view.lit?.has(task.code));
   el.toggleAttribute('data-faint', !!view.shown && !view.shown.has(task.code));
@@ -48,6 +50,7 @@ export function fillCard(view, el, task) {
   };
   if (problem) badge('warn', t(problem === 'error' ? 'js.editor.badge.error' : 'js.editor.badge.warning'));
   if (off) badge('ban', t('js.editor.badge.off'));
+  if (stream) badge('activity', t('js.editor.badge.stream'));
   if (task.finally) badge('flag', t('js.editor.badge.finally'));
   if (!ctx.states) {
     if (Number(task.failRetryTimes) > 0) badges.append(h('span.dag-badge', { title: t('js.editor.badge.retry', { n: Number(task.failRetryTimes) }) }, icon('rerun'), String(task.failRetryTimes)));

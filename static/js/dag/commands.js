@@ -11,7 +11,7 @@ import { shortcutsDialog, variablesDialog } from './dialogs.js';
 import { GRID } from './geometry.js';
 import { NODE_H, NODE_W } from './model.js';
 import { picker } from './palette.js';
-import { exportJson, openRun, save } from './publish.js';
+import { exportJson, openRun, openStream, save } from './publish.js';
 import { findTasks, findTypes } from './search.js';
 import { look } from './states.js';
 import { didText } from './toolbar.js';
@@ -327,8 +327,10 @@ export function contextMenu(e, cx, cy) {
   const items = [];
   if (one && e.data.urls.run && !e.data.instance) {
     const online = e.data.definition.releaseState === 'ONLINE';
+    const stream = e.data.urls.stream && model.tasks.get(code)?.taskExecuteType === 'STREAM';
     const start = (/** @type {string} */ text, /** @type {string} */ depend, /** @type {string} */ iconName) => ({ text: t(text), icon: iconName, test: `editor.menu.run.${depend}`, disabled: online ? '' : t('js.editor.run.offline'), run: () => void openRun(e, code, depend) });
-    items.push(start('js.editor.run.from', 'TASK_POST', 'fast-forward'), start('js.editor.run.to', 'TASK_PRE', 'step'), start('js.editor.run.only', 'TASK_ONLY', 'play'), null);
+    if (stream) items.push({ text: t('js.editor.run.stream'), icon: 'play', test: 'editor.menu.stream', disabled: online ? '' : t('js.editor.run.offline'), run: () => openStream(e, code) }, null);
+    else items.push(start('js.editor.run.from', 'TASK_POST', 'fast-forward'), start('js.editor.run.to', 'TASK_PRE', 'step'), start('js.editor.run.only', 'TASK_ONLY', 'play'), null);
   }
   if (one) items.push({ text: t(e.readOnly ? 'js.editor.show' : 'js.editor.edit'), icon: 'edit', key: 'Enter', test: 'editor.menu.edit', run: () => e.openTask(code, { focus: true }) });
   const log = one ? e.states?.get(code)?.logUrl : undefined;

@@ -159,15 +159,17 @@ function multi(field, c, test) {
  * @param {Control} c @param {string} test
  * @param {{key: string, label: string, options?: (string | {value: string, label: string})[], narrow?: boolean, max?: number}[]} columns
  * @param {Record<string, any>} fresh a new row
+ * @param {(row: Record<string, any>) => string} [hint] what to say below a row, '' for nothing
  */
-export function rows(c, test, columns, fresh) {
+export function rows(c, test, columns, fresh, hint) {
   /** @type {Record<string, any>[]} */
   let list = Array.isArray(c.value) ? c.value.map((r) => ({ ...r })) : [];
   const body = h('div.dag-rows-body');
   const el = h('div.dag-rows', { 'data-test': test }, body);
   const send = (/** @type {boolean} */ typing) => c.change(list.map((r) => ({ ...r })), typing);
   const render = () => {
-    body.replaceChildren(...list.map((row, i) => {
+    body.replaceChildren(...list.flatMap((row, i) => {
+      const below = hint ? h('p.hint', { 'data-test': `${test}.${i}.hint`, hidden: !hint(row) }, hint(row)) : null;
       const cells = columns.map((col) => {
         const attrs = { 'aria-label': `${col.label} ${i + 1}`, 'data-test': `${test}.${i}.${col.key}`, disabled: c.readOnly };
         if (col.options) {
@@ -176,6 +178,10 @@ export function rows(c, test, columns, fresh) {
           if (!options.some((o) => o.value === value)) options.unshift({ value, label: value || t('js.editor.choose') });
           const s = h('select.input', { ...attrs, onchange: (/** @type {any} */ e) => {
             list[i] = { ...list[i], [col.key]: e.target.value };
+            if (below) {
+              below.textContent = hint?.(list[i]) ?? '';
+              below.hidden = !below.textContent;
+            }
             send(false);
           } }, ...options.map((o) => h('option', { value: o.value }, o.label)));
           s.value = value;
@@ -191,7 +197,7 @@ export function rows(c, test, columns, fresh) {
         render();
         send(false);
       });
-      return h('div.dag-row', { 'data-columns': String(columns.length) }, ...cells, del);
+      return [h('div.dag-row', { 'data-columns': String(columns.length) }, ...cells, del), ...(below ? [below] : [])];
     }));
   };
   render();
@@ -200,7 +206,7 @@ export function rows(c, test, columns, fresh) {
       list = [...list, { ...fresh }];
       render();
       send(false);
-      /** @type {HTMLElement | null} */ (body.lastElementChild?.querySelector('input, select'))?.focus();
+      /** @type {HTMLElement | null} */ (body.querySelector('.dag-row:last-of-type')?.querySelector('input, select'))?.focus();
     } }, icon('plus'), t('js.editor.row.add')));
   }
   return el;
@@ -213,7 +219,10 @@ export const params = (c, test) =>
     { key: 'direct', label: t('js.editor.param.direct'), options: ['IN', 'OUT'] },
     { key: 'type', label: t('js.editor.param.type'), options: PARAM_TYPES },
     { key: 'value', label: t('js.editor.param.value') },
-  ], { prop: '', direct: 'IN', type: 'VARCHAR', value: '' });
+  ], { prop: '', direct: 'IN', type: 'VARCHAR', value: '' }, fileHint);
+
+/** What a parameter of the type FILE is about; other types explain themselves. @param {Record<string, any>} row */
+const fileHint = (row) => (row.type !== 'FILE' ? '' : t(row.direct === 'OUT' ? 'js.editor.param.file_out' : 'js.editor.param.file_in'));
 
 /** Names of files in the resource centre. @param {Control} c @param {string} test */
 function resources(c, test) {

@@ -9,8 +9,9 @@ import { h, icon, iconButton, uid } from './dom.js';
 import { fieldRow, params as paramRows, setProblem } from './fields.js';
 import { runTab } from './panel-run.js';
 import { settings } from './panel-settings.js';
+import { mayStream, openStream } from './publish.js';
 import { previewBox } from './preview.js';
-import { problem as fieldProblem, valueOf, visible, withValue } from './schema.js';
+import { offering, problem as fieldProblem, tidy, valueOf, visible, withValue } from './schema.js';
 import { look, ran } from './states.js';
 
 /** @typedef {import('./types.js').Task} Task @typedef {import('./types.js').Field} Field */
@@ -35,7 +36,10 @@ const WIDTH = 'dorado.editor.panel';
 const ORIGIN = 'panel';
 
 /** When this changes the form is drawn anew: which fields there are, and what the choices of some depend on. @param {Field[]} fields @param {import('./types.js').TaskParams} params */
-const shape = (fields, params) => fields.map((f) => (f.of ? `${f.name}=${params[f.of] ?? ''}` : f.name)).join();
+const shape = (fields, params) => fields.map((f) => {
+  if (f.options?.some((o) => o.when)) return `${f.name}:${offering(f, params).options?.map((o) => o.value)}`;
+  return f.of ? `${f.name}=${params[f.of] ?? ''}` : f.name;
+}).join();
 
 export class Panel {
   /** @type {number | null} */ code = null;
@@ -105,7 +109,7 @@ export class Panel {
     const title = this.head.querySelector('h2');
     if (title) title.textContent = task.name || t('js.editor.unnamed');
     const fields = this.editor.types.get(task.taskType).fields;
-    const shown = shape(fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)), task.taskParams);
+    const shown = shape(fields.filter((f) => f.name !== 'localParams' && !f.sameAs && visible(f, task.taskParams)), task.taskParams);
     if (this.tab === 'task' && shown !== this.shown) this.render();
     else this.problems();
   }
@@ -144,6 +148,7 @@ export class Panel {
         h('span.grow.two', null, h('h2', null, task.name || t('js.editor.unnamed')), h('span.mut', null, t('js.editor.panel.about', { type: type.label, before, after }))),
         iconButton(t('js.editor.panel.previous'), 'up', step(-1)),
         iconButton(t('js.editor.panel.next'), 'down', step(1)),
+        task.taskExecuteType === 'STREAM' && mayStream(editor) ? iconButton(t('js.editor.run.stream'), 'play', () => openStream(editor, task.code), { 'data-test': 'editor.panel.stream' }) : null,
         editor.readOnly ? null : iconButton(t('js.editor.duplicate'), 'copy', () => void editor.run('duplicate'), { 'data-test': 'editor.panel.duplicate' }),
         iconButton(t('js.editor.close.panel'), 'x', () => editor.closePanel(), { 'data-test': 'editor.panel.close' })),
       h('div.tabs', { role: 'tablist', 'aria-label': t('js.editor.panel'), onkeydown: (/** @type {KeyboardEvent} */ e) => this.#tabKeys(e) },
@@ -186,16 +191,16 @@ export class Panel {
   #taskTab(task) {
     const { editor } = this;
     const type = editor.types.get(task.taskType);
-    const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && visible(f, task.taskParams)); // those have a tab of their own
+    const fields = type.foreign ? [] : type.fields.filter((f) => f.name !== 'localParams' && !f.sameAs && visible(f, task.taskParams)); // those have a tab of their own
     this.shown = shape(fields, task.taskParams);
-    const row = (/** @type {Field} */ f) => fieldRow(f, {
-      value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined),
+    const row = (/** @type {Field} */ f) => fieldRow(offering(f, task.taskParams), {
+      value: valueOf(task.taskParams, f.name) ?? (f.alias ? valueOf(task.taskParams, f.alias) : undefined) ?? (f.packed || f.type === 'select' ? f.default : undefined), // what counts where nothing is said
       readOnly: editor.readOnly,
       resources: editor.data.resources,
       names: () => parameterNames(editor.model, task.code, editor.data.projectParams),
       editor,
       code: task.code,
-      change: (v, typing) => this.put({ taskParams: withValue(this.task?.taskParams, f.name, v) }, f.name, typing),
+      change: (v, typing) => this.put({ taskParams: tidy(type, withValue(this.task?.taskParams, f.name, v)) }, f.name, typing),
     });
     const plain = fields.filter((f) => !f.advanced);
     const more = fields.filter((f) => f.advanced);

@@ -162,7 +162,20 @@ export async function openRun(e, code, depend) {
     url.searchParams.set('startNode', String(code));
     url.searchParams.set('depend', depend ?? 'TASK_POST');
   }
-  const address = url.pathname + url.search;
+  show(url.pathname + url.search);
+}
+
+/** Open the dialog that starts a streaming task by itself. @param {DagEditor} e @param {number} code */
+export function openStream(e, code) {
+  if (!mayStream(e)) return;
+  show((e.data.urls.stream ?? '').replace('{task}', String(code)));
+}
+
+/** Whether a streaming task can be started here. @param {DagEditor} e */
+export const mayStream = (e) => !!e.data.urls.stream && !e.data.instance && e.data.definition.releaseState === 'ONLINE';
+
+/** Show a page of the server in the dialog. @param {string} address */
+function show(address) {
   const htmx = /** @type {any} */ (globalThis).htmx;
   if (htmx?.ajax && document.querySelector('#dialog')) htmx.ajax('GET', address, '#dialog');
   else location.href = address;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Model } from './model.js';
 import { copyText, parseClip, plan } from './clipboard.js';
 import { findTasks, findTypes } from './search.js';
-import { Types, defaults, newTask, problem, valueOf, visible, withValue } from './schema.js';
+import { Types, defaults, newTask, offering, problem, tidy, valueOf, visible, withValue } from './schema.js';
 import { check, parameterNames } from './check.js';
 import { SpatialIndex, boundsOf, edgeDistance, rest } from './geometry.js';
 import { command } from './keys.js';
@@ -194,4 +194,57 @@ test('a name with a dot is a member of an inner object, whose other members stay
   assert.equal(valueOf({}, 'in.text'), undefined);
   assert.deepEqual(withValue(undefined, 'in.text', 'x'), { in: { text: 'x' } });
   assert.deepEqual(withValue({ a: 1 }, 'a', 2), { a: 2 });
+});
+
+/** A type whose object "side" is a text. @returns {import('./types.js').TaskType} */
+const packedType = () => {
+  const base = { field: 'kind', in: ['A', 'B'], otherwise: 'A' };
+  return {
+    type: 'PACKED', category: 'x', label: 'Packed', icon: 'x',
+    fields: [
+      { name: 'way', type: 'select', label: 'Way', default: 'in', options: [{ value: 'in', label: 'In' }, { value: 'out', label: 'Out' }] },
+      { name: 'kind', type: 'select', label: 'Kind', default: 'A', options: [
+        { value: 'A', label: 'A', when: { field: 'way', in: ['in'] } }, { value: 'B', label: 'B', when: { field: 'way', in: ['in'] } }, { value: 'C', label: 'C', when: { field: 'way', in: ['out'] } },
+      ] },
+      { name: 'side.type', type: 'text', label: 'Type', packed: true, sameAs: 'kind', required: true, visibleWhen: base },
+      { name: 'side.mode', type: 'select', label: 'Mode', packed: true, default: '1', options: [{ value: '0', label: 'T' }, { value: '1', label: 'Q' }], visibleWhen: base },
+      { name: 'side.table', type: 'text', label: 'Table', packed: true, required: true, visibleWhen: { ...base, and: { field: 'side.mode', in: ['0'], otherwise: '1' } } },
+      { name: 'side.dir', type: 'text', label: 'Dir', packed: true, required: true, visibleWhen: { field: 'kind', in: ['C'], otherwise: 'A' } },
+    ],
+  };
+};
+
+test('an object that is kept as a text stays one, with the members of the fields that are shown', () => {
+  const type = packedType();
+  const fresh = defaults(type);
+  assert.deepEqual(fresh, { localParams: [], resourceList: [], way: 'in', kind: 'A', side: '{"type":"A","mode":"1"}' });
+  const [, kind, mirror, , table, dir] = type.fields;
+  assert.equal(visible(table, fresh), false);
+  assert.equal(problem(mirror, {}), null, 'nobody can fill in what is not shown');
+
+  let now = tidy(type, withValue({ ...fresh, side: '{"type":"A","mode":"0","other":[1]}' }, 'side.table', 'orders "x"'));
+  assert.equal(now.side, '{"type":"A","mode":"0","other":[1],"table":"orders \\"x\\""}');
+  assert.equal(valueOf(now, 'side.table'), 'orders "x"');
+  now = tidy(type, withValue(now, 'kind', 'B'));
+  assert.equal(valueOf(now, 'side.type'), 'B');
+  now = tidy(type, withValue(now, 'side.mode', '1'));
+  assert.equal(now.side, '{"type":"B","mode":"1","other":[1]}', 'what no field is for stays');
+
+  assert.deepEqual(offering(kind, now).options?.map((o) => o.value), ['A', 'B']);
+  now = tidy(type, withValue(now, 'way', 'out'));
+  assert.equal(now.kind, 'C', 'the first that is offered');
+  assert.equal(now.side, '{"other":[1]}');
+  assert.deepEqual(offering(kind, now).options?.map((o) => o.value), ['C']);
+  assert.equal(problem(dir, now)?.key, 'js.editor.problem.required');
+  assert.equal(tidy(type, withValue(now, 'side.dir', '/in')).side, '{"other":[1],"dir":"/in"}');
+
+  assert.equal(visible(table, { side: '{"mode":"0"}' }), true, 'a choice that settings do not name is the default');
+  assert.equal(valueOf({ side: '{"no' }, 'side.table'), undefined);
+  assert.equal(valueOf({ side: '[1]' }, 'side.table'), undefined);
+  assert.equal(tidy(type, withValue({ kind: '${x}', side: 'no' }, 'side.table', 'x')).kind, '${x}', 'a parameter stays');
+});
+
+test('a new task of a streaming type is a streaming task', () => {
+  assert.equal(newTask(SHELL, 1, 'a').taskExecuteType, 'BATCH');
+  assert.equal(newTask({ ...SHELL, stream: true }, 1, 'a').taskExecuteType, 'STREAM');
 });

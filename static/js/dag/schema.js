@@ -2,6 +2,7 @@
 /**
  * The server describes the form of each task type; this file answers what follows from the description.
  * @typedef {import('./types.js').Field} Field
+ * @typedef {import('./types.js').When} When
  * @typedef {import('./types.js').TaskType} TaskType
  * @typedef {import('./types.js').Task} Task
  * @typedef {import('./types.js').TaskParams} TaskParams
@@ -26,33 +27,80 @@ export class Types {
   }
 }
 
+/** An object in settings; a text is one in JSON. @param {any} value @returns {Record<string, any> | undefined} */
+function unpacked(value) {
+  if (typeof value !== 'string') return value ?? undefined;
+  try {
+    const object = JSON.parse(value);
+    return object && typeof object === 'object' && !Array.isArray(object) ? object : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What a field holds; the name "a.b" is the member b of the object a. @param {TaskParams | undefined} params @param {string} name @returns {any} */
 export function valueOf(params, name) {
   const dot = name.indexOf('.');
-  return dot < 0 ? params?.[name] : params?.[name.slice(0, dot)]?.[name.slice(dot + 1)];
+  return dot < 0 ? params?.[name] : unpacked(params?.[name.slice(0, dot)])?.[name.slice(dot + 1)];
 }
 
-/** Settings in which one field holds another value; everything else stays. @param {TaskParams | undefined} params @param {string} name @param {any} value @returns {TaskParams} */
+/** Settings in which one field holds another value; everything else stays, and what is a text stays one. @param {TaskParams | undefined} params @param {string} name @param {any} value @returns {TaskParams} */
 export function withValue(params, name, value) {
   const dot = name.indexOf('.');
   if (dot < 0) return { ...params, [name]: value };
   const object = name.slice(0, dot);
-  return { ...params, [object]: { ...params?.[object], [name.slice(dot + 1)]: value } };
+  const now = { ...unpacked(params?.[object]), [name.slice(dot + 1)]: value };
+  return { ...params, [object]: typeof params?.[object] === 'string' ? JSON.stringify(now) : now };
+}
+
+/** @param {When | undefined} when @param {TaskParams} params */
+function holds(when, params) {
+  for (let w = when; w; w = w.and) if (!w.in.map(String).includes(String(valueOf(params, w.field) ?? w.otherwise ?? ''))) return false;
+  return true;
 }
 
 /** @param {Field} field @param {TaskParams} params */
-export function visible(field, params) {
-  const when = field.visibleWhen;
-  if (!when) return true;
-  return when.in.map(String).includes(String(valueOf(params, when.field) ?? ''));
+export const visible = (field, params) => holds(field.visibleWhen, params);
+
+/** A choice field with what it offers at the moment. @param {Field} field @param {TaskParams} params @returns {Field} */
+export function offering(field, params) {
+  return field.options?.some((o) => o.when) ? { ...field, options: field.options.filter((o) => holds(o.when, params)) } : field;
+}
+
+/**
+ * Settings as they are kept after one field was changed: a choice that is offered no longer gives way to the first that is,
+ * and a text that holds an object has the members of the fields that are shown, beside those that no field is for.
+ * @param {TaskType} type @param {TaskParams} params @returns {TaskParams}
+ */
+export function tidy(type, params) {
+  let out = params;
+  for (const f of type.fields) {
+    const options = offering(f, out).options;
+    const value = valueOf(out, f.name) ?? f.default;
+    if (options !== f.options && visible(f, out) && options?.length && !isReference(value) && !options.some((o) => o.value === value)) out = withValue(out, f.name, options[0].value);
+  }
+  const objects = new Set(type.fields.filter((f) => f.packed).map((f) => f.name.split('.')[0]));
+  for (const object of objects) {
+    const mine = type.fields.filter((f) => f.packed && f.name.startsWith(`${object}.`));
+    if (!mine.some((f) => visible(f, out))) continue; // the settings are of another kind altogether
+    const now = { ...unpacked(out[object]) };
+    for (const f of mine) {
+      const member = f.name.slice(object.length + 1);
+      if (!visible(f, out)) delete now[member];
+      else if (f.sameAs) now[member] = valueOf(out, f.sameAs);
+      else if (now[member] === undefined && f.default !== undefined && f.default !== null) now[member] = structuredClone(f.default);
+    }
+    out = { ...out, [object]: JSON.stringify(now) };
+  }
+  return out;
 }
 
 /** @param {TaskType} type @returns {TaskParams} */
 export function defaults(type) {
   /** @type {TaskParams} */
   let params = type.logic ? { localParams: [] } : { localParams: [], resourceList: [] };
-  for (const f of type.fields) if (f.default !== undefined && f.default !== null) params = withValue(params, f.name, structuredClone(f.default));
-  return params;
+  for (const f of type.fields) if (!f.packed && f.default !== undefined && f.default !== null) params = withValue(params, f.name, structuredClone(f.default));
+  return tidy(type, params);
 }
 
 /**
@@ -82,7 +130,7 @@ export function newTask(type, code, name) {
     taskGroupPriority: 0,
     cpuQuota: -1,
     memoryMax: -1,
-    taskExecuteType: 'BATCH',
+    taskExecuteType: type.stream ? 'STREAM' : 'BATCH',
   };
 }
 
@@ -120,7 +168,7 @@ const INSIDE = {
  * @param {Field} field @param {TaskParams} params @returns {{key: string, args?: Record<string, any>} | null}
  */
 export function problem(field, params) {
-  if (!visible(field, params)) return null;
+  if (field.sameAs || !visible(field, params)) return null;
   const v = valueOf(params, field.name) ?? (field.alias ? valueOf(params, field.alias) : undefined);
   if (empty(v) || empty(INSIDE[field.type] ? INSIDE[field.type](v) : v)) return field.required ? { key: 'js.editor.problem.required', args: { field: field.label } } : null;
   if (field.type === 'number' && !isReference(v)) {

@@ -18,12 +18,13 @@
  * @typedef {{taskCode: number, field: string, message: string, severity: string}} Problem
  * @typedef {{state: string, attempt?: number, maxAttempts?: number, startTime?: string, endTime?: string,
  *   reason?: string, logUrl?: string, host?: string}} RunState
+ * @typedef {{field: string, in: string[], otherwise?: any, and?: When}} When
  * @typedef {{name: string, type: string, label: string, help?: string, required?: boolean, default?: any,
- *   language?: string, options?: {value: string, label: string}[], visibleWhen?: {field: string, in: string[]},
+ *   language?: string, options?: {value: string, label: string, when?: When}[], visibleWhen?: When, packed?: boolean, sameAs?: string,
  *   alias?: string, min?: number, max?: number, advanced?: boolean, placeholder?: string, of?: string, sourceTypes?: string[],
  *   columns?: {name: string, label: string, options?: {value: string, label: string}[]}[]}} Field
  * @typedef {{type: string, category: string, label: string, icon: string, aliases?: string[], also?: string[],
- *   retryable?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
+ *   retryable?: boolean, stream?: boolean, logic?: boolean, foreign?: boolean, help?: string, fields: Field[]}} TaskType
  * @typedef {{types: TaskType[]}} Schema
  * @typedef {{environments?: boolean, taskGroups?: boolean, cache?: boolean, limits?: boolean,
  *   finally?: boolean}} Features

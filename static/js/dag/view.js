@@ -450,6 +450,7 @@ export class View extends EventTarget {
     const parts = [task.name || t('js.editor.unnamed'), this.ctx.types.label(task.taskType)];
     if (this.ctx.states) parts.push(t(look(this.ctx.states.get(code)?.state).label));
     if (task.flag === 'NO') parts.push(t('js.editor.badge.off'));
+    if (task.taskExecuteType === 'STREAM') parts.push(t('js.editor.badge.stream'));
     const before = names(this.model.prev.get(code));
     const after = names(this.model.next.get(code));
     if (before) parts.push(t('js.editor.after', { names: before }));
@@ -468,6 +469,7 @@ export class View extends EventTarget {
     const ways = branchesOf(this.model, e);
     if (ways) g.dataset.branch = ways[0]?.kind ?? 'none';
     if (this.model.tasks.get(e.postTaskCode)?.finally) g.dataset.finally = '';
+    if ([e.preTaskCode, e.postTaskCode].some((c) => this.model.tasks.get(c)?.taskExecuteType === 'STREAM')) g.dataset.stream = '';
     g.append(svg('path', { class: 'hit' }), svg('path', { class: 'ln', 'marker-end': 'url(#dag-arrow)' }));
     const text = e.name || (ways ? branchText(ways) : '');
     if (text) {

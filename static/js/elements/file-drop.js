@@ -3,15 +3,22 @@
  * `<file-drop url="…" tree="etl" folder="a/b" max="1073741824">`: files and folders that are dropped on it, or chosen in the
  * file inputs within, are sent one after the other, each as the body of a PUT, with progress, pause, and a question when a
  * name is taken. With `name` exactly that file gets a new content. The list of uploads is the `.uploads` section within.
+ *
+ * A large file is sent to `parts` piece by piece. The server knows an unfinished one by its name, size and time of change, so
+ * a broken connection, a pause, and a page that was closed all go on behind the last piece once the same file is there again.
  */
 import { t } from '../messages.js';
 
 /** How many are sent at once. */
 const AT_ONCE = 2;
+/** Files from this size on are sent in parts. */
+const IN_PARTS = 16 << 20;
+/** How often a broken connection is tried again, with twice the pause each time, beginning with half a second. */
+const TRIES = 6;
 
 /**
  * @typedef {{file: File, path: string, state: 'waiting' | 'sending' | 'done' | 'failed' | 'taken', when: 'create' | 'replace' | 'both',
- *   why: string, row?: HTMLLIElement, request?: XMLHttpRequest}} Upload
+ *   why: string, row?: HTMLLIElement, request?: XMLHttpRequest, turn?: number, share?: number}} Upload
  */
 
 /**
@@ -109,10 +116,19 @@ export class FileDrop extends HTMLElement {
     if (!busy && this.uploads.some((u) => u.state === 'done')) void this.#renew();
   }
 
+  /** Where a file goes. @param {Upload} u */
+  #where(u) {
+    const folder = this.getAttribute('folder') ?? '';
+    return { tree: this.getAttribute('tree') ?? '', path: folder ? `${folder}/${u.path}` : u.path, when: u.when };
+  }
+
   /** @param {Upload} u */
   #send(u) {
-    const folder = this.getAttribute('folder') ?? '';
-    const q = new URLSearchParams({ tree: this.getAttribute('tree') ?? '', path: folder ? `${folder}/${u.path}` : u.path, when: u.when });
+    if (this.hasAttribute('parts') && u.file.size >= IN_PARTS) {
+      void this.#sendParts(u);
+      return;
+    }
+    const q = new URLSearchParams(this.#where(u));
     const x = new XMLHttpRequest();
     u.state = 'sending';
     u.request = x;
@@ -147,7 +163,86 @@ export class FileDrop extends HTMLElement {
     x.send(u.file);
   }
 
-  /** Stops what is being sent; it begins again from its start. */
+  /**
+   * One request about an upload in parts. A status of 0 is a connection that broke.
+   * @param {Upload} u @param {string} method @param {string} more behind the address @param {Record<string, string>} query @param {Blob} [body]
+   * @returns {Promise<{status: number, id: string, received: number, part: number, error?: string}>}
+   */
+  #ask(u, method, more, query, body) {
+    return new Promise((ok) => {
+      const x = new XMLHttpRequest();
+      u.request = x;
+      x.open(method, `${this.getAttribute('parts')}${more}?${new URLSearchParams(query)}`);
+      x.setRequestHeader('Content-Type', 'application/octet-stream');
+      const offset = Number(query.offset ?? 0);
+      if (body) x.upload.addEventListener('progress', (e) => this.#progress(u, offset + e.loaded));
+      x.addEventListener('loadend', () => {
+        let answer = {};
+        try {
+          answer = JSON.parse(x.responseText);
+        } catch {
+          // an answer of something in between, or none
+        }
+        ok(/** @type {any} */ ({ received: 0, ...answer, status: x.status }));
+      });
+      x.send(body ?? null);
+    });
+  }
+
+  /** @param {Upload} u @param {number} sent in bytes */
+  #progress(u, sent) {
+    u.share = u.file.size ? sent / u.file.size : 1;
+    const bar = u.row?.querySelector('progress');
+    if (bar) bar.value = u.share;
+  }
+
+  /** @param {Upload} u */
+  async #sendParts(u) {
+    const turn = (u.turn = (u.turn ?? 0) + 1); // a pause begins another one
+    const end = (/** @type {Upload['state']} */ state, /** @type {string} */ why) => {
+      u.request = undefined;
+      u.state = state;
+      u.why = why;
+      this.#row(u);
+      this.#summary();
+      this.#next();
+    };
+    const say = (/** @type {string} */ why) => {
+      u.why = why;
+      this.#row(u);
+    };
+    u.state = 'sending';
+    say('');
+    /** @type {{id: string, received: number, part: number} | null} */
+    let at = null;
+    for (let tries = 0; ; ) {
+      const { size } = u.file;
+      const last = at !== null && at.received >= size;
+      let answer;
+      if (at === null) answer = await this.#ask(u, 'POST', '', { ...this.#where(u), size: String(size), modified: String(u.file.lastModified) });
+      else if (last) answer = await this.#ask(u, 'POST', '/finish', { ...this.#where(u), id: at.id });
+      else answer = await this.#ask(u, 'PUT', '', { id: at.id, offset: String(at.received) }, u.file.slice(at.received, at.received + at.part));
+      if (u.turn !== turn) return;
+      if (answer.status === 0 || (answer.status >= 502 && answer.status <= 504)) {
+        if (++tries > TRIES) return end('failed', t('js.files.offline'));
+        say(t('js.files.again'));
+        await new Promise((ok) => setTimeout(ok, 250 * 2 ** tries));
+        if (u.turn !== turn) return;
+        at = null; // what arrived is known to the server
+        continue;
+      }
+      if (answer.status === 409) return end('taken', t('js.files.exists'));
+      if (answer.status !== 200) return end('failed', answer.error ?? `${answer.status}`);
+      if (last) return end('done', t('js.files.done'));
+      tries = 0;
+      this.#progress(u, answer.received);
+      if (at === null && answer.received > 0) say(t('js.files.resumed', { percent: Math.floor((100 * answer.received) / size) }));
+      else if (answer.received >= size) say(t('js.files.saving'));
+      at = answer;
+    }
+  }
+
+  /** Stops what is being sent; a small file begins again from its start. */
   pause() {
     this.paused = !this.paused;
     if (this.paused) {
@@ -155,6 +250,8 @@ export class FileDrop extends HTMLElement {
         if (u.state !== 'sending') continue;
         const x = u.request;
         u.request = undefined;
+        u.turn = (u.turn ?? 0) + 1;
+        u.why = '';
         u.state = 'waiting';
         x?.abort();
         this.#row(u);
@@ -240,7 +337,7 @@ export class FileDrop extends HTMLElement {
     u.row.dataset.state = u.state;
     const bar = document.createElement('progress');
     bar.max = 1;
-    bar.value = u.state === 'done' ? 1 : 0;
+    bar.value = u.state === 'done' ? 1 : (u.share ?? 0);
     bar.setAttribute('aria-label', u.path);
     const end = document.createElement('span');
     end.className = 'row';

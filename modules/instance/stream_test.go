@@ -1,0 +1,189 @@
+package instance_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/db/dbtest"
+	"dorado/app/kit/fault"
+	"dorado/modules/access"
+	"dorado/modules/flow"
+	"dorado/modules/instance"
+	"dorado/modules/workflow"
+)
+
+// fakeStreams stands for a worker that takes savepoints.
+type fakeStreams struct {
+	path  string
+	err   error
+	asked []int64
+}
+
+func (f *fakeStreams) Savepoint(_ context.Context, worker string, attempt int64) (string, error) {
+	if worker != "worker-1" {
+		return "", fault.New(fault.Unavailable, "stream.worker_away").With("worker", worker)
+	}
+	f.asked = append(f.asked, attempt)
+	return f.path, f.err
+}
+
+// streaming makes the world's workflow one with a task before and a streaming task.
+func (w *world) streaming(t testing.TB) (streams *fakeStreams, code int64) {
+	t.Helper()
+	streams = &fakeStreams{path: "file:/s/1"}
+	w.Module.Streams = streams
+	codes := w.codes.NextN(2)
+	one := func(code int64, name, kind, params string, execute flow.ExecuteType) flow.Task {
+		return flow.Task{
+			Code: code, Name: name, Type: kind, Flag: flow.FlagYes, IsCache: flow.FlagNo, Priority: flow.Medium, WorkerGroup: "default", Params: json.RawMessage(params),
+			EnvironmentCode: -1, RetryInterval: 1, TimeoutFlag: flow.TimeoutClose, CPUQuota: -1, MemoryMax: -1, ExecuteType: execute,
+		}
+	}
+	def := &flow.Definition{Name: "clicks", ExecutionType: flow.SerialWait, Tasks: []flow.Task{
+		one(codes[0], "before", "SHELL", `{"rawScript":"true"}`, flow.Batch),
+		one(codes[1], "count", "FLINK_STREAM", `{"programType":"SQL","rawScript":"insert into b select * from a;"}`, flow.Stream),
+	}, Edges: []flow.Edge{{Pre: codes[0], Post: codes[1]}}}
+	var err error
+	w.flow, err = w.workflows.Create(w.gwen, w.project, workflow.Change{Definition: def, Online: true})
+	require.NoError(t, err)
+	return streams, codes[1]
+}
+
+func TestAStreamingTaskHasNoWorkflowInstance(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		_, code := w.streaming(t)
+		at := "/executors/task-instance/" + strconv.FormatInt(code, 10) + "/start"
+		require.Equal(t, 30002, w.asked(t, w.stranger(), "POST", w.at(at), "version", "1").Code)
+		require.Equal(t, 30003, w.asked(t, w.member(t, "rita", access.Read), "POST", w.at(at), "version", "1").Code)
+		require.Equal(t, 10017, w.rest(t, "POST", at, "version", "1", "tenantCode", "nobody").Code)
+		e := w.rest(t, "POST", at, "version", "1", "startParams", `{"dt":"7"}`, "dryRun", "1", "warningGroupId", "3")
+		require.Zero(t, e.Code, e.Msg)
+		require.JSONEq(t, "true", string(e.Data))
+		require.Contains(t, w.Audited(t), "workflow.start_stream")
+		type row struct {
+			ID     int64  `db:"id"`
+			State  string `db:"state"`
+			Stream bool   `db:"stream"`
+			Depend string `db:"task_depend_type"`
+			Dry    bool   `db:"dry_run"`
+		}
+		r, err := db.Get[row](t.Context(), d, `SELECT id, state, stream, task_depend_type, dry_run FROM workflow_instance`)
+		require.NoError(t, err)
+		require.Equal(t, row{r.ID, "SUBMITTED_SUCCESS", true, "TASK_ONLY", true}, r, "it does not wait for runs of its workflow")
+
+		// Nobody sees, stops or deletes the row.
+		run := strconv.FormatInt(r.ID, 10)
+		_, err = w.Get(w.gwen, r.ID)
+		require.ErrorIs(t, err, instance.ErrNotFound)
+		require.ErrorIs(t, w.Operate(w.gwen, r.ID, flow.OpStop), instance.ErrNotFound)
+		require.ErrorIs(t, w.Delete(w.gwen, r.ID), instance.ErrNotFound)
+		require.Equal(t, 50001, w.rest(t, "GET", "/workflow-instances/"+run).Code)
+		require.Contains(t, string(w.rest(t, "GET", "/workflow-instances", "pageNo", "1", "pageSize", "10").Data), `"total":0`)
+		b := w.browser(t, w.General)
+		require.Equal(t, http.StatusNotFound, b.Get(w.at("/instances/"+run)).Status)
+
+		// Its task is in a list of its own.
+		id := w.attempt(t, r.ID, 31, attempt{task: 1, state: flow.TaskRunning})
+		batch := w.rest(t, "GET", "/task-instances", "pageNo", "1", "pageSize", "10")
+		require.Contains(t, string(batch.Data), `"total":0`)
+		list := string(w.rest(t, "GET", "/task-instances", "pageNo", "1", "pageSize", "10", "taskExecuteType", "STREAM").Data)
+		for _, want := range []string{`"total":1`, `"name":"count"`, `"workflowInstanceId":0`, `"processDefinitionName":"clicks"`, `"taskExecuteType":"STREAM"`} {
+			require.Contains(t, list, want)
+		}
+		page := b.Get(w.at("/task-instances/stream")).Require(http.StatusOK)
+		require.Contains(t, page.Text(`[data-test="streams.table"]`), "count")
+		require.False(t, b.Get(w.at("/task-instances")).Require(http.StatusOK).Has(`[data-test="task-instances.table"]`))
+		require.False(t, b.Get(w.at("/task-instances/stream?state=SUCCESS")).Require(http.StatusOK).Has(`[data-test="streams.table"]`))
+		one := b.Get(w.at("/task-instances/" + strconv.FormatInt(id, 10))).Require(http.StatusOK)
+		require.True(t, one.Has(`[data-test="act.SAVEPOINT"]`))
+		require.True(t, one.Has(`[data-test="act.STOP"]`))
+		require.False(t, one.Has(`[data-test="act.FORCE_SUCCESS"]`))
+
+		require.NoError(t, w.KillTask(w.gwen, id))
+		require.Equal(t, []string{"START_PROCESS", "KILL_TASK"}, w.commands(t, r.ID))
+	})
+}
+
+func TestASavepointIsRememberedWithItsTask(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		streams, code := w.streaming(t)
+		run, err := w.StartTask(w.gwen, w.project, code, 1, instance.StartRequest{})
+		require.NoError(t, err)
+		id := w.attempt(t, run, 41, attempt{task: 1, state: flow.TaskSubmitted})
+		at := "/task-instances/" + strconv.FormatInt(id, 10)
+		e := w.rest(t, "POST", at+"/savepoint")
+		require.Equal(t, 10196, e.Code, "it does not run yet")
+		require.Contains(t, e.Msg, "not running")
+		become := func(state flow.TaskState, host string) {
+			_, err := d.Exec(t.Context(), `UPDATE task_instance SET state = ?, host = ? WHERE id = ?`, state, host, id)
+			require.NoError(t, err)
+		}
+		become(flow.TaskRunning, "worker-1")
+		require.Equal(t, 30002, w.asked(t, w.stranger(), "POST", w.at(at+"/savepoint")).Code)
+		require.Equal(t, 30003, w.asked(t, w.member(t, "rita", access.Read), "POST", w.at(at+"/savepoint")).Code)
+		require.Equal(t, 10008, w.rest(t, "POST", "/task-instances/77/savepoint").Code)
+		e = w.rest(t, "POST", at+"/savepoint")
+		require.Zero(t, e.Code, e.Msg)
+		require.JSONEq(t, "null", string(e.Data))
+		require.Equal(t, []int64{id}, streams.asked)
+		require.Contains(t, w.Audited(t), "task_instance.savepoint")
+		become(flow.TaskRunning, "elsewhere")
+		require.Equal(t, 10196, w.rest(t, "POST", at+"/savepoint").Code)
+		become(flow.TaskRunning, "worker-1")
+		streams.err = fault.New(fault.Conflict, "stream.failed").With("reason", "no such job")
+		b := w.browser(t, w.General)
+		require.Equal(t, http.StatusConflict, b.Post(w.at(at+"/act"), "op", "SAVEPOINT").Status)
+		page := b.Get(w.at(at)).Require(http.StatusOK).Text(`[data-test="task.savepoints"]`)
+		for _, want := range []string{"file:/s/1", "Worker elsewhere is not connected", "no such job", "gwen"} {
+			require.Contains(t, page, want)
+		}
+
+		// A task of a run has none, and they go with their task.
+		batch := w.start(t)
+		_, err = w.Savepoint(w.gwen, w.attempt(t, batch, 42, attempt{task: 0, state: flow.TaskRunning}))
+		require.Error(t, err)
+		w.become(t, run, flow.WorkflowStop)
+		w.become(t, batch, flow.WorkflowStop)
+		require.NoError(t, w.DeleteInstances(w.gwen, w.flow.Workflow.Code))
+		left, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM savepoint`)
+		require.NoError(t, err)
+		require.Zero(t, left)
+	})
+}
+
+func TestTheDialogOfAStreamingTask(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		_, code := w.streaming(t)
+		b := w.browser(t, w.General)
+		tasks := w.at("/workflows/" + strconv.FormatInt(w.flow.Workflow.Code, 10) + "/tasks/")
+		form := tasks + strconv.FormatInt(code, 10) + "/start"
+		page := b.Get(form).Require(http.StatusOK)
+		fields := []string{"key", page.Value("key"), "group", "default", "tenant", "default", "param_name", "dt", "param_type", "VARCHAR", "param_value", "7"}
+		require.Equal(t, http.StatusUnprocessableEntity, b.Post(form, "group", "default", "tenant", "default", "param_name", "x", "param_name", "x").Status)
+		to := b.Post(form, fields...).Require(http.StatusSeeOther).Header.Get("Location")
+		require.Equal(t, w.at("/task-instances/stream"), to)
+		b.Post(form, fields...).Require(http.StatusSeeOther)
+		begun, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM workflow_instance WHERE stream`)
+		require.NoError(t, err)
+		require.Equal(t, 1, begun, "a double click starts once")
+		require.Equal(t, http.StatusForbidden, w.browser(t, w.member(t, "rita", access.Read)).Get(form).Status)
+		require.Equal(t, http.StatusConflict, b.Get(tasks+strconv.FormatInt(w.flow.Definition.Tasks[0].Code, 10)+"/start").Status, "it is no stream")
+		require.Equal(t, http.StatusNotFound, b.Get(tasks+"77/start").Status)
+		_, err = w.workflows.Release(w.gwen, w.flow.Workflow.Code, flow.Offline)
+		require.NoError(t, err)
+		require.True(t, b.Get(form).Require(http.StatusOK).Has(".note, .banner"), "it says that the workflow is offline")
+		require.NotEqual(t, http.StatusSeeOther, b.Post(form, "group", "default", "tenant", "default").Status)
+	})
+}
