@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,12 +47,17 @@ func TestASavepointNeedsAWorkerThatStays(t *testing.T) {
 	e := logEngine(nil)
 	_, err := e.Savepoint(t.Context(), logOwner, 1)
 	require.ErrorIs(t, err, ErrSaveAway)
-	w := connect(t, e, func(*logWorker, *doradov1.LogRequest) {})
+	var leaves atomic.Bool
+	connect(t, e, func(w *logWorker, _ *doradov1.LogRequest) {
+		if leaves.Load() {
+			_ = w.stream.Close()
+		}
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err = e.Savepoint(ctx, logOwner, 1)
 	require.ErrorIs(t, err, ErrSaveAway)
-	w.answer = func(w *logWorker, _ *doradov1.LogRequest) { _ = w.stream.Close() }
+	leaves.Store(true)
 	_, err = e.Savepoint(t.Context(), logOwner, 1)
 	require.ErrorIs(t, err, ErrSaveAway)
 }
