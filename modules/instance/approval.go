@@ -59,21 +59,24 @@ const MaxApprovals = 500
 // Approvals lists the decisions that runs of a project wait for, oldest first; of all projects that whoever acts may see for
 // project 0.
 func (s *Service) Approvals(ctx context.Context, project int64) ([]Approval, error) {
-	where, args := `a.state = 'WAITING'`, []any{}
+	codes, all := []int64{project}, false
 	if project != 0 {
 		if err := s.may(ctx, project, Read); err != nil {
 			return nil, err
 		}
-		where, args = where+` AND a.project_code = ?`, append(args, project)
+	} else {
+		if _, err := access.Must(ctx); err != nil {
+			return nil, err
+		}
+		codes, all = s.Access.ProjectsWith(ctx, Read)
 	}
-	if _, err := access.Must(ctx); err != nil {
-		return nil, err
-	}
-	list, err := db.Select[Approval](ctx, s.DB, selectApproval+` WHERE `+where+` ORDER BY a.task_instance_id LIMIT ?`, append(args, MaxApprovals)...)
+	within, args, err := inProjects(codes, all)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(a Approval) bool { return !s.Access.CanWorkflow(ctx, a.ProjectCode, a.WorkflowCode, Read) }), nil
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	return db.Select[Approval](ctx, s.DB, selectApproval+` WHERE a.`+within+` AND a.state = 'WAITING'`+hidden+` ORDER BY a.task_instance_id LIMIT ?`,
+		slices.Concat(args, more, []any{MaxApprovals})...)
 }
 
 // ApprovalsOf lists all decisions of one instance, oldest first. Errors as of Get.

@@ -217,6 +217,15 @@ func TestADecisionIsTakenOnceByWhomItAsks(t *testing.T) {
 		none, err := w.Approvals(stranger, 0)
 		require.NoError(t, err)
 		require.Empty(t, none)
+		for n := range int64(instance.MaxApprovals) { // older ones, of a project that the reader may not see
+			w.attempt(t, id, -1-n, attempt{state: flow.TaskRunning})
+			_, err := d.Exec(t.Context(), `INSERT INTO approval (task_instance_id, workflow_instance_id, project_code, role, state, created_at)
+				VALUES (?, ?, ?, 'OPERATE', 'WAITING', ?)`, -1-n, id, w.project+1, time.Now())
+			require.NoError(t, err)
+		}
+		list, err = w.Approvals(reader, 0)
+		require.NoError(t, err)
+		require.Len(t, list, 5, "those of others take nobody's place")
 
 		require.ErrorIs(t, w.Decide(stranger, 1, true, ""), instance.ErrTaskNotFound)
 		for task, who := range map[int64]context.Context{1: reader, 2: operator, 3: writer, 4: w.gwen} {
