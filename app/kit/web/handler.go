@@ -98,6 +98,7 @@ type Site struct {
 	ancestors string
 	streams   streamCount
 	refused   func(*http.Request, error)
+	compress  func(http.Handler) http.HandlerFunc
 }
 
 // OnRefused has fn told of every request that is refused because whoever asks may not. It must not be called once requests
@@ -113,8 +114,13 @@ func NewSite(o Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	compress, err := compression()
+	if err != nil {
+		return nil, err
+	}
 	s := &Site{
-		log: o.Logger, closing: o.Closing, page: o.ErrorPage, notice: o.ErrorNotice, trusted: trusted,
+		compress: compress,
+		log:      o.Logger, closing: o.Closing, page: o.ErrorPage, notice: o.ErrorNotice, trusted: trusted,
 		ancestors: strings.Join(append([]string{"'self'"}, o.Config.FrameAncestors...), " "),
 		streams:   streamCount{open: map[string]int{}},
 	}

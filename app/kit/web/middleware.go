@@ -15,6 +15,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/klauspost/compress/gzhttp"
 
 	"dorado/app/kit/fault"
 )
@@ -39,11 +40,8 @@ func Arrived(ctx context.Context) time.Time {
 // Middleware is what every request passes, outermost first: request id, client
 // address, language, access log, panics, security headers, compression.
 func (s *Site) Middleware() func(http.Handler) http.Handler {
-	compress := middleware.NewCompressor(5,
-		"text/html", "text/css", "text/plain", "text/javascript", "application/javascript",
-		"application/json", "image/svg+xml")
 	return func(next http.Handler) http.Handler {
-		h := compress.Handler(middleware.GetHead(next)) // a page answers HEAD like GET
+		var h http.Handler = s.compress(middleware.GetHead(next)) // a page answers HEAD like GET
 		h = s.secure(h)
 		h = s.recover(h)
 		h = s.access(h)
@@ -51,6 +49,13 @@ func (s *Site) Middleware() func(http.Handler) http.Handler {
 		h = identifyClient(s.trusted)(h)
 		return identify(h)
 	}
+}
+
+// compression packs what is text and longer than a packet: to set the packer up costs more than a short answer is worth.
+func compression() (func(http.Handler) http.HandlerFunc, error) {
+	return gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(5), gzhttp.EnableZstd(false), gzhttp.ContentTypes([]string{
+		"text/html", "text/css", "text/plain", "text/javascript", "application/javascript", "application/json", "image/svg+xml",
+	}))
 }
 
 func identify(next http.Handler) http.Handler {

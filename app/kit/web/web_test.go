@@ -380,6 +380,15 @@ func TestTextIsCompressed(t *testing.T) {
 	require.Less(t, len(got.Body), 1000)
 }
 
+func TestAShortAnswerIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	b := start(t, map[string]web.Handler{"GET /x": func(*http.Request) (web.Response, error) { return web.JSON(200, "short"), nil }})
+	got := b.With("Accept-Encoding", "gzip").Get("/x").Require(200)
+	require.Empty(t, got.Header.Get("Content-Encoding"))
+	require.Contains(t, got.Header.Values("Vary"), "Accept-Encoding")
+	require.Contains(t, got.Body, "short")
+}
+
 func TestFilesAreSavedNotShown(t *testing.T) {
 	t.Parallel()
 	b := start(t, map[string]web.Handler{"GET /x": func(*http.Request) (web.Response, error) {
