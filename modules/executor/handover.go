@@ -161,7 +161,7 @@ func (c carried) attempt() (*attempt, error) {
 		id: c.ID, workflow: c.Run, epoch: c.Epoch, owner: c.Owner, dispatched: c.Dispatched, waits: c.Waits,
 		startSent: c.StartSent, startAcked: c.StartAcked, pid: c.PID, bootNS: c.BootNS, start: c.Start, timeout: c.Timeout,
 		account: account{name: c.User, uid: c.UID, gid: c.GID, groups: c.Groups, home: c.Home, shell: c.Shell, self: c.Self},
-		viaSudo: c.Sudo, logPath: c.LogPath, logStart: c.LogStart, dir: c.Dir, work: workdir{c.DirName, -1}, hasDir: c.HasDir,
+		viaSudo: c.Sudo, logPath: c.LogPath, logStart: c.LogStart, dir: c.Dir, work: workdir{name: c.DirName, fd: -1}, hasDir: c.HasDir,
 		outs: c.Outs, name: c.Name, folder: c.Folder, exited: c.Exited, status: status(c.Status), over: c.Over, link: c.Link,
 	}
 	var err error

@@ -59,7 +59,7 @@ func (e *Executor) prepareInto(ctx context.Context, a *attempt, p *prepared) err
 	}
 	tenantErr := error(nil)
 	a.account, a.viaSudo, tenantErr = e.users.resolve(ctx, t.GetTenant())
-	a.work = workdir{strconv.FormatInt(a.id, 10), -1} // sudo makes it, or nobody
+	a.work = workdir{name: strconv.FormatInt(a.id, 10), fd: -1} // sudo makes it, or nobody
 	if tenantErr == nil && !a.viaSudo && !t.GetDryRun() {
 		a.work = e.dirs.claim(a.id, a.account)
 	}

@@ -119,7 +119,7 @@ func (e *Executor) giveUp(ctx context.Context, a *attempt, en entry) {
 	r := result{outcome: doradov1.Outcome_LOST, message: message, end: now}
 	e.closeLog(a, &r, "")
 	if en.user != "" && !e.cfg.KeepWorkdir { // all others are swept
-		if err := e.dirs.remove(ctx, workdir{strconv.FormatInt(a.id, 10), -1}, account{name: en.user}, true, 0); err != nil {
+		if err := e.dirs.remove(ctx, &workdir{name: strconv.FormatInt(a.id, 10), fd: -1}, account{name: en.user}, true, 0); err != nil {
 			e.log.WarnContext(ctx, "working directory not removed", "task_instance_id", a.id, "error", err)
 		}
 	}

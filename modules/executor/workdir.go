@@ -26,25 +26,24 @@ type workdirs struct {
 	open bool // every user can get here by path, because no directory above is closed
 
 	mu     sync.Mutex
-	spares map[uint32][]workdir // empty directories by the user who owns them
-	count  int                  // of them
-	taken  map[string]bool      // names of directories that attempts have, or that are spare
-	held   int                  // descriptors of directories that attempts have
+	spares map[uint32][]string // names of empty directories by the user who owns them
+	count  int                 // of them
+	taken  map[string]bool     // names of directories that attempts have, or that are spare
 }
 
-// workdir is the private directory of an attempt: named after the first attempt that had it.
+// workdir is the private directory of an attempt: named after the first attempt that had it. Its descriptor is open only
+// from make to settle: each start of a process copies and closes all descriptors of the worker, which costs 1.5 us a piece,
+// more than opening one again.
 type workdir struct {
 	name string
-	fd   int // -1: not made yet, or closed
+	made bool // it was spare, so it is there
+	fd   int  // -1: not open
 }
 
 // Making and removing a directory allocates and frees an inode, which costs some file systems half a millisecond, and
 // naming it anew 20 us each time. An attempt that leaves its directory as it got it, empty and with no process behind,
-// passes it on, name and descriptor, to the next attempt of the same user.
-const (
-	maxSpares = 64
-	maxHeld   = 512 // descriptors kept for attempts that run; those of more are opened again
-)
+// passes it on under its name to the next attempt of the same user.
+const maxSpares = 64
 
 func newWorkdirs(base string, u *users) (*workdirs, error) {
 	base, err := filepath.Abs(base)
@@ -71,7 +70,7 @@ func newWorkdirs(base string, u *users) (*workdirs, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	w := &workdirs{
-		base: base, root: root, dir: dir, fd: int(dir.Fd()), open: passable(base), spares: map[uint32][]workdir{}, taken: map[string]bool{},
+		base: base, root: root, dir: dir, fd: int(dir.Fd()), open: passable(base), spares: map[uint32][]string{}, taken: map[string]bool{},
 	}
 	return w, nil
 }
@@ -100,9 +99,8 @@ func (w *workdirs) script(file string, owner account) string {
 
 func (w *workdirs) close() error {
 	for _, spares := range w.spares {
-		for _, d := range spares {
-			_ = unix.Close(d.fd)
-			_ = unix.Unlinkat(w.fd, d.name, unix.AT_REMOVEDIR) // else the next start does it
+		for _, name := range spares {
+			_ = unix.Unlinkat(w.fd, name, unix.AT_REMOVEDIR) // else the next start does it
 		}
 	}
 	return errors.Join(w.root.Close(), w.dir.Close())
@@ -138,18 +136,17 @@ func (w *workdirs) claim(id int64, owner account) workdir {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if spares := w.spares[owner.uid]; len(spares) > 0 {
-		d := spares[len(spares)-1]
+		name := spares[len(spares)-1]
 		w.spares[owner.uid] = spares[:len(spares)-1]
 		w.count--
-		w.held++
-		return d
+		return workdir{name: name, made: true, fd: -1}
 	}
 	name := strconv.FormatInt(id, 10)
 	for n := 1; w.taken[name]; n++ { // the attempt was here before, and its directory went to another one
 		name = strconv.FormatInt(id, 10) + "-" + strconv.Itoa(n)
 	}
 	w.taken[name] = true
-	return workdir{name, -1}
+	return workdir{name: name, fd: -1}
 }
 
 // adopt notes that an attempt from before has a directory.
@@ -161,77 +158,58 @@ func (w *workdirs) adopt(name string) {
 
 // giveBack ends the claim of an attempt that did not get as far as to use its directory.
 func (w *workdirs) giveBack(d *workdir, owner account) {
+	w.settle(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if d.fd < 0 {
+	if !d.made {
 		delete(w.taken, d.name)
 		return
 	}
-	w.spares[owner.uid] = append(w.spares[owner.uid], *d)
+	w.spares[owner.uid] = append(w.spares[owner.uid], d.name)
 	w.count++
-	w.held--
-	d.fd = -1
 }
 
 // release forgets a directory that is gone.
-func (w *workdirs) release(d workdir) {
+func (w *workdirs) release(d *workdir) {
+	w.settle(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.taken, d.name)
-	if d.fd >= 0 {
-		w.held--
-		_ = unix.Close(d.fd)
-	}
 }
 
-// settle closes the descriptor of a directory whose attempt runs when many are open.
+// settle closes the descriptor of a directory in which the process was started.
 func (w *workdirs) settle(d *workdir) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if d.fd >= 0 && w.held > maxHeld {
-		w.held--
+	if d.fd >= 0 {
 		_ = unix.Close(d.fd)
 		d.fd = -1
 	}
 }
 
 // keepSpare keeps the directory of an attempt for another one if it is as it was made.
-func (w *workdirs) keepSpare(d workdir, owner account) bool {
-	fd := d.fd
-	if fd < 0 {
-		var err error
-		if fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err != nil {
-			return false
-		}
+func (w *workdirs) keepSpare(d *workdir, owner account) bool {
+	fd, err := unix.Openat(w.fd, d.name, dirFlags, 0)
+	if err != nil {
+		return false
 	}
-	kept := w.pristine(fd, d.name, owner)
-	if kept {
-		w.mu.Lock()
-		if kept = w.count < maxSpares; kept {
-			w.spares[owner.uid] = append(w.spares[owner.uid], workdir{d.name, fd})
-			w.count++
-			if d.fd >= 0 {
-				w.held--
-			}
-		}
-		w.mu.Unlock()
+	kept := w.pristine(fd, owner)
+	_ = unix.Close(fd)
+	if !kept {
+		return false
 	}
-	if !kept && d.fd < 0 {
-		_ = unix.Close(fd)
+	w.settle(d)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if kept = w.count < maxSpares; kept {
+		w.spares[owner.uid] = append(w.spares[owner.uid], d.name)
+		w.count++
 	}
 	return kept
 }
 
-// pristine reports whether a directory is as it was made, and still where it was made.
-func (w *workdirs) pristine(fd int, name string, owner account) bool {
-	var st, there unix.Stat_t
+// pristine reports whether a directory that was just opened is as it was made.
+func (w *workdirs) pristine(fd int, owner account) bool {
+	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil || st.Mode&0o7777 != 0o750 || st.Uid != owner.uid || st.Nlink > 2 {
-		return false
-	}
-	if unix.Fstatat(w.fd, name, &there, unix.AT_SYMLINK_NOFOLLOW) != nil || there.Ino != st.Ino || there.Dev != st.Dev {
-		return false
-	}
-	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return false
 	}
 	var entries [512]byte
@@ -247,11 +225,15 @@ const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLO
 // path is where a directory is.
 func (w *workdirs) path(name string) string { return w.base + "/" + name }
 
-// make creates the directory of an attempt, owned by its account, unless a spare one was claimed. Through its descriptor
-// the child can enter even when a directory above is closed to its user.
+// make opens the directory of an attempt. It creates it, owned by its account, unless a spare one was claimed. Through its
+// descriptor the child can enter even when a directory above is closed to its user.
 func (w *workdirs) make(d *workdir, owner account) error {
-	if d.fd >= 0 {
-		return nil
+	if d.made {
+		var err error
+		if d.fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err == nil {
+			return nil
+		}
+		d.made, d.fd = false, -1 // somebody cleaned up
 	}
 	err := unix.Mkdirat(w.fd, d.name, 0o750)
 	if errors.Is(err, unix.EEXIST) { // left by a crash
@@ -273,9 +255,6 @@ func (w *workdirs) make(d *workdir, owner account) error {
 		}
 	}
 	d.fd = fd
-	w.mu.Lock()
-	w.held++
-	w.mu.Unlock()
 	return nil
 }
 
@@ -297,7 +276,7 @@ func (w *workdirs) put(dir int, name, text string, mode uint32, owner account) e
 
 // remove takes the directory of an attempt away: cheaply when the attempt left nothing in it. pid is the first process
 // of the attempt, 0 if there was none.
-func (w *workdirs) remove(ctx context.Context, d workdir, owner account, viaSudo bool, pid int) error {
+func (w *workdirs) remove(ctx context.Context, d *workdir, owner account, viaSudo bool, pid int) error {
 	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(d, owner) {
 		return nil
 	}
@@ -324,7 +303,7 @@ func (e *Executor) removeDir(ctx context.Context, a *attempt) {
 	if !a.hasDir || e.cfg.KeepWorkdir {
 		return
 	}
-	if err := e.dirs.remove(ctx, a.work, a.account, a.viaSudo, a.pid); err != nil {
+	if err := e.dirs.remove(ctx, &a.work, a.account, a.viaSudo, a.pid); err != nil {
 		e.log.WarnContext(ctx, "working directory not removed", "task_instance_id", a.id, "dir", a.dir, "error", err)
 	}
 }
