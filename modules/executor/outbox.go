@@ -16,7 +16,7 @@ import (
 
 const (
 	// startedAfter is how long an attempt must live to be reported STARTED.
-	startedAfter = 20 * time.Millisecond
+	startedAfter = 50 * time.Millisecond
 	// repeatAfter is when a report is sent once more on a stream that still lasts: the master may have had to drop it.
 	repeatAfter = 30 * time.Second
 	// maxBatch bounds the reports of one frame, in bytes, roughly.
