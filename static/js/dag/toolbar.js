@@ -195,7 +195,7 @@ export class ProblemPanel {
     const errors = list.filter((p) => p.severity === 'error').length;
     const b = editor.toolbar.problems;
     b.dataset.severity = errors ? 'error' : list.length ? 'warning' : 'none';
-    b.replaceChildren(icon(list.length ? 'warn' : 'check'), h('span.num', null, list.length ? t('js.editor.problems.count', { count: list.length }) : t('js.editor.problems.none')));
+    b.replaceChildren(icon(list.length ? 'warn' : 'check'), h(list.length ? 'span.num' : 'span.dag-word', null, list.length ? t('js.editor.problems.count', { count: list.length }) : t('js.editor.problems.none')));
     if (this.el.hidden) return;
     this.list.replaceChildren(...list.slice(0, 300).map((p) => h('li', null,
       h('button', { type: 'button', 'data-severity': p.severity, 'data-test': 'editor.problem', 'data-code': String(p.taskCode), onclick: () => editor.goToProblem(p) },
