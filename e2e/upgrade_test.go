@@ -34,11 +34,10 @@ func install(t *testing.T, path, appended string) {
 	require.NoError(t, os.Rename(path+".new", path))
 }
 
-// runs returns the file that a process runs.
-func runs(t *testing.T, pid int) string {
-	t.Helper()
-	path, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-	require.NoError(t, err)
+// runs returns the file that a process runs, "" when there is none: for a moment, while one program takes the place of
+// another.
+func runs(pid int) string {
+	path, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
 	return path
 }
 
@@ -87,9 +86,9 @@ func TestAWorkerIsUpgradedInPlaceAndKeepsItsFiftyTasks(t *testing.T) {
 
 		pid := worker.PID()
 		install(t, path, "a newer one")
-		require.Contains(t, runs(t, pid), "(deleted)")
+		require.Contains(t, runs(pid), "(deleted)")
 		upgrade(t, path, "--data", worker.Data)
-		require.Eventually(t, func() bool { return runs(t, pid) == path }, 30*time.Second, 10*time.Millisecond, "it runs the new file")
+		require.Eventually(t, func() bool { return runs(pid) == path }, 30*time.Second, 10*time.Millisecond, "it runs the new file")
 		require.Equal(t, pid, worker.PID())
 		require.NoError(t, worker.WaitFit(ctx))
 		time.Sleep(2 * sessions) // the registry forgets the program before meanwhile
