@@ -119,8 +119,7 @@ func NewSite(o Options) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{
-		compress: compress,
-		log:      o.Logger, closing: o.Closing, page: o.ErrorPage, notice: o.ErrorNotice, trusted: trusted,
+		log: o.Logger, closing: o.Closing, page: o.ErrorPage, notice: o.ErrorNotice, trusted: trusted, compress: compress,
 		ancestors: strings.Join(append([]string{"'self'"}, o.Config.FrameAncestors...), " "),
 		streams:   streamCount{open: map[string]int{}},
 	}
