@@ -158,7 +158,6 @@ func (w *workdirs) adopt(name string) {
 
 // giveBack ends the claim of an attempt that did not get as far as to use its directory.
 func (w *workdirs) giveBack(d *workdir, owner account) {
-	w.settle(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !d.made {
@@ -186,8 +185,8 @@ func (w *workdirs) settle(d *workdir) {
 }
 
 // keepSpare keeps the directory of an attempt for another one if it is as it was made.
-func (w *workdirs) keepSpare(d *workdir, owner account) bool {
-	fd, err := unix.Openat(w.fd, d.name, dirFlags, 0)
+func (w *workdirs) keepSpare(name string, owner account) bool {
+	fd, err := unix.Openat(w.fd, name, dirFlags, 0)
 	if err != nil {
 		return false
 	}
@@ -196,11 +195,10 @@ func (w *workdirs) keepSpare(d *workdir, owner account) bool {
 	if !kept {
 		return false
 	}
-	w.settle(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if kept = w.count < maxSpares; kept {
-		w.spares[owner.uid] = append(w.spares[owner.uid], d.name)
+		w.spares[owner.uid] = append(w.spares[owner.uid], name)
 		w.count++
 	}
 	return kept
@@ -230,10 +228,13 @@ func (w *workdirs) path(name string) string { return w.base + "/" + name }
 func (w *workdirs) make(d *workdir, owner account) error {
 	if d.made {
 		var err error
-		if d.fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err == nil {
+		if d.fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err == nil && w.pristine(d.fd, owner) {
 			return nil
 		}
-		d.made, d.fd = false, -1 // somebody cleaned up
+		if err == nil {
+			_ = unix.Close(d.fd)
+		}
+		d.made, d.fd = false, -1 // somebody removed, replaced or filled it since it became spare
 	}
 	err := unix.Mkdirat(w.fd, d.name, 0o750)
 	if errors.Is(err, unix.EEXIST) { // left by a crash
@@ -277,7 +278,7 @@ func (w *workdirs) put(dir int, name, text string, mode uint32, owner account) e
 // remove takes the directory of an attempt away: cheaply when the attempt left nothing in it. pid is the first process
 // of the attempt, 0 if there was none.
 func (w *workdirs) remove(ctx context.Context, d *workdir, owner account, viaSudo bool, pid int) error {
-	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(d, owner) {
+	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(d.name, owner) {
 		return nil
 	}
 	defer w.release(d)
