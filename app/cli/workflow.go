@@ -444,7 +444,7 @@ func (c *remote) await(ctx context.Context, out io.Writer, in string, id int64) 
 		var run struct {
 			State string `json:"state"`
 		}
-		if err := c.call(ctx, http.MethodGet, in+"/workflow-instances/"+strconv.FormatInt(id, 10), nil, &run); err != nil {
+		if err := c.call(ctx, http.MethodGet, in+"/workflow-instances/"+strconv.FormatInt(id, 10), url.Values{"dag": {"false"}}, &run); err != nil {
 			return err
 		}
 		if run.State != last {

@@ -165,8 +165,9 @@ func (c *Client) DownloadLog(ctx context.Context, task int64) (string, error) {
 
 // WaitInstance polls a run until it reaches one of the states, or ends in another, or the context is over.
 func (c *Client) WaitInstance(ctx context.Context, project, id int64, every time.Duration, states ...string) (Instance, error) {
+	path, light := inProject(project, "/workflow-instances/"+itoa(id)), url.Values{"dag": {"false"}}
 	for {
-		i, err := c.Instance(ctx, project, id)
+		i, err := call[Instance](ctx, c, http.MethodGet, path, light)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return i, fmt.Errorf("run %d: %w", id, ctx.Err())

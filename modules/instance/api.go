@@ -238,10 +238,16 @@ func (a api) instance(r *http.Request, p *dsapi.Params) (*Instance, error) {
 	return a.svc.GetIn(r.Context(), in, id)
 }
 
+// get reads one instance with the workflow that it runs. Whoever only waits for its end says dag=false: a workflow of ten
+// thousand tasks is megabytes each time.
 func (a api) get(r *http.Request, p *dsapi.Params) (any, error) {
+	dag := p.Bool("dag", true)
 	i, err := a.instance(r, p)
 	if err != nil {
 		return nil, err
+	}
+	if !dag {
+		return toDS(i, a.svc.now()), nil
 	}
 	prog, err := a.svc.program(r.Context(), i.WorkflowCode, i.WorkflowVersion)
 	if err != nil {

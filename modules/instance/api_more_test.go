@@ -42,6 +42,14 @@ func TestVersion2KnowsInstancesByTheirIDs(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(w.asked(t, w.General, "GET", one).Data, &got))
 		require.Equal(t, id, got.ID)
+		for _, at := range []string{one, w.at("/workflow-instances/" + strconv.FormatInt(id, 10))} {
+			require.Contains(t, string(w.asked(t, w.General, "GET", at).Data), `"taskDefinitionList"`)
+			light := w.asked(t, w.General, "GET", at, "dag", "false")
+			require.Contains(t, string(light.Data), `"dagData":null`, "who only waits need not be sent the workflow each time")
+			require.NoError(t, json.Unmarshal(light.Data, &got))
+			require.Equal(t, "RUNNING_EXECUTION", got.State)
+			require.NotZero(t, w.asked(t, w.stranger(), "GET", at, "dag", "false").Code)
+		}
 		require.Equal(t, 0, w.asked(t, w.General, "POST", one+"/execute/PAUSE").Code)
 		require.Equal(t, 10000, w.asked(t, w.General, "POST", one+"/execute/NONSENSE").Code)
 		require.Equal(t, 50006, w.asked(t, w.General, "DELETE", one).Code, "it has not ended")

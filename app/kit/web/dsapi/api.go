@@ -96,11 +96,7 @@ func answer(w http.ResponseWriter, r *http.Request, status int, data any) error 
 		d(w, r)
 		return nil
 	case Bare:
-		body, err := encode(d.Value)
-		if err != nil {
-			return err
-		}
-		return sendBody(w, status, wordingOf(r.Context()).worded(body))
+		return encode(r.Context(), w, status, d.Value)
 	case Message:
 		return send(r.Context(), w, status, Success, d.Msg, d.Data)
 	default:

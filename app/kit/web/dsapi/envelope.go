@@ -39,22 +39,35 @@ type envelope struct {
 }
 
 func send(ctx context.Context, w http.ResponseWriter, status int, code Code, msg string, data any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(envelope{Code: code, Msg: msg, Data: data, Failed: code != Success, Success: code == Success}); err != nil {
-		return fmt.Errorf("encode envelope: %w", err)
-	}
-	return sendBody(w, status, wordingOf(ctx).worded(bytes.TrimRight(b.Bytes(), "\n")))
+	return encode(ctx, w, status, envelope{Code: code, Msg: msg, Data: data, Failed: code != Success, Success: code == Success})
 }
 
-func sendBody(w http.ResponseWriter, status int, body []byte) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+// encode answers with v. When it cannot be encoded nothing is sent.
+func encode(ctx context.Context, w http.ResponseWriter, status int, v any) error {
+	enc := json.NewEncoder(&body{w, status, wordingOf(ctx)})
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
 	return nil
+}
+
+// body sends what an encoder writes. An encoder writes a whole value at once, so it needs no copy.
+type body struct {
+	to      http.ResponseWriter
+	status  int
+	wording wording
+}
+
+// Write sends a whole value. The caller's connection may be gone, which is not the encoder's failure.
+func (b *body) Write(value []byte) (int, error) {
+	said := b.wording.worded(bytes.TrimRight(value, "\n"))
+	b.to.Header().Set("Content-Type", "application/json")
+	b.to.Header().Set("Cache-Control", "no-store")
+	b.to.Header().Set("Content-Length", strconv.Itoa(len(said)))
+	b.to.WriteHeader(b.status)
+	_, _ = b.to.Write(said)
+	return len(value), nil
 }
 
 // text is the sentence for a code in the caller's language.

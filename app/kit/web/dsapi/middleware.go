@@ -1,9 +1,6 @@
 package dsapi
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -99,14 +96,4 @@ func language(next http.Handler) http.Handler {
 		l := i18n.Match(chosen, r.Header.Get("language"), "")
 		next.ServeHTTP(w, r.WithContext(i18n.WithLocale(r.Context(), l)))
 	})
-}
-
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
