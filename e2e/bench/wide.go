@@ -116,16 +116,18 @@ func (l Ledger) await(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		pause := time.Millisecond
 		if more > 0 {
 			seen, last = seen+more, time.Now()
-			if seen < n*9/10 {
-				// Far from the end one need not know it to the millisecond, and the processors that looking takes are
-				// missing to the product.
-				pause = 10 * time.Millisecond
-			}
 		} else if time.Since(last) > patience {
 			return fmt.Errorf("%d of %d tasks ran, then none for %s", seen, n, patience)
+		}
+		// Far from the end one need not know it to the millisecond, and the processors that looking takes are missing to the
+		// product.
+		pause := time.Millisecond
+		if left := n - seen; left > n/10 {
+			pause = 50 * time.Millisecond
+		} else if left > lanes() {
+			pause = 5 * time.Millisecond
 		}
 		select {
 		case <-ctx.Done():
