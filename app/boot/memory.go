@@ -20,13 +20,26 @@ const (
 	memoryQuiet   = 32 << 20 // bytes allocated in a minute that count as quiet
 )
 
-// A small heap may double before it is collected, which costs nobody anything. A large one, of ten thousand waiting tasks
-// say, grows by half: collecting it more often costs less than the memory.
+// A heap may double before it is collected. One of a few megabytes may grow to smallHeap: a busy worker would be collected
+// ten times a second otherwise, for nothing. A large one, of ten thousand waiting tasks say, grows by half: collecting it
+// more often costs less than the memory.
 const (
-	largeHeap   = 12 << 20 // bytes in use
-	smallGrowth = 100      // percent
+	smallHeap   = 24 << 20 // bytes before a collection
+	largeHeap   = 12 << 20 // bytes in use after it
+	growth      = 100      // percent
 	largeGrowth = 50
 )
+
+// heapGrowth is by how many percent a heap with live bytes in use may grow before it is collected.
+func heapGrowth(live uint64) int {
+	switch {
+	case live > largeHeap:
+		return largeGrowth
+	case live == 0:
+		return growth
+	}
+	return max(growth, int(100*(smallHeap-live)/live))
+}
 
 // leaveRoom has a worker use half of the processors, for the rest belongs to its tasks. With as many as the machine has,
 // its threads mostly wake and look for work while children start: a fifth of its time. GOMAXPROCS overrules it.
@@ -39,7 +52,7 @@ func leaveRoom() {
 // watchHeap sets how far the heap may grow, after each collection until done is closed. It needs no timer: an object that
 // nobody keeps tells of each collection.
 func watchHeap(done <-chan struct{}) {
-	var growth int
+	var set int
 	var again func()
 	again = func() {
 		select {
@@ -47,12 +60,9 @@ func watchHeap(done <-chan struct{}) {
 			return
 		default:
 		}
-		want := smallGrowth
-		if liveHeap() > largeHeap {
-			want = largeGrowth
-		}
-		if want != growth {
-			growth = want
+		// It need not be exact, and to set it stops the world for a moment.
+		if want := heapGrowth(liveHeap()); want > set*5/4 || want < set*4/5 {
+			set = want
 			debug.SetGCPercent(want)
 		}
 		runtime.SetFinalizer(new([16]byte), func(*[16]byte) { again() })

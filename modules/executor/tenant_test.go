@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,6 +121,7 @@ func TestUsersAreReadFromTheirFiles(t *testing.T) {
 		require.ErrorContains(t, err, "malformed")
 	}
 	write("passwd", "zoe:x:1:1::/:/bin/sh\n")
+	time.Sleep(2 * stampTTL)
 	_, err = u.lookup(t.Context(), "ann")
 	require.ErrorIs(t, err, errNoUser, "the cache does not outlive the file")
 	u.create = func(context.Context, string) error { return nil }

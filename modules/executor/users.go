@@ -16,9 +16,14 @@ import (
 	"time"
 )
 
-// accountTTL is how long a user found through getent (LDAP, SSSD) is remembered. Local users are looked up again as soon
-// as /etc/passwd or /etc/group changes, so one that vanished is refused at once.
-const accountTTL = time.Minute
+const (
+	// accountTTL is how long a user found through getent (LDAP, SSSD) is remembered.
+	accountTTL = time.Minute
+	// stampTTL is how long /etc/passwd and /etc/group are taken to be as they were seen last. Local users are looked up again
+	// when one of them has changed, so one that vanished is refused at once to people, while a thousand starts a second do
+	// not look each.
+	stampTTL = 10 * time.Millisecond
+)
 
 // account is an operating-system user that attempts run as.
 type account struct {
@@ -45,6 +50,7 @@ type users struct {
 	etc    string // /etc; tests have their own
 	mu     sync.Mutex
 	stamp  [2]fileStamp // of passwd and group, when cache was filled
+	looked time.Time    // when stamp was compared last
 	cache  map[string]cached
 	create func(ctx context.Context, name string) error
 }
@@ -137,11 +143,14 @@ func (u *users) own(uid uint32) account {
 var errNoUser = errors.New("no such user")
 
 func (u *users) lookup(ctx context.Context, name string) (account, error) {
-	stamp := [2]fileStamp{stampOf(filepath.Join(u.etc, "passwd")), stampOf(filepath.Join(u.etc, "group"))}
 	u.mu.Lock()
-	if stamp != u.stamp {
-		u.stamp = stamp
-		clear(u.cache)
+	// Under the lock: whoever comes meanwhile would look, too. Before the look, so that no change goes unseen for longer.
+	if now := time.Now(); now.Sub(u.looked) > stampTTL {
+		u.looked = now
+		if stamp := [2]fileStamp{stampOf(filepath.Join(u.etc, "passwd")), stampOf(filepath.Join(u.etc, "group"))}; stamp != u.stamp {
+			u.stamp = stamp
+			clear(u.cache)
+		}
 	}
 	c, ok := u.cache[name]
 	u.mu.Unlock()

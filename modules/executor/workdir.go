@@ -26,9 +26,9 @@ type workdirs struct {
 	open bool // every user can get here by path, because no directory above is closed
 
 	mu     sync.Mutex
-	spares map[uint32][]string // names of empty directories by the user who owns them
-	count  int                 // of them
-	taken  map[string]bool     // names of directories that attempts have, or that are spare
+	spares map[uint32][]spare // empty directories by the user who owns them
+	count  int                // of them
+	taken  map[string]bool    // names of directories that attempts have, or that are spare
 }
 
 // workdir is the private directory of an attempt: named after the first attempt that had it. Its descriptor is open only
@@ -37,8 +37,37 @@ type workdirs struct {
 type workdir struct {
 	name string
 	made bool // it was spare, so it is there
-	fd   int  // -1: not open
+	seen dirState
+	fd   int // -1: not open
 }
+
+// spare is a directory that is there and empty.
+type spare struct {
+	name string
+	seen dirState
+}
+
+// dirState is by which a directory is known to be untouched: nobody can set the time at which it changed last, and whatever
+// is made, removed or opened up in it moves that on. The zero value is like no directory.
+type dirState struct {
+	inode uint64
+	ctime unix.Timespec
+}
+
+// clockGrain is more than the steps in which the kernel's clock for files goes on: what changed less long ago may change
+// again without showing it.
+const clockGrain = 20 * time.Millisecond
+
+// stateOf is the state of a directory that was found as it was made, zero when that says too little.
+func stateOf(st *unix.Stat_t) dirState {
+	if time.Since(time.Unix(st.Ctim.Unix())) < clockGrain {
+		return dirState{}
+	}
+	return dirState{st.Ino, st.Ctim}
+}
+
+// is reports whether a directory that was seen before is untouched.
+func (s dirState) is(st *unix.Stat_t) bool { return s.inode != 0 && s == dirState{st.Ino, st.Ctim} }
 
 // Making and removing a directory allocates and frees an inode, which costs some file systems half a millisecond, and
 // naming it anew 20 us each time. An attempt that leaves its directory as it got it, empty and with no process behind,
@@ -70,7 +99,7 @@ func newWorkdirs(base string, u *users) (*workdirs, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	w := &workdirs{
-		base: base, root: root, dir: dir, fd: int(dir.Fd()), open: passable(base), spares: map[uint32][]string{}, taken: map[string]bool{},
+		base: base, root: root, dir: dir, fd: int(dir.Fd()), open: passable(base), spares: map[uint32][]spare{}, taken: map[string]bool{},
 	}
 	return w, nil
 }
@@ -99,8 +128,8 @@ func (w *workdirs) script(file string, owner account) string {
 
 func (w *workdirs) close() error {
 	for _, spares := range w.spares {
-		for _, name := range spares {
-			_ = unix.Unlinkat(w.fd, name, unix.AT_REMOVEDIR) // else the next start does it
+		for _, s := range spares {
+			_ = unix.Unlinkat(w.fd, s.name, unix.AT_REMOVEDIR) // else the next start does it
 		}
 	}
 	return errors.Join(w.root.Close(), w.dir.Close())
@@ -136,10 +165,10 @@ func (w *workdirs) claim(id int64, owner account) workdir {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if spares := w.spares[owner.uid]; len(spares) > 0 {
-		name := spares[len(spares)-1]
+		s := spares[len(spares)-1]
 		w.spares[owner.uid] = spares[:len(spares)-1]
 		w.count--
-		return workdir{name: name, made: true, fd: -1}
+		return workdir{name: s.name, made: true, seen: s.seen, fd: -1}
 	}
 	name := strconv.FormatInt(id, 10)
 	for n := 1; w.taken[name]; n++ { // the attempt was here before, and its directory went to another one
@@ -164,7 +193,7 @@ func (w *workdirs) giveBack(d *workdir, owner account) {
 		delete(w.taken, d.name)
 		return
 	}
-	w.spares[owner.uid] = append(w.spares[owner.uid], d.name)
+	w.spares[owner.uid] = append(w.spares[owner.uid], spare{d.name, d.seen})
 	w.count++
 }
 
@@ -185,33 +214,48 @@ func (w *workdirs) settle(d *workdir) {
 }
 
 // keepSpare keeps the directory of an attempt for another one if it is as it was made.
-func (w *workdirs) keepSpare(name string, owner account) bool {
-	fd, err := unix.Openat(w.fd, name, dirFlags, 0)
-	if err != nil {
+func (w *workdirs) keepSpare(d *workdir, owner account) bool {
+	var st unix.Stat_t
+	if unix.Fstatat(w.fd, d.name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 		return false
 	}
-	kept := w.pristine(fd, owner)
-	_ = unix.Close(fd)
-	if !kept {
-		return false
+	if !d.seen.is(&st) {
+		fd, err := unix.Openat(w.fd, d.name, dirFlags, 0)
+		if err != nil {
+			return false
+		}
+		kept := w.pristine(fd, d, owner)
+		_ = unix.Close(fd)
+		if !kept {
+			return false
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if kept = w.count < maxSpares; kept {
-		w.spares[owner.uid] = append(w.spares[owner.uid], name)
+	kept := w.count < maxSpares
+	if kept {
+		w.spares[owner.uid] = append(w.spares[owner.uid], spare{d.name, d.seen})
 		w.count++
 	}
 	return kept
 }
 
 // pristine reports whether a directory that was just opened is as it was made.
-func (w *workdirs) pristine(fd int, owner account) bool {
+func (w *workdirs) pristine(fd int, d *workdir, owner account) bool {
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&0o7777 != 0o750 || st.Uid != owner.uid || st.Nlink > 2 {
+	if unix.Fstat(fd, &st) != nil {
+		return false
+	}
+	if d.seen.is(&st) {
+		return true
+	}
+	if st.Mode&0o7777 != 0o750 || st.Uid != owner.uid || st.Nlink > 2 {
 		return false
 	}
 	var entries [512]byte
 	n, err := unix.Getdents(fd, entries[:])
+	// What changes between the two calls moves its time on, unless that is now, and then it is not kept.
+	d.seen = stateOf(&st)
 	return err == nil && n <= emptyDirSize
 }
 
@@ -228,13 +272,13 @@ func (w *workdirs) path(name string) string { return w.base + "/" + name }
 func (w *workdirs) make(d *workdir, owner account) error {
 	if d.made {
 		var err error
-		if d.fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err == nil && w.pristine(d.fd, owner) {
+		if d.fd, err = unix.Openat(w.fd, d.name, dirFlags, 0); err == nil && w.pristine(d.fd, d, owner) {
 			return nil
 		}
 		if err == nil {
 			_ = unix.Close(d.fd)
 		}
-		d.made, d.fd = false, -1 // somebody removed, replaced or filled it since it became spare
+		d.made, d.seen, d.fd = false, dirState{}, -1 // somebody removed, replaced or filled it since it became spare
 	}
 	err := unix.Mkdirat(w.fd, d.name, 0o750)
 	if errors.Is(err, unix.EEXIST) { // left by a crash
@@ -278,7 +322,7 @@ func (w *workdirs) put(dir int, name, text string, mode uint32, owner account) e
 // remove takes the directory of an attempt away: cheaply when the attempt left nothing in it. pid is the first process
 // of the attempt, 0 if there was none.
 func (w *workdirs) remove(ctx context.Context, d *workdir, owner account, viaSudo bool, pid int) error {
-	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(d.name, owner) {
+	if !viaSudo && pid > 1 && errors.Is(unix.Kill(-pid, 0), unix.ESRCH) && w.keepSpare(d, owner) {
 		return nil
 	}
 	defer w.release(d)

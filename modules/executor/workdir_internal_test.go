@@ -1,9 +1,11 @@
 package executor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,29 +25,61 @@ func TestASpareDirectoryThatWasTouchedMeanwhileIsMadeAnew(t *testing.T) {
 			require.NoError(t, os.Symlink(t.TempDir(), dir))
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, w.close()) })
-			first := w.claim(1, owner)
-			require.NoError(t, w.make(&first, owner))
-			w.settle(&first)
-			require.True(t, w.keepSpare(first.name, owner))
+		for _, settled := range []bool{false, true} { // a directory that is older than the grain of the clock is known by its time
+			t.Run(fmt.Sprintf("%s, long ago %t", name, settled), func(t *testing.T) {
+				t.Parallel()
+				w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, w.close()) })
+				first := w.claim(1, owner)
+				require.NoError(t, w.make(&first, owner))
+				w.settle(&first)
+				if settled {
+					time.Sleep(2 * clockGrain)
+				}
+				require.True(t, w.keepSpare(&first, owner))
+				require.Equal(t, settled, first.seen != dirState{})
 
-			second := w.claim(2, owner)
-			require.Equal(t, first.name, second.name, "it is used again")
-			touch(t, w.path(second.name))
-			require.NoError(t, w.make(&second, owner))
-			t.Cleanup(func() { w.release(&second) })
+				second := w.claim(2, owner)
+				require.Equal(t, first.name, second.name, "it is used again")
+				touch(t, w.path(second.name))
+				require.NoError(t, w.make(&second, owner))
+				t.Cleanup(func() { w.release(&second) })
 
-			info, err := os.Lstat(w.path(second.name))
-			require.NoError(t, err)
-			require.True(t, info.IsDir())
-			require.Equal(t, os.FileMode(0o750), info.Mode().Perm())
-			left, err := os.ReadDir(w.path(second.name))
-			require.NoError(t, err)
-			require.Empty(t, left)
-		})
+				info, err := os.Lstat(w.path(second.name))
+				require.NoError(t, err)
+				require.True(t, info.IsDir())
+				require.Equal(t, os.FileMode(0o750), info.Mode().Perm())
+				left, err := os.ReadDir(w.path(second.name))
+				require.NoError(t, err)
+				require.Empty(t, left)
+			})
+		}
 	}
+}
+
+// An attempt that got a spare directory and leaves something in it does not pass it on, whatever it does to the times.
+func TestADirectoryInWhichATaskLeftSomethingIsNotPassedOn(t *testing.T) {
+	t.Parallel()
+	owner := account{self: true, uid: uint32(os.Getuid())}
+	w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.close()) })
+	d := w.claim(1, owner)
+	require.NoError(t, w.make(&d, owner))
+	w.settle(&d)
+	time.Sleep(2 * clockGrain)
+	info, err := os.Stat(w.path(d.name))
+	require.NoError(t, err)
+	require.True(t, w.keepSpare(&d, owner))
+
+	d = w.claim(2, owner)
+	require.NoError(t, w.make(&d, owner))
+	w.settle(&d)
+	require.NotEqual(t, dirState{}, d.seen, "it is known by its time")
+	require.NoError(t, os.WriteFile(filepath.Join(w.path(d.name), "left"), nil, 0o600))
+	require.NoError(t, os.Chtimes(w.path(d.name), info.ModTime(), info.ModTime()))
+	require.False(t, w.keepSpare(&d, owner))
+	require.NoError(t, w.remove(t.Context(), &d, owner, false, 0))
+	require.NoDirExists(t, w.path(d.name))
 }
