@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +16,8 @@ import (
 )
 
 const (
-	// CommandChannel is notified in the transaction that inserts a command.
+	// CommandChannel is notified in the transaction that inserts a command, with the id of its instance and, where it
+	// was left alone, its own: "12:34".
 	CommandChannel = "dorado_command"
 	// intakeLimit bounds the commands that are being carried out at once; the rest wait in their table.
 	intakeLimit = 512
@@ -31,6 +34,8 @@ type intake struct {
 	mine   func() *portion // which commands are this master's; nil = all
 
 	mu     sync.Mutex
+	look   bool            // there may be commands
+	heard  []int64         // commands that were left since the last read
 	flight map[int64]int64 // commands under way (0), or done since the read of that number
 	flying int             // under way
 	reads  int64           // how often commands were read
@@ -50,6 +55,45 @@ func newIntake(e *term, logger *slog.Logger) *intake {
 
 // nudge says that there may be commands.
 func (i *intake) nudge() {
+	i.mu.Lock()
+	i.look = true
+	i.mu.Unlock()
+	i.rouse()
+}
+
+// told passes on a notification of CommandChannel. "12:34" is command 34 for the instance 12: a master that was nudged by the
+// one who left it, in the same process, has mostly read it by then. Anything else is a nudge.
+func (i *intake) told(payload string) {
+	_, after, named := strings.Cut(payload, ":")
+	command, err := strconv.ParseInt(after, 10, 64)
+	if !named || err != nil {
+		i.nudge()
+		return
+	}
+	i.mu.Lock()
+	if len(i.heard) < intakeLimit {
+		i.heard = append(i.heard, command)
+	} else {
+		i.look = true
+	}
+	i.mu.Unlock()
+	i.rouse()
+}
+
+// unread reports whether there may be commands that are not under way.
+func (i *intake) unread() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	look := i.look
+	for _, command := range i.heard {
+		_, known := i.flight[command]
+		look = look || !known
+	}
+	i.look, i.heard = false, i.heard[:0]
+	return look
+}
+
+func (i *intake) rouse() {
 	select {
 	case i.wake <- struct{}{}:
 	default:
@@ -92,11 +136,15 @@ func (i *intake) run(ctx context.Context) error {
 				return nil
 			}
 		}
-		select {
-		case <-i.wake:
-		case <-poll.C:
-		case <-ctx.Done():
-			return nil
+		for again := false; !again; {
+			select {
+			case <-i.wake:
+				again = i.unread()
+			case <-poll.C:
+				again = true
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
 }

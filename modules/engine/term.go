@@ -238,7 +238,7 @@ func (e *term) takeSeat(ctx context.Context, loops *sync.WaitGroup) {
 // listen hears what is told to all masters.
 func (e *term) listen(ctx context.Context) {
 	channels := map[string]func(string){
-		CommandChannel: func(string) { e.intake.nudge() }, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
+		CommandChannel: e.intake.told, SerialChannel: e.queueChanged, ConfigChannel: func(string) { e.setups.nudge() },
 		GroupChannel: e.taskGroups.told,
 	}
 	if e.cluster != nil {

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -91,11 +90,8 @@ func (s *Service) carryOut(
 
 // ask leaves a command and tells the masters.
 func (s *Service) ask(ctx context.Context, i *Instance, kind flow.CommandType, args flow.CommandArgs, user int64, now time.Time) error {
-	if err := s.store.command(ctx, kind, i.ID, i.Priority, user, mustJSON(args), now); err != nil {
-		return fmt.Errorf("insert command: %w", err)
-	}
 	s.wake(ctx)
-	return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(i.ID, 10))
+	return s.store.command(ctx, kind, i.ID, i.Priority, user, mustJSON(args), now)
 }
 
 // revival is how an ended instance begins anew.

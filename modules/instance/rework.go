@@ -244,11 +244,8 @@ func (s *Service) send(ctx context.Context, t *ListedTask, kind flow.CommandType
 	if err != nil {
 		return err
 	}
-	if err := s.store.command(ctx, kind, t.WorkflowInstanceID, flow.Highest, who.UserID, mustJSON(args), s.now()); err != nil {
-		return fmt.Errorf("insert command: %w", err)
-	}
 	s.wake(ctx)
-	return s.DB.Notify(ctx, commandChannel, strconv.FormatInt(t.WorkflowInstanceID, 10))
+	return s.store.command(ctx, kind, t.WorkflowInstanceID, flow.Highest, who.UserID, mustJSON(args), s.now())
 }
 
 // ClearCache makes the tasks that would take over the result of this attempt run again. It returns the key under which the

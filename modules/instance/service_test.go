@@ -2,7 +2,7 @@ package instance_test
 
 import (
 	"context"
-	"strconv"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +31,7 @@ func TestATriggerLeavesAnInstanceAndItsCommand(t *testing.T) {
 		id := w.start(t)
 		select {
 		case p := <-told:
-			require.Equal(t, strconv.FormatInt(id, 10), p)
+			require.Equal(t, fmt.Sprintf("%d:%d", id, 1), p)
 		case <-time.After(10 * time.Second):
 			t.Fatal("no master was told")
 		}

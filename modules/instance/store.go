@@ -53,13 +53,17 @@ func (s *store) byIdempotencyKey(ctx context.Context, key string) (id int64, fou
 	return id, err == nil, err
 }
 
-// command asks a master for something, with a JSON object of what it must know; it leaves with the transaction.
+// command asks a master for something, with a JSON object of what it must know, and tells all masters; both leave with the
+// transaction.
 func (s *store) command(
 	ctx context.Context, kind flow.CommandType, instance int64, priority flow.Priority, executor int64, param string, now time.Time,
 ) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, param, created_at)
-		VALUES (?, ?, ?, ?, ?, ?)`, kind, instance, priority.Code(), executor, param, now)
-	return err
+	id, err := db.Get[int64](ctx, s.db, `INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, param, created_at)
+		VALUES (?, ?, ?, ?, ?, ?) RETURNING id`, kind, instance, priority.Code(), executor, param, now)
+	if err != nil {
+		return fmt.Errorf("insert command: %w", err)
+	}
+	return s.db.Notify(ctx, commandChannel, fmt.Sprintf("%d:%d", instance, id))
 }
 
 // wish changes the state of an instance that is in state from. It reports false when it is no longer.

@@ -56,8 +56,8 @@ func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey st
 	}
 	r, err := db.Get[row](ctx, s.db, `WITH i AS (`+insertInstance+`), c AS (
 		INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
-		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i)
-		SELECT id, CAST(pg_notify(?, CAST(id AS TEXT)) AS TEXT) AS told FROM i`,
+		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i RETURNING id)
+		SELECT i.id, CAST(pg_notify(?, i.id || ':' || c.id) AS TEXT) AS told FROM i, c`,
 		append(i.values(idempotencyKey), i.CommandType, i.Priority.Code(), i.ExecutorID, i.StartTime, commandChannel)...)
 	return r.ID, err
 }
@@ -71,10 +71,7 @@ func triggerInSteps(ctx context.Context, s *store, i *Instance, idempotencyKey s
 		i.ID = id
 		return id, s.enqueue(ctx, i)
 	}
-	if err := s.command(ctx, i.CommandType, id, i.Priority, i.ExecutorID, "{}", i.StartTime); err != nil {
-		return 0, fmt.Errorf("insert command: %w", err)
-	}
-	return id, s.db.Notify(ctx, commandChannel, strconv.FormatInt(id, 10))
+	return id, s.command(ctx, i.CommandType, id, i.Priority, i.ExecutorID, "{}", i.StartTime)
 }
 
 // enqueue gives an instance a place in the queue of its workflow; the coordinator starts it when its turn has come.
