@@ -20,25 +20,22 @@ const (
 	memoryQuiet   = 32 << 20 // bytes allocated in a minute that count as quiet
 )
 
-// A heap may double before it is collected. One of a few megabytes may grow to smallHeap: a busy worker would be collected
-// ten times a second otherwise, for nothing. A large one, of ten thousand waiting tasks say, grows by half: collecting it
-// more often costs less than the memory.
+// A heap may grow to smallHeap before it is collected: that of a busy worker, a few megabytes, would be collected ten times
+// a second otherwise, for nothing. A larger one, of ten thousand waiting tasks say, grows by a quarter: collecting it more
+// often costs less than the memory.
 const (
-	smallHeap   = 24 << 20 // bytes before a collection
-	largeHeap   = 12 << 20 // bytes in use after it
-	growth      = 100      // percent
-	largeGrowth = 50
+	smallHeap   = 24 << 20 // bytes
+	leastGrowth = 8 << 20  // bytes
+	growth      = 100      // percent, as long as nothing is known
 )
 
 // heapGrowth is by how many percent a heap with live bytes in use may grow before it is collected.
 func heapGrowth(live uint64) int {
-	switch {
-	case live > largeHeap:
-		return largeGrowth
-	case live == 0:
+	if live == 0 {
 		return growth
 	}
-	return max(growth, int(100*(smallHeap-live)/live))
+	limit := max(smallHeap, live+max(leastGrowth, live/4))
+	return int(100 * (limit - live) / live)
 }
 
 // leaveRoom has a worker use half of the processors, for the rest belongs to its tasks. With as many as the machine has,
