@@ -15,6 +15,8 @@ const (
 	stagedMost = 20_000
 	maxLead    = 5 * time.Second
 	minLead    = 50 * time.Millisecond
+	// flushRoom is what must be left until the moment to have what was written flushed before.
+	flushRoom = 20 * time.Millisecond
 	// firstCost is what writing a fire is thought to take before any was written.
 	firstCost = 200 * time.Microsecond
 )
@@ -82,8 +84,8 @@ func (c *Clock) stage(ctx context.Context, due time.Time) error {
 	return nil
 }
 
-func (c *Clock) commitAt(ctx context.Context, batch []item, due time.Time) error {
-	return c.DB.InTx(ctx, func(ctx context.Context) error {
+func (c *Clock) commitAt(outside context.Context, batch []item, due time.Time) error {
+	return c.DB.InTx(outside, func(ctx context.Context) error {
 		began := time.Now()
 		for part := range slices.Chunk(batch, batchSize) {
 			if err := c.insert(ctx, part, due); err != nil {
@@ -92,6 +94,11 @@ func (c *Clock) commitAt(ctx context.Context, batch []item, due time.Time) error
 		}
 		// A machine that was slow a moment ago is still slow; one that is fast again must show it for a while.
 		c.ahead.cost = max(time.Since(began)/time.Duration(len(batch)), c.ahead.cost*9/10)
+		if due.Sub(c.now()) > flushRoom {
+			if err := c.store.flush(outside); err != nil {
+				return err
+			}
+		}
 		if err := c.awaitMoment(ctx, due); err != nil {
 			return err
 		}
