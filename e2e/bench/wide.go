@@ -124,7 +124,7 @@ func (l Ledger) await(ctx context.Context, n int) error {
 		// Far from the end one need not know it to the millisecond, and the processors that looking takes are missing to the
 		// product.
 		pause := time.Millisecond
-		if left := n - seen; left > n/10 {
+		if left := n - seen; left > max(n/10, 100) {
 			pause = 50 * time.Millisecond
 		} else if left > lanes() {
 			pause = 5 * time.Millisecond
