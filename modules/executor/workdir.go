@@ -54,13 +54,19 @@ type dirState struct {
 	ctime unix.Timespec
 }
 
-// clockGrain is more than the steps in which the kernel's clock for files goes on: what changed less long ago may change
-// again without showing it.
-const clockGrain = 20 * time.Millisecond
+// What changed just now may change again without showing it.
+const (
+	clockGrain  = 20 * time.Millisecond // more than the steps in which the kernel's clock for files goes on
+	coarseGrain = 3 * time.Second       // the same for file systems that keep whole seconds, or pairs of them
+)
 
 // stateOf is the state of a directory that was found as it was made, zero when that says too little.
-func stateOf(st *unix.Stat_t) dirState {
-	if time.Since(time.Unix(st.Ctim.Unix())) < clockGrain {
+func stateOf(st *unix.Stat_t, now time.Time) dirState {
+	grain := clockGrain
+	if st.Ctim.Nsec == 0 {
+		grain = coarseGrain
+	}
+	if now.Sub(time.Unix(st.Ctim.Unix())) < grain {
 		return dirState{}
 	}
 	return dirState{st.Ino, st.Ctim}
@@ -255,7 +261,7 @@ func (w *workdirs) pristine(fd int, d *workdir, owner account) bool {
 	var entries [512]byte
 	n, err := unix.Getdents(fd, entries[:])
 	// What changes between the two calls moves its time on, unless that is now, and then it is not kept.
-	d.seen = stateOf(&st)
+	d.seen = stateOf(&st, time.Now())
 	return err == nil && n <= emptyDirSize
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // What a process that outlived its task does to a directory that became spare must not reach the next task.
@@ -82,4 +83,26 @@ func TestADirectoryInWhichATaskLeftSomethingIsNotPassedOn(t *testing.T) {
 	require.False(t, w.keepSpare(&d, owner))
 	require.NoError(t, w.remove(t.Context(), &d, owner, false, 0))
 	require.NoDirExists(t, w.path(d.name))
+}
+
+func TestTheTimeOfADirectoryCountsOnceItCannotHideAChange(t *testing.T) {
+	t.Parallel()
+	const second = 1_800_000_000
+	for _, c := range []struct {
+		nanoseconds int64
+		age         time.Duration
+		known       bool
+	}{
+		{5_000_000, 0, false},
+		{5_000_000, clockGrain - 1, false},
+		{5_000_000, clockGrain, true},
+		{0, time.Second, false}, // a file system that keeps whole seconds
+		{0, coarseGrain, true},
+		{5_000_000, -time.Hour, false}, // the clock was set back
+	} {
+		st := unix.Stat_t{Ino: 7, Ctim: unix.Timespec{Sec: second, Nsec: c.nanoseconds}}
+		got := stateOf(&st, time.Unix(second, c.nanoseconds).Add(c.age))
+		require.Equal(t, c.known, got.is(&st), "%v", c)
+	}
+	require.False(t, dirState{}.is(&unix.Stat_t{}), "nothing is known of it")
 }
