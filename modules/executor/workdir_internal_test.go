@@ -11,6 +11,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func emptyWorkdirs(t *testing.T) *workdirs {
+	t.Helper()
+	w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.close()) })
+	return w
+}
+
+// used is the directory of an attempt that was started in it.
+func used(t *testing.T, w *workdirs, id int64, owner account) workdir {
+	t.Helper()
+	d := w.claim(id, owner)
+	require.NoError(t, w.make(&d, owner))
+	w.settle(&d)
+	return d
+}
+
 // What a process that outlived its task does to a directory that became spare must not reach the next task.
 func TestASpareDirectoryThatWasTouchedMeanwhileIsMadeAnew(t *testing.T) {
 	t.Parallel()
@@ -29,12 +46,8 @@ func TestASpareDirectoryThatWasTouchedMeanwhileIsMadeAnew(t *testing.T) {
 		for _, settled := range []bool{false, true} { // a directory that is older than the grain of the clock is known by its time
 			t.Run(fmt.Sprintf("%s, long ago %t", name, settled), func(t *testing.T) {
 				t.Parallel()
-				w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, w.close()) })
-				first := w.claim(1, owner)
-				require.NoError(t, w.make(&first, owner))
-				w.settle(&first)
+				w := emptyWorkdirs(t)
+				first := used(t, w, 1, owner)
 				if settled {
 					time.Sleep(2 * clockGrain)
 				}
@@ -63,20 +76,14 @@ func TestASpareDirectoryThatWasTouchedMeanwhileIsMadeAnew(t *testing.T) {
 func TestADirectoryInWhichATaskLeftSomethingIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	owner := account{self: true, uid: uint32(os.Getuid())}
-	w, err := newWorkdirs(t.TempDir(), newUsers(DefaultConfig(t.TempDir())))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.close()) })
-	d := w.claim(1, owner)
-	require.NoError(t, w.make(&d, owner))
-	w.settle(&d)
+	w := emptyWorkdirs(t)
+	d := used(t, w, 1, owner)
 	time.Sleep(2 * clockGrain)
 	info, err := os.Stat(w.path(d.name))
 	require.NoError(t, err)
 	require.True(t, w.keepSpare(&d, owner))
 
-	d = w.claim(2, owner)
-	require.NoError(t, w.make(&d, owner))
-	w.settle(&d)
+	d = used(t, w, 2, owner)
 	require.NotEqual(t, dirState{}, d.seen, "it is known by its time")
 	require.NoError(t, os.WriteFile(filepath.Join(w.path(d.name), "left"), nil, 0o600))
 	require.NoError(t, os.Chtimes(w.path(d.name), info.ModTime(), info.ModTime()))

@@ -49,6 +49,7 @@ func TestVersion2KnowsInstancesByTheirIDs(t *testing.T) {
 			require.NoError(t, json.Unmarshal(light.Data, &got))
 			require.Equal(t, "RUNNING_EXECUTION", got.State)
 			require.NotZero(t, w.asked(t, w.stranger(), "GET", at, "dag", "false").Code)
+			require.Contains(t, w.asked(t, w.General, "GET", at, "dag", "perhaps").Msg, "dag", "which parameter is wrong")
 		}
 		require.Equal(t, 0, w.asked(t, w.General, "POST", one+"/execute/PAUSE").Code)
 		require.Equal(t, 10000, w.asked(t, w.General, "POST", one+"/execute/NONSENSE").Code)

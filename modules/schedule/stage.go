@@ -15,7 +15,7 @@ const (
 	stagedMost = 20_000
 	maxLead    = 5 * time.Second
 	minLead    = 50 * time.Millisecond
-	// flushRoom is what must be left until the moment to have what was written flushed before.
+	// flushRoom is what must be left until the moment when what was written is flushed.
 	flushRoom = 20 * time.Millisecond
 	// firstCost is what writing a fire is thought to take before any was written.
 	firstCost = 200 * time.Microsecond
@@ -94,11 +94,7 @@ func (c *Clock) commitAt(outside context.Context, batch []item, due time.Time) e
 		}
 		// A machine that was slow a moment ago is still slow; one that is fast again must show it for a while.
 		c.ahead.cost = max(time.Since(began)/time.Duration(len(batch)), c.ahead.cost*9/10)
-		if due.Sub(c.now()) > flushRoom {
-			if err := c.store.flush(outside); err != nil {
-				return err
-			}
-		}
+		c.flush(outside, due)
 		if err := c.awaitMoment(ctx, due); err != nil {
 			return err
 		}
@@ -107,6 +103,20 @@ func (c *Clock) commitAt(outside context.Context, batch []item, due time.Time) e
 		}
 		return c.store.setMark(ctx, c.mark(batch, due))
 	})
+}
+
+// flush brings what was written ahead to the disk before it is due. Without it the commit takes longer and no more, so neither
+// a failure nor a lack of connections keeps anything from being fired in time.
+func (c *Clock) flush(ctx context.Context, due time.Time) {
+	room := due.Sub(c.now()) - flushRoom
+	if room <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, room)
+	defer cancel()
+	if err := c.store.flush(ctx); err != nil {
+		c.Logger.DebugContext(ctx, "fires were not flushed ahead", "due", due, "error", err)
+	}
 }
 
 // awaitMoment returns once the wall clock shows a time.
