@@ -49,6 +49,8 @@ type outbox struct {
 	waiting []*doradov1.Report // to be sent (again)
 	started []due              // attempts whose STARTED is not due yet, in order
 	hurry   bool               // a heartbeat is wanted now
+
+	pace pace // of run alone
 }
 
 type due struct {
@@ -141,6 +143,9 @@ func (o *outbox) run(ctx context.Context) {
 		}
 		select {
 		case <-o.wake:
+			if o.pace.crowded {
+				time.Sleep(company)
+			}
 		case <-timer.C:
 		case <-heartbeat.C:
 			o.mu.Lock()
@@ -183,6 +188,7 @@ func (o *outbox) flush() time.Time {
 	if len(ripe) > 0 {
 		reports = append(reports, o.startedReports(ripe)...)
 	}
+	o.pace.note(now, len(fresh))
 	if len(fresh) > 0 {
 		mine, entries := o.e.ends(o, fresh)
 		o.e.journal.finished(len(fresh), entries)
