@@ -272,7 +272,7 @@ func (w *World) probe(ctx context.Context) error {
 	}
 	w.Shell = Shell{Path: read("exe"), Dir: "/"}
 	for kv := range strings.SplitSeq(read("env"), "\x00") {
-		if kv != "" {
+		if kv != "" && !strings.HasPrefix(kv, "DORADO_SCRIPT=") { // the loop gives its script as an argument
 			w.Shell.Env = append(w.Shell.Env, kv)
 		}
 	}

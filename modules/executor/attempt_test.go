@@ -183,6 +183,56 @@ func TestAScriptOfFiveMegabytesIsInNoFileAndNotInTheProcessList(t *testing.T) {
 	require.Contains(t, log, "sealed")
 }
 
+func TestAShortScriptIsInNoFileNotInTheProcessListAndNotInTheEnvironmentOfWhatItStarts(t *testing.T) {
+	t.Parallel()
+	m := newScripted(t, "m")
+	startWorker(t, testConfig(t), m)
+	r, log := m.run(shellTask("echo hidden=1 >/dev/null; tr '\\0' ' ' < /proc/$$/cmdline\necho; ls -A | wc -l\nenv | grep -c DORADO_SCRIPT"))
+	require.Equal(t, doradov1.Outcome_FAILED, r.GetOutcome(), "grep found nothing: the exit code of the last command decides")
+	require.Equal(t, int32(1), r.GetExitCode())
+	require.Contains(t, log, "bash -c eval \"unset DORADO_SCRIPT;$DORADO_SCRIPT\" extract \n0\n0\n")
+	require.NotContains(t, log, "hidden=1")
+}
+
+// However a script is handed over, it does the same.
+func TestAScriptRunsTheSameShortOrLong(t *testing.T) {
+	t.Parallel()
+	m := newScripted(t, "m")
+	startWorker(t, testConfig(t), m)
+	filler := "\n#" + strings.Repeat("x", 40<<10) // more than goes into a variable
+	for name, c := range map[string]struct {
+		script string
+		code   int32
+		log    string
+	}{
+		"quotes":        {`x=1; echo 'a "b" $x ` + "`c`" + ` \n' "$x \$x"`, 0, `a "b" $x ` + "`c`" + ` \n 1 $x`},
+		"lines":         {"echo one\necho $LINENO\n\necho $LINENO", 0, "one\n2\n4\n"},
+		"exit":          {"echo before\nexit 7\necho after", 7, "before\n"},
+		"errexit":       {"set -e\nfalse\necho after", 1, ""},
+		"here document": {"x=1\ncat <<E\n$x\n  two\nE\necho three", 0, "1\n  two\nthree\n"},
+		"trap":          {"trap 'echo bye' EXIT\necho work\nexit 3", 3, "work\nbye\n"},
+		"options":       {"shopt -s extglob\ncase abc in !(x)) echo no x;; esac", 0, "no x\n"},
+		"alias":         {"shopt -s expand_aliases\nalias hi='echo hello'\nhi you", 0, "hello you\n"},
+		"no input":      {"read -r line; echo \"<$line>\"", 0, "<>\n"},
+		"syntax error":  {"echo begun\nif true; then", 2, "begun\n"},
+		"unicode":       {"echo 订单 é", 0, "订单 é\n"},
+		"comment last":  {"echo a # b", 0, "a\n"},
+		"background":    {"sleep 0 & wait $!; echo $?", 0, "0\n"},
+		"arguments":     {"echo $# \"$*\"", 0, "0 \n"},
+		"function":      {"f() { return 4; }\nf", 4, ""},
+	} {
+		for size, script := range map[string]string{"short": c.script, "long": c.script + filler} {
+			t.Run(name+"/"+size, func(t *testing.T) {
+				r, log := m.run(shellTask("echo begin\n" + strings.ReplaceAll(script, "$LINENO", "$((LINENO-1))")))
+				require.Equal(t, c.code, r.GetExitCode(), log)
+				_, said, _ := strings.Cut(log, "begin\n")
+				require.Contains(t, said, c.log)
+				require.NotContains(t, said, "after")
+			})
+		}
+	}
+}
+
 func TestBadTasksFailWithAReasonAndNeverPanic(t *testing.T) {
 	t.Parallel()
 	m := newScripted(t, "m")
