@@ -17,6 +17,9 @@ const (
 	company = 8
 	// linger is that moment (performance.md, hint 3).
 	linger = 2 * time.Millisecond
+	// lateness is how long the row of an attempt that waits for a slot may be missing. Under load most find one earlier, and
+	// are written once instead of twice.
+	lateness = 500 * time.Millisecond
 	// saveTimeout bounds one try of one group.
 	saveTimeout = 30 * time.Second
 )
@@ -33,6 +36,7 @@ type saver interface {
 // group is many changes merged: each attempt and each run once, as the last of them left it.
 type group struct {
 	attempts []groupedAttempt
+	at       map[int64]int // index of an attempt in attempts
 	runs     []groupedRun
 	commands []groupedCommand
 	extras   []groupedExtra
@@ -55,10 +59,11 @@ type groupedExtra struct {
 	command int64
 }
 
-// merge folds changes into one group.
-func merge(changes []*change) *group {
-	g := &group{}
-	attempts, runs := map[int64]int{}, map[int64]int{}
+// merge folds changes into one group. Rows that may come later are left out, unless another one of the group follows; late
+// are those that were left out before.
+func merge(changes []*change, late map[int64]lateRow) *group {
+	g := &group{at: map[int64]int{}}
+	left, runs := map[int64]bool{}, map[int64]int{}
 	claimedBy := map[int64]int64{} // run → the command in this group that later changes of the run depend on
 	for _, c := range changes {
 		if c.void != nil && *c.void {
@@ -73,14 +78,20 @@ func merge(changes []*change) *group {
 		command := claimedBy[c.run]
 		for i := range c.attempts {
 			row := &c.attempts[i]
-			if at, ok := attempts[row.id]; ok {
-				insert := g.attempts[at].insert
-				g.attempts[at].attemptRow = *row
-				g.attempts[at].insert = insert || row.insert
+			if row.late {
+				left[row.id] = true
 				continue
 			}
-			attempts[row.id] = len(g.attempts)
-			g.attempts = append(g.attempts, groupedAttempt{*row, command})
+			at, known := g.at[row.id]
+			if !known {
+				at = len(g.attempts)
+				g.at[row.id] = at
+				_, missing := late[row.id]
+				g.attempts = append(g.attempts, groupedAttempt{attemptRow{insert: missing || left[row.id]}, command})
+			}
+			insert := g.attempts[at].insert
+			g.attempts[at].attemptRow = *row
+			g.attempts[at].insert = insert || row.insert
 		}
 		for _, x := range c.extras {
 			g.extras = append(g.extras, groupedExtra{x, command})
@@ -112,9 +123,24 @@ type committer struct {
 	observe func(took time.Duration, changes int)
 	reach   func(ok bool) // told whether the database can be reached
 
+	late  map[int64]lateRow // by attempt: rows that are not written yet; of run alone
+	order []lateMark        // of these, the oldest first; some may have been written since
+
 	mu      sync.Mutex
 	waiting []*change
 	wake    chan struct{}
+}
+
+// lateRow is a row that may be written later, and whether its run is still this master's.
+type lateRow struct {
+	attemptRow
+	void *bool
+}
+
+// lateMark says from when a row is to be written.
+type lateMark struct {
+	attempt int64
+	due     time.Time
 }
 
 // add queues a change. It never blocks; what bounds the queue is the number of attempts that are in flight at all.
@@ -149,14 +175,21 @@ func (c *committer) take() []*change {
 // run commits until ctx ends and the queue is empty. It returns errFenced when another master took over.
 func (c *committer) run(ctx context.Context) error {
 	lastSize := 0
+	ripe := time.NewTimer(time.Hour)
+	defer ripe.Stop()
 	for {
-		changes := c.take()
+		changes := append(c.ripe(time.Now()), c.take()...) // what came later counts
 		if len(changes) == 0 {
+			if len(c.order) > 0 {
+				ripe.Reset(time.Until(c.order[0].due))
+			}
 			select {
 			case <-c.wake:
 				continue
+			case <-ripe.C:
+				continue
 			case <-ctx.Done():
-				if changes = c.take(); len(changes) == 0 {
+				if changes = append(c.ripe(time.Now().Add(lateness)), c.take()...); len(changes) == 0 {
 					return nil
 				}
 			}
@@ -169,6 +202,59 @@ func (c *committer) run(ctx context.Context) error {
 		if err := c.commit(ctx, changes); err != nil {
 			return err
 		}
+	}
+}
+
+// ripe returns the late rows that are due, as changes of their own.
+func (c *committer) ripe(now time.Time) []*change {
+	var changes []*change
+	byRun := map[int64]*change{}
+	rows := 0
+	for len(c.order) > 0 && rows < groupLimit {
+		first := c.order[0]
+		row, late := c.late[first.attempt]
+		if late && first.due.After(now) {
+			break
+		}
+		c.order = c.order[1:]
+		if !late {
+			continue
+		}
+		ch := byRun[row.run]
+		if ch == nil {
+			ch = &change{run: row.run, void: row.void}
+			byRun[row.run] = ch
+			changes = append(changes, ch)
+		}
+		row.late = false
+		ch.attempts = append(ch.attempts, row.attemptRow)
+		rows++
+	}
+	return changes
+}
+
+// leave forgets the late rows of a run that is not this master's any more; void tells it from the same run taken anew.
+func (c *committer) leave(void *bool) {
+	for id, row := range c.late {
+		if row.void == void {
+			delete(c.late, id)
+		}
+	}
+}
+
+// settle notes which of a change's rows were left for later, and which are written.
+func (c *committer) settle(ch *change, g *group, now time.Time) {
+	for i := range ch.attempts {
+		row := &ch.attempts[i]
+		if _, written := g.at[row.id]; written {
+			delete(c.late, row.id)
+			continue
+		}
+		c.late[row.id] = lateRow{*row, ch.void}
+		c.order = append(c.order, lateMark{row.id, now.Add(lateness)})
+	}
+	if ch.leaves {
+		c.leave(ch.void)
 	}
 }
 
@@ -202,6 +288,7 @@ func (c *committer) commit(ctx context.Context, changes []*change) error {
 			return nil
 		case !away(err):
 			c.logger.ErrorContext(ctx, "a change cannot be saved; the run is abandoned", "workflow_instance_id", changes[0].run, "error", err)
+			c.leave(changes[0].void)
 			c.abandon(changes[0].run, err)
 			if changes[0].lost != nil {
 				changes[0].lost()
@@ -225,7 +312,7 @@ func away(err error) bool { return db.Unavailable(err) || errors.Is(err, context
 // resolve clears up a try whose answer was lost: attempts may be written twice, but a command that is gone because this
 // very master took it must not look as if another one had.
 func (c *committer) resolve(ctx context.Context, changes []*change) error {
-	commands := merge(changes).commands
+	commands := merge(changes, c.late).commands
 	if len(commands) == 0 {
 		return nil
 	}
@@ -244,7 +331,7 @@ func (c *committer) resolve(ctx context.Context, changes []*change) error {
 }
 
 func (c *committer) try(ctx context.Context, changes []*change) error {
-	g := merge(changes)
+	g := merge(changes, c.late)
 	var taken map[int64]bool
 	if len(g.attempts)+len(g.runs)+len(g.commands)+len(g.extras) > 0 {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
@@ -258,6 +345,7 @@ func (c *committer) try(ctx context.Context, changes []*change) error {
 	}
 	runs := make([]int64, 0, len(changes))
 	void := map[int64]bool{}
+	now := time.Now()
 	for _, ch := range changes {
 		if ch.command != 0 && !taken[ch.command] && !ch.aside {
 			void[ch.run] = true
@@ -269,8 +357,10 @@ func (c *committer) try(ctx context.Context, changes []*change) error {
 			if ch.lost != nil {
 				ch.lost()
 			}
+			c.leave(ch.void)
 			continue
 		}
+		c.settle(ch, g, now)
 		if ch.after != nil {
 			ch.after()
 		}

@@ -14,6 +14,7 @@ import (
 // attemptRow is what one save writes of an attempt: all of it for a new one, the part below Host for a known one.
 type attemptRow struct {
 	insert      bool
+	late        bool // may be written a moment later: it waits for a slot, and nothing is lost with the row
 	id          int64
 	run         int64
 	project     int64
@@ -54,6 +55,12 @@ func (r *attemptRow) wide() bool {
 	return r.context != "" || r.cacheKey != "" || r.insert && (r.groupID != 0 || r.environment > 0)
 }
 
+// first reports whether the row is that of a node's first try, which does nothing but wait for a worker. Whoever takes the
+// run over finds a node without a row whose predecessors are done, and begins it: the row says no more than that.
+func (r *attemptRow) first() bool {
+	return r.insert && r.number == 0 && r.state == string(flow.TaskSubmitted) && r.groupID == 0 && !r.wide()
+}
+
 // runRow is what one save writes of a workflow instance.
 type runRow struct {
 	id       int64
@@ -78,6 +85,8 @@ type change struct {
 	// the change was void.
 	after func()
 	lost  func()
+	// leaves: the run is not this master's any more, so rows of it that were left for later are not wanted.
+	leaves bool
 	// aside changes take a command away and count whether it was there or not.
 	aside bool
 	// void is shared by all changes of a run since its command: when that is another master's, all of them are void.

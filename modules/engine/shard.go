@@ -391,7 +391,11 @@ func (s *shard) missing(m *message) {
 
 // drop forgets a run that is another master's, or that cannot be carried on; then what workers do for it ends.
 func (s *shard) drop(run int64, kill bool) {
-	if l := s.runs[run]; l != nil && kill {
+	l := s.runs[run]
+	if l == nil {
+		return
+	}
+	if kill {
 		for node := range l.program.graph.Tasks {
 			if a := l.run.Attempt(int32(node)); a != nil && a.State.OnWorker() && !l.run.Logic(a.Node) {
 				s.e.fleet.send(a.Host, func(o *outbox) { o.kill(a.ID, l.epoch) })
@@ -399,6 +403,7 @@ func (s *shard) drop(run int64, kill bool) {
 		}
 	}
 	s.forget(run)
+	s.e.committer.add(&change{run: run, leaves: true, void: &l.void})
 }
 
 func (s *shard) forget(run int64) {

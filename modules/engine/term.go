@@ -170,7 +170,7 @@ func (e *term) run(ctx context.Context, member cluster.Membership) error {
 		applied: func(ctx context.Context, commands []groupedCommand) (map[int64]bool, error) {
 			return e.store.applied(ctx, commands, e.cfg.Name)
 		},
-		observe: e.meters.commit, reach: e.reach, wake: make(chan struct{}, 1),
+		observe: e.meters.commit, reach: e.reach, wake: make(chan struct{}, 1), late: map[int64]lateRow{},
 	}
 
 	commitCtx, stopCommits := context.WithCancel(context.WithoutCancel(ctx))

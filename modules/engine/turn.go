@@ -43,6 +43,7 @@ type turn struct {
 	alerts   []core.Alert
 	extras   []extra
 	lookups  []lookup
+	queued   map[int64]bool     // attempts that wait for a slot of a worker from now on
 	tickets  []ticket           // wait for a slot of their task group from now on
 	forced   []int64            // wait for it no longer
 	claims   bool               // only whoever takes the command may do this
@@ -105,7 +106,12 @@ func (t *turn) admitted(a *core.Attempt) {
 func (t *turn) place(a *core.Attempt) {
 	if worker, ok := t.e.fleet.reserve(t.l.queued(a)); ok {
 		t.assign(a, worker)
+		return
 	}
+	if t.queued == nil {
+		t.queued = map[int64]bool{}
+	}
+	t.queued[a.ID] = true
 }
 
 // waiting is the attempt of a node, if it is the one named and still waits for a worker.
@@ -174,8 +180,10 @@ func (t *turn) finish(command int64, report *message) {
 		}
 		if !seen[a.ID] {
 			seen[a.ID] = true
-			ch.attempts = append(ch.attempts, newAttemptRow(l, a))
-			e.meters.attempt(&ch.attempts[len(ch.attempts)-1])
+			row := newAttemptRow(l, a)
+			row.late = row.first() && command == 0 && t.queued[a.ID]
+			ch.attempts = append(ch.attempts, row)
+			e.meters.attempt(&row)
 		}
 	}
 	if t.run || t.finished || command != 0 {

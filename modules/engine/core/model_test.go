@@ -67,6 +67,7 @@ type game struct {
 	nextID   int64
 	offered  map[int64]bool // attempts that the engine gave out to be placed or carried out
 	timers   []core.Timer
+	late     map[int32]int64 // by node: first attempts that only wait for a worker; their rows may not be there yet
 	events   int
 	ended    int
 	log      []string
@@ -74,7 +75,7 @@ type game struct {
 }
 
 func newGame(seed uint64) *game {
-	g := &game{r: rand.New(rand.NewPCG(seed, 20)), now: epoch, offered: map[int64]bool{}}
+	g := &game{r: rand.New(rand.NewPCG(seed, 20)), now: epoch, offered: map[int64]bool{}, late: map[int32]int64{}}
 	g.m = &reference{conds: map[int]flow.Conditions{}, picks: map[int]int64{}, now: epoch, failure: flow.FailureContinue}
 	if g.chance(2) {
 		g.m.failure = flow.FailureEnd
@@ -239,6 +240,7 @@ func (g *game) advance(ev core.Event, same func()) {
 	g.note("%T%+v", ev, ev)
 	before := g.nextID
 	g.take(g.run.Advance(ev, g.now))
+	g.lag(ev)
 	g.m.now, g.m.upset = g.now, false
 	g.m.turn++
 	if same != nil {
@@ -246,6 +248,28 @@ func (g *game) advance(ev core.Event, same func()) {
 	}
 	g.m.settle()
 	g.compare(before)
+}
+
+// lag notes whose rows the engine may write later: of first attempts that an event of the run made ready, not a command.
+func (g *game) lag(ev core.Event) {
+	command := false
+	switch ev.(type) {
+	case core.Begin, core.Execute, core.Adopt:
+		command = true
+	}
+	for n := range g.graph.Tasks {
+		a, known := g.run.Attempt(int32(n)), g.late[int32(n)]
+		waits := a != nil && a.State == flow.TaskSubmitted && a.Number == 0 && a.Due.IsZero() && g.graph.Kinds[n] == flow.KindPhysical
+		switch {
+		case waits && (known == a.ID || !command && !a.Stored()):
+			g.late[int32(n)] = a.ID
+		default:
+			delete(g.late, int32(n))
+		}
+		if a != nil {
+			a.MarkStored()
+		}
+	}
 }
 
 func (g *game) take(out core.Effects) {
@@ -533,6 +557,14 @@ func (g *game) crash(lost core.Event) {
 		g.note("about to be lost: %T%+v", lost, lost)
 		g.run.Advance(lost, g.now)
 	}
+	for n := range int32(len(g.graph.Tasks)) {
+		if id, late := g.late[n]; late && g.chance(2) {
+			g.note("the row of attempt %d was not there yet", id)
+			rows = slices.DeleteFunc(rows, func(a *core.Attempt) bool { return a.ID == id })
+			g.m.rows[g.index(n)] = nil
+		}
+	}
+	clear(g.late)
 	g.load(rows, state)
 	g.advance(core.Adopt{}, g.m.crash)
 }
