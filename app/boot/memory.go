@@ -2,7 +2,6 @@ package boot
 
 import (
 	"context"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -36,14 +35,6 @@ func heapGrowth(live uint64) int {
 	}
 	limit := max(smallHeap, live+max(leastGrowth, live/4))
 	return int(100 * (limit - live) / live)
-}
-
-// leaveRoom has a worker use half of the processors, for the rest belongs to its tasks. With as many as the machine has,
-// its threads mostly wake and look for work while children start: a fifth of its time. GOMAXPROCS overrules it.
-func leaveRoom() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
-	}
 }
 
 // watchHeap sets how far the heap may grow, after each collection until done is closed. It needs no timer: an object that

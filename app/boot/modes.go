@@ -75,6 +75,9 @@ func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, te
 		return errors.Join(err, c.close())
 	}
 	services.Add(registryService(c.registry))
+	if !standalone { // there, starting tasks keeps a processor busy that is not in use
+		services.Add(processorsService())
+	}
 	if err := c.master(ctx, services, terminal, workers); err != nil {
 		return errors.Join(err, c.close())
 	}
