@@ -75,7 +75,7 @@ func TestChildrenAreAwaitedWithoutPidfdToo(t *testing.T) {
 	for i := range codes {
 		c, err := s.start(command{
 			path: "/bin/sh", argv: []string{"sh", "-c", fmt.Sprintf("sleep 0.0%d; exit %d", i%7, i)}, env: []string{"PATH=/bin:/usr/bin"},
-			dir: "/", stdin: -1, output: int(out.Fd()), script: -1,
+			dirs: []string{"/"}, stdin: -1, output: int(out.Fd()), script: -1,
 		})
 		require.NoError(t, err)
 		require.NoError(t, syscall.Close(c.pidfd))

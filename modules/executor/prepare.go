@@ -326,7 +326,7 @@ func (e *Executor) launch(a *attempt, p *prepared, env []string) (c command, rel
 		return c, release, err
 	}
 	c = command{
-		path: program[0], env: env, dir: "/proc/self/fd/" + strconv.Itoa(a.work.fd), stdin: -1, output: p.log, script: -1, itself: cmd.Itself,
+		path: program[0], env: env, dirs: e.dirs.ways(&a.work, a.account), stdin: -1, output: p.log, script: -1, itself: cmd.Itself,
 		credential: a.account.credential(),
 	}
 	for _, f := range cmd.Files {

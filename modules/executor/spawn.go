@@ -23,11 +23,11 @@ type command struct {
 	path       string
 	argv       []string
 	env        []string
-	dir        string
-	stdin      int  // -1: nothing to read
-	output     int  // standard output and error
-	script     int  // descriptor 3 of the child; -1: none
-	itself     bool // descriptor 4 of the child is this program
+	dirs       []string // paths of the working directory: the first by which the child can enter it counts; at least one
+	stdin      int      // -1: nothing to read
+	output     int      // standard output and error
+	script     int      // descriptor 3 of the child; -1: none
+	itself     bool     // descriptor 4 of the child is this program
 	credential *syscall.Credential
 }
 
@@ -103,11 +103,18 @@ func (s *spawner) start(c command) (child, error) {
 		}
 		files = append(files, s.program.Fd())
 	}
+	var pid int
+	var err error
 	pidfd := -1
-	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
-		Dir: c.dir, Env: c.env, Files: files,
-		Sys: &syscall.SysProcAttr{Setsid: true, Credential: c.credential, PidFD: &pidfd},
-	})
+	for _, dir := range c.dirs {
+		pid, err = syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{
+			Dir: dir, Env: c.env, Files: files,
+			Sys: &syscall.SysProcAttr{Setsid: true, Credential: c.credential, PidFD: &pidfd},
+		})
+		if !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOENT) {
+			break // it has nothing to do with the directory
+		}
+	}
 	if err != nil {
 		return child{}, fmt.Errorf("cannot start %s: %w", c.path, err)
 	}

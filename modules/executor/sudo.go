@@ -60,7 +60,7 @@ func (e *Executor) launchSudo(a *attempt, program []string, file, script, shell 
 		a.dir, strconv.Itoa(exports.Len()), strconv.Itoa(len(shell)), strconv.Itoa(len(script)), file, files,
 	}, program...)
 	return command{
-		path: sudo, argv: append(argv, run), env: []string{"PATH=" + e.cfg.Path, e.mark(a.id)}, dir: e.dirs.base,
+		path: sudo, argv: append(argv, run), env: []string{"PATH=" + e.cfg.Path, e.mark(a.id)}, dirs: []string{e.dirs.base},
 		stdin: fd, output: -1, script: -1,
 	}, func() { _ = unix.Close(fd) }, nil
 }

@@ -47,6 +47,32 @@ func TestAnAttemptIsItsTenant(t *testing.T) {
 	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome(), log)
 }
 
+func TestATenantGetsToItsDirectoryThoughTheWayIsClosed(t *testing.T) {
+	t.Parallel()
+	name := osUser(t)
+	for way, modes := range map[string][2]os.FileMode{
+		"open": {0o711, 0o711}, "closed": {0o700, 0o700}, "closed meanwhile": {0o711, 0o700},
+	} {
+		t.Run(way, func(t *testing.T) {
+			parent, err := os.MkdirTemp("", "way")
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, os.RemoveAll(parent)) })
+			require.NoError(t, os.Chmod(parent, modes[0]))
+			cfg := testConfig(t)
+			cfg.ExecDir = filepath.Join(parent, "exec")
+			m := newScripted(t, "m")
+			startWorker(t, cfg, m)
+			require.NoError(t, os.Chmod(parent, modes[1]))
+			job := shellTask("id -un; pwd; touch mine && ls")
+			job.Tenant = name
+			r, log := m.run(job)
+			require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome(), log)
+			require.Contains(t, log, fmt.Sprintf("\n%s\n%s\nmine\n", name, r.GetExecutePath()))
+			require.Equal(t, cfg.ExecDir, filepath.Dir(r.GetExecutePath()))
+		})
+	}
+}
+
 func TestAVanishedUserFailsTheAttemptAtOnce(t *testing.T) {
 	t.Parallel()
 	name := osUser(t)
