@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"dorado/app/kit/db"
@@ -85,6 +86,34 @@ func New(d Deps) *Service { return &Service{d} }
 // Record writes an entry in the transaction of ctx. Its error must end that transaction: a deed that cannot be recorded
 // does not happen.
 func (s *Service) Record(ctx context.Context, e Entry) error {
+	values, err := s.values(ctx, e)
+	if err == nil {
+		_, err = s.DB.Exec(ctx, `INSERT INTO audit_log (`+entryColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, values...)
+	}
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", e.Action, err)
+	}
+	return nil
+}
+
+// Statement returns what Record would carry out on PostgreSQL, for who joins it with the deed itself in one statement. rows
+// names where the entries come from, one for each row, and member a last member of their details with the value of an
+// expression over the row. The detail of e must have members of its own.
+func (s *Service) Statement(ctx context.Context, e Entry, rows, member, value string) (query string, args []any, err error) {
+	values, err := s.values(ctx, e)
+	if err != nil {
+		return "", nil, fmt.Errorf("audit %s: %w", e.Action, err)
+	}
+	text := func(n int) string { return strings.Repeat("CAST(? AS TEXT), ", n) }
+	return `INSERT INTO audit_log (` + entryColumns + `) SELECT CAST(? AS TIMESTAMPTZ), CAST(? AS BIGINT), ` + text(6) + `CAST(? AS BIGINT),
+		left(CAST(? AS TEXT), -1) || ',"` + member + `":' || ` + value + ` || '}', ` + text(2) + `CAST(? AS BIGINT), CAST(? AS TEXT) FROM ` + rows, values, nil
+}
+
+const entryColumns = `at, user_id, user_name, client, action, object_type, object_id, object_name, project_code, detail, before_state,
+	after_state, latency_ms, request_id`
+
+// values are those of entryColumns.
+func (s *Service) values(ctx context.Context, e Entry) ([]any, error) {
 	if c, ok := e.Detail.(Change); ok {
 		e.Before, e.After, e.Detail = c.Before, c.After, c.Detail
 	}
@@ -92,26 +121,21 @@ func (s *Service) Record(ctx context.Context, e Entry) error {
 	if e.Detail != nil {
 		text, err := json.Marshal(e.Detail)
 		if err != nil {
-			return fmt.Errorf("audit %s: %w", e.Action, err)
+			return nil, err
 		}
 		detail = string(text)
 	}
 	before, after, err := states(e.Before, e.After)
 	if err != nil {
-		return fmt.Errorf("audit %s: %w", e.Action, err)
+		return nil, err
 	}
 	now, latency := s.Now(), int64(0)
 	if arrived := web.Arrived(ctx); !arrived.IsZero() {
 		latency = max(0, time.Since(arrived).Milliseconds())
 	}
 	who := ActorFrom(ctx)
-	_, err = s.DB.Exec(ctx, `INSERT INTO audit_log
-		(at, user_id, user_name, client, action, object_type, object_id, object_name, project_code, detail, before_state, after_state, latency_ms, request_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return []any{
 		now, who.UserID, who.Name, web.ClientAddress(ctx), e.Action, e.ObjectType, e.ObjectID, e.ObjectName, e.ProjectCode, detail,
-		before, after, latency, web.RequestID(ctx))
-	if err != nil {
-		return fmt.Errorf("audit %s: %w", e.Action, err)
-	}
-	return nil
+		before, after, latency, web.RequestID(ctx),
+	}, nil
 }

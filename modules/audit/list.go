@@ -40,8 +40,7 @@ type Filter struct {
 	Verbs    []string // what stands behind the point
 }
 
-const columns = `id, at, user_id, user_name, client, action, object_type, object_id, object_name, project_code, detail,
-	before_state, after_state, latency_ms, request_id`
+const columns = `id, ` + entryColumns
 
 // where makes SQL of a query and a filter.
 func (s *Service) where(q listing.Query, f Filter) (string, []any) {

@@ -14,6 +14,7 @@ import (
 	"dorado/app/kit/fault"
 	"dorado/app/kit/listing"
 	"dorado/modules/access"
+	"dorado/modules/audit"
 	"dorado/modules/flow"
 	"dorado/modules/instance"
 	"dorado/modules/project"
@@ -44,6 +45,32 @@ func TestATriggerLeavesAnInstanceAndItsCommand(t *testing.T) {
 		require.JSONEq(t, `[{"time":"`+i.StartTime.UTC().Format(time.DateTime)+`","state":"SUBMITTED_SUCCESS","desc":"START_PROCESS"}]`, i.StateHistory)
 		require.Equal(t, []string{"START_PROCESS"}, w.commands(t, id))
 		require.Contains(t, w.Audited(t), "workflow.start")
+		row, err := db.Get[audit.Row](t.Context(), d, `SELECT user_name, action, object_type, object_id, object_name, project_code, detail, before_state,
+			after_state, at FROM audit_log WHERE action = 'workflow.start'`)
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), row.At, time.Minute)
+		require.JSONEq(t, fmt.Sprintf(`{"version":1,"workflowInstanceId":%d}`, id), row.Detail)
+		row.At, row.Detail = time.Time{}, ""
+		require.Equal(t, audit.Row{
+			UserName: "gwen", Action: "workflow.start", ObjectType: "workflow", ObjectID: fmt.Sprint(w.flow.Workflow.Code),
+			ObjectName: w.flow.Workflow.Name, ProjectCode: w.project,
+		}, row)
+	})
+}
+
+func TestAStartThatCannotBeRecordedDoesNotHappen(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		_, err := d.Exec(t.Context(), `ALTER TABLE audit_log RENAME COLUMN request_id TO gone`)
+		require.NoError(t, err)
+		_, err = w.Start(w.gwen, w.project, instance.StartRequest{WorkflowCode: w.flow.Workflow.Code})
+		require.Error(t, err)
+		for _, table := range []string{"workflow_instance", "command"} {
+			n, err := db.Get[int](t.Context(), d, `SELECT count(*) FROM `+table)
+			require.NoError(t, err)
+			require.Zero(t, n, table)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"dorado/app/kit/db"
@@ -50,15 +51,24 @@ func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey st
 	if i.State == flow.WorkflowSerialWait {
 		return triggerInSteps(ctx, s, i, idempotencyKey)
 	}
+	return s.triggerWith(ctx, i, idempotencyKey, "", nil)
+}
+
+// triggerWith carries out one more statement with the trigger, which may select the new row from i: all in one round trip
+// of PostgreSQL, without a transaction around it.
+func (s *store) triggerWith(ctx context.Context, i *Instance, idempotencyKey, query string, args []any) (int64, error) {
 	type row struct {
 		ID   int64  `db:"id"`
 		Told string `db:"told"`
 	}
+	if query != "" {
+		query = ", also AS (" + query + ")"
+	}
 	r, err := db.Get[row](ctx, s.db, `WITH i AS (`+insertInstance+`), c AS (
 		INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
-		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i RETURNING id)
+		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i RETURNING id)`+query+`
 		SELECT i.id, CAST(pg_notify(?, i.id || ':' || c.id) AS TEXT) AS told FROM i, c`,
-		append(i.values(idempotencyKey), i.CommandType, i.Priority.Code(), i.ExecutorID, i.StartTime, commandChannel)...)
+		slices.Concat(i.values(idempotencyKey), []any{i.CommandType, i.Priority.Code(), i.ExecutorID, i.StartTime}, args, []any{commandChannel})...)
 	return r.ID, err
 }
 
