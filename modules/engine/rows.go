@@ -55,6 +55,12 @@ func (r *attemptRow) wide() bool {
 	return r.context != "" || r.cacheKey != "" || r.insert && (r.groupID != 0 || r.environment > 0)
 }
 
+// bare reports whether all columns but the identity, host, state and submit time are as in a new row.
+func (r *attemptRow) bare() bool {
+	return r.valid && r.pid == 0 && r.exitCode == nil && r.logPath == "" && r.executePath == "" && r.appLink == "" && r.varPool == emptyList &&
+		r.message == "" && r.due.IsZero() && r.start.IsZero() && r.end.IsZero() && !r.wide()
+}
+
 // first reports whether the row is that of a node's first try, which does nothing but wait for a worker. Whoever takes the
 // run over finds a node without a row whose predecessors are done, and begins it: the row says no more than that.
 func (r *attemptRow) first() bool {

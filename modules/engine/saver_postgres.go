@@ -61,6 +61,8 @@ var (
 		{"start_time", "instant"},
 		{"end_time", "instant"},
 	}
+	// pgAttemptBare is what an attempt has that is on its way to a worker, or waits; the rest is as the table's defaults say.
+	pgAttemptBare  = []pgColumn{{"host", "text"}, {"state", "text"}, {"submit_time", "instant"}}
 	pgIdentityWide = []pgColumn{{"task_group_id", "bigint"}, {"task_group_priority", "int"}, {"environment_code", "bigint"}}
 	pgStateWide    = []pgColumn{{"context", "text"}, {"cache_key", "text"}}
 	pgRun          = []pgColumn{
@@ -77,12 +79,13 @@ var (
 
 // pgShape says which parts a group has. What is not there is left out of the statement: to a lone hop of a chain, the end
 // of one attempt and the beginning of the next, the unused parts would be half of its time.
-type pgShape struct{ commands, inserts, wideInserts, updates, wideUpdates, runs bool }
+type pgShape struct{ commands, inserts, wideInserts, bareInserts, updates, wideUpdates, runs bool }
 
 func (g *group) shape() pgShape {
 	s := pgShape{commands: len(g.commands) > 0, runs: len(g.runs) > 0}
 	for i := range g.attempts {
 		if r := &g.attempts[i]; r.insert {
+			s.bareInserts = (s.bareInserts || !s.inserts) && r.bare()
 			s.inserts, s.wideInserts = true, s.wideInserts || r.wide()
 		} else {
 			s.updates, s.wideUpdates = true, s.wideUpdates || r.wide()
@@ -94,6 +97,9 @@ func (g *group) shape() pgShape {
 // columns are those of new attempts and of known ones, without what nobody in the group needs.
 func (s pgShape) columns(insert bool) (identity, state []pgColumn) {
 	identity, state = pgAttemptIdentity, pgAttemptState
+	if insert && s.bareInserts {
+		return identity, pgAttemptBare
+	}
 	if insert && s.wideInserts {
 		identity = slices.Concat(identity, pgIdentityWide)
 	}
@@ -298,6 +304,13 @@ func pgAttempts(args []any, rows []groupedAttempt, insert bool, shape pgShape) [
 	if insert {
 		args = append(args, pq.Array(run), pq.Array(project), pq.Array(taskCode), pq.Array(taskVersion), pq.Array(name), pq.Array(taskType),
 			pq.Array(number), pq.Array(maxRetries), pq.Array(workerGroup), pq.Array(priority), pq.Array(firstSubmit))
+	}
+	if insert && shape.bareInserts {
+		args = append(args, pq.Array(host), pq.Array(state), pq.Array(submit))
+		if shape.commands {
+			args = append(args, pq.Array(command))
+		}
+		return args
 	}
 	var last []any
 	if insert && shape.wideInserts || !insert && shape.wideUpdates {
