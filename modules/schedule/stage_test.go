@@ -103,3 +103,40 @@ func TestWhatChangesWhileItIsWrittenAheadIsNotFiredAsItWas(t *testing.T) {
 	require.Empty(t, w.runs(t, victim.ID))
 	require.Equal(t, 79, w.count(t, `SELECT count(*) FROM workflow_instance`))
 }
+
+// TestACrowdIsFiredThoughNoConnectionIsLeftToFlushIt takes all connections but the one into which the crowd is written.
+func TestACrowdIsFiredThoughNoConnectionIsLeftToFlushIt(t *testing.T) {
+	t.Parallel()
+	url := dbtest.PostgresURL(t)
+	d, outside := dbtest.Open(t, url), dbtest.Open(t, url)
+	w := open(t, d)
+	w.live(t)
+	x := draft("* * * * * ?")
+	begin := time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
+	x.Start, x.End = begin.Add(-time.Second).Format(time.DateTime), begin.Format(time.DateTime)
+	w.multiply(t, w.on(t, x).ID, 79)
+
+	const others = 7 // of the 8 that a database of a test has
+	var holders, held sync.WaitGroup
+	free := make(chan struct{})
+	held.Add(others)
+	for range others {
+		holders.Go(func() {
+			_ = d.InTx(t.Context(), func(context.Context) error {
+				held.Done()
+				<-free
+				return nil
+			})
+		})
+	}
+	held.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	holders.Go(func() { _ = w.clock().Run(ctx) })
+	require.Eventually(t, func() bool {
+		n, err := db.Get[int](t.Context(), outside, `SELECT count(*) FROM schedule_fire`)
+		return err == nil && n >= 80
+	}, 30*time.Second, 5*time.Millisecond)
+	cancel()
+	close(free)
+	holders.Wait()
+}
