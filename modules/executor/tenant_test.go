@@ -54,9 +54,8 @@ func TestATenantGetsToItsDirectoryThoughTheWayIsClosed(t *testing.T) {
 		"open": {0o711, 0o711}, "closed": {0o700, 0o700}, "closed meanwhile": {0o711, 0o700},
 	} {
 		t.Run(way, func(t *testing.T) {
-			parent, err := os.MkdirTemp("", "way")
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, os.RemoveAll(parent)) })
+			parent := t.TempDir()
+			require.NoError(t, os.Chmod(filepath.Dir(parent), 0o711)) // else it is closed anyway
 			require.NoError(t, os.Chmod(parent, modes[0]))
 			cfg := testConfig(t)
 			cfg.ExecDir = filepath.Join(parent, "exec")
