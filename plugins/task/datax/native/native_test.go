@@ -329,6 +329,50 @@ func TestAJobThatIsStoppedLeavesNothingRunning(t *testing.T) {
 	require.Equal(t, "0", maria.text(t, "SELECT count(*) % 2048 FROM dst"))
 }
 
+func TestACopyIsStoppedAtAnyMoment(t *testing.T) { // the race detector watches its connection
+	t.Parallel()
+	pg := postgres(t)
+	pg.exec(t, "CREATE TABLE dst (id bigint, s text)")
+	j := job(t, pg.reader(object{"querySql": "select generate_series(1, 2000000000) n, repeat('x', 100)"}, nil), pg.writer("dst", object{"batchSize": 2}), strict())
+	for n := range 60 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(60+n)*time.Millisecond)
+		_, log, err := run(ctx, t, j)
+		cancel()
+		require.Error(t, err, log)
+	}
+	require.Equal(t, "0", pg.text(t, "SELECT count(*) % 2 FROM dst"), "batches are whole")
+	require.NotEqual(t, "0", pg.text(t, "SELECT count(*) FROM dst"))
+}
+
+func TestACopyThatWaitsForALockIsStopped(t *testing.T) {
+	t.Parallel()
+	pg := postgres(t)
+	pg.exec(t, "CREATE TABLE dst (id bigint)")
+	held, err := pg.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = held.ExecContext(t.Context(), "LOCK TABLE dst IN SHARE MODE")
+	require.NoError(t, err)
+	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'COPY %'"
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := run(ctx, t, job(t, pg.reader(object{"querySql": "select 1"}, nil), pg.writer("dst", nil), strict()))
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { return pg.text(t, waiting) == "1" }, 10*time.Second, 10*time.Millisecond)
+	cancel()
+	select {
+	case err := <-ended:
+		require.ErrorContains(t, err, "stopped before its end")
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "the job did not end")
+	}
+	require.Equal(t, "0", pg.text(t, waiting), "nothing waits in the server")
+	require.NoError(t, held.Rollback())
+	require.Equal(t, "0", pg.text(t, "SELECT count(*) FROM dst"))
+}
+
 func TestALimitedJobIsSlow(t *testing.T) {
 	t.Parallel()
 	stream := object{"name": "streamreader", "parameter": object{"column": []any{object{"value": "äöü", "type": "string"}, object{"random": "1,5", "type": "long"}}, "sliceRecordCount": 600}}

@@ -126,6 +126,7 @@ type writer struct {
 	conn *sql.Conn
 	full *sql.Stmt // for as many rows as one statement takes
 	rows int       // that many
+	pid  int       // of the server's process, where it is sent a COPY
 }
 
 func (t *target) writer(ctx context.Context, batch int) (*writer, error) {
@@ -133,7 +134,13 @@ func (t *target) writer(ctx context.Context, batch int) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t.name, err)
 	}
-	return &writer{t: t, conn: conn, rows: most(t.family, len(t.names), batch)}, nil
+	w := &writer{t: t, conn: conn, rows: most(t.family, len(t.names), batch)}
+	if t.copy {
+		if err := conn.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&w.pid); err != nil {
+			return nil, errors.Join(fmt.Errorf("connect to %s: %w", t.name, err), conn.Close())
+		}
+	}
+	return w, nil
 }
 
 func (w *writer) close() error {
@@ -150,45 +157,72 @@ func (w *writer) put(ctx context.Context, rows [][]any) (err error) {
 		_, err := w.conn.ExecContext(ctx, literals(w.t.table, w.t.names, rows))
 		return err
 	}
+	if w.t.copy {
+		err = w.copyIn(ctx, rows)
+		if e, ok := errors.AsType[*pq.Error](err); ok && (e.Code == "0A000" || e.Code == "42809") { // a view, a table with rules for rows
+			w.t.copy = false
+			return w.put(ctx, rows)
+		}
+		return err
+	}
 	tx, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if w.t.copy {
-		err = w.copyIn(ctx, tx, rows)
-		if e, ok := errors.AsType[*pq.Error](err); ok && (e.Code == "0A000" || e.Code == "42809") { // a view, a table with rules for rows
-			w.t.copy = false
-			_ = tx.Rollback()
-			return w.put(ctx, rows)
-		}
-	} else {
-		err = w.insert(ctx, tx, rows)
-	}
-	if err != nil {
+	if err = w.insert(ctx, tx, rows); err != nil {
 		_ = tx.Rollback()
 		return err
 	}
 	return tx.Commit()
 }
 
-func (w *writer) copyIn(ctx context.Context, tx *sql.Tx, rows [][]any) error {
-	in, err := tx.PrepareContext(ctx, "COPY "+w.t.table+" ("+strings.Join(w.t.names, ",")+") FROM STDIN")
+// cancelTime is how long asking the server to end a COPY may take.
+const cancelTime = 10 * time.Second
+
+// copyIn sends rows by COPY, in a transaction of their own.
+//
+// During a COPY the driver reads the connection in a goroutine of its own, and a context that ends would let database/sql roll
+// back beside it. So the transaction knows nothing of ctx: its end is seen between two rows, and the server is asked to end what
+// waits there, for a lock for example.
+func (w *writer) copyIn(ctx context.Context, rows [][]any) error {
+	own := context.WithoutCancel(ctx)
+	over := context.AfterFunc(ctx, func() {
+		limited, cancel := context.WithTimeout(own, cancelTime)
+		defer cancel()
+		_, _ = w.t.pool.ExecContext(limited, "SELECT pg_cancel_backend($1)", w.pid) // a server that cannot be asked ends when it sees the connection closed
+	})
+	defer over()
+	tx, err := w.conn.BeginTx(own, nil)
 	if err != nil {
 		return err
 	}
+	in, err := tx.PrepareContext(own, "COPY "+w.t.table+" ("+strings.Join(w.t.names, ",")+") FROM STDIN")
+	if err != nil {
+		_ = tx.Rollback()
+		return err
+	}
 	for _, row := range rows {
-		if _, err = in.ExecContext(ctx, row...); err != nil {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		if _, err = in.ExecContext(own, row...); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		_, err = in.ExecContext(ctx)
+		_, err = in.ExecContext(own)
+	}
+	if closed := in.Close(); err == nil { // else it would only say so again
+		err = closed
+	}
+	if err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
-		_ = in.Close() //nolint:sqlclosecheck // it would only say so again
+		_ = tx.Rollback()
 		return err
 	}
-	return in.Close()
+	return tx.Commit()
 }
 
 func (w *writer) insert(ctx context.Context, tx *sql.Tx, rows [][]any) error {
