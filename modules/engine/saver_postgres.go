@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,68 +19,199 @@ import (
 // The fence row is locked FOR SHARE, so a successor that raises the epoch waits for a save in flight and then sees all
 // of it; a save after that finds no fence row and writes nothing.
 type postgresSaver struct {
-	name       string
-	epoch      int64
-	statements map[pgShape]string
-	planned    *sql.Conn // the connection whose planner is set up
+	name    string
+	epoch   int64
+	plans   map[pgShape]pgPlan
+	planned *sql.Conn // the connection whose planner is set up
 }
 
 // Point updates by key must never be planned as a scan, which a fresh or fast-growing table invites.
 const postgresPlans = `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan`
 
-// pgColumn is one column of a table function made of arrays; kind is its SQL type, or "instant" for milliseconds.
-type pgColumn struct{ name, kind string }
+// pgKind is what the database makes of a value. All but texts travel as numbers.
+type pgKind int
+
+const (
+	pgText    pgKind = iota
+	pgBigint         // as it is
+	pgInt            // an integer
+	pgMaybe          // an integer, or NULL for pgNull
+	pgBool           // 0 is false
+	pgInstant        // milliseconds; 0 is NULL
+)
+
+// pgNull is no exit code.
+const pgNull = math.MinInt64
+
+// pgColumn is one column of the rows of a save, and how its value is read from what the engine has.
+type pgColumn[R any] struct {
+	name   string
+	kind   pgKind
+	number func(*R) int64
+	text   func(*R) string // of pgText
+}
+
+type (
+	pgAttempts = []pgColumn[groupedAttempt]
+	pgRuns     = []pgColumn[groupedRun]
+)
 
 var (
-	pgAttemptIdentity = []pgColumn{
-		{"id", "bigint"},
-		{"workflow_instance_id", "bigint"},
-		{"project_code", "bigint"},
-		{"task_code", "bigint"},
-		{"task_version", "int"},
-		{"name", "text"},
-		{"task_type", "text"},
-		{"attempt", "int"},
-		{"max_retry_times", "int"},
-		{"worker_group", "text"},
-		{"priority", "text"},
-		{"first_submit_time", "instant"},
-	}
-	pgAttemptState = []pgColumn{
-		{"host", "text"},
-		{"state", "text"},
-		{"valid", "bool"},
-		{"pid", "int"},
-		{"exit_code", "int"},
-		{"log_path", "text"},
-		{"execute_path", "text"},
-		{"app_link", "text"},
-		{"var_pool", "text"},
-		{"message", "text"},
-		{"submit_time", "instant"},
-		{"due_time", "instant"},
-		{"start_time", "instant"},
-		{"end_time", "instant"},
+	pgAttemptIdentity = pgAttempts{
+		{name: "id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.id }},
+		{name: "workflow_instance_id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.run }},
+		{name: "project_code", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.project }},
+		{name: "task_code", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.taskCode }},
+		{name: "task_version", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.taskVersion) }},
+		{name: "name", text: func(r *groupedAttempt) string { return r.name }},
+		{name: "task_type", text: func(r *groupedAttempt) string { return r.taskType }},
+		{name: "attempt", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.number) }},
+		{name: "max_retry_times", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.maxRetries) }},
+		{name: "worker_group", text: func(r *groupedAttempt) string { return r.workerGroup }},
+		{name: "priority", text: func(r *groupedAttempt) string { return r.priority }},
+		{name: "first_submit_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.firstSubmit) }},
 	}
 	// pgAttemptBare is what an attempt has that is on its way to a worker, or waits; the rest is as the table's defaults say.
-	pgAttemptBare  = []pgColumn{{"host", "text"}, {"state", "text"}, {"submit_time", "instant"}}
-	pgIdentityWide = []pgColumn{{"task_group_id", "bigint"}, {"task_group_priority", "int"}, {"environment_code", "bigint"}}
-	pgStateWide    = []pgColumn{{"context", "text"}, {"cache_key", "text"}}
-	pgRun          = []pgColumn{
-		{"id", "bigint"},
-		{"epoch", "bigint"},
-		{"state", "text"},
-		{"state_history", "text"},
-		{"message", "text"},
-		{"var_pool", "text"},
-		{"end_time", "instant"},
-		{"finished", "bool"},
+	pgAttemptBare = pgAttempts{
+		{name: "host", text: func(r *groupedAttempt) string { return r.host }},
+		{name: "state", text: func(r *groupedAttempt) string { return r.state }},
+		{name: "submit_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.submit) }},
 	}
+	pgAttemptState = slices.Concat(pgAttemptBare, pgAttempts{
+		{name: "valid", kind: pgBool, number: func(r *groupedAttempt) int64 { return pgTruth(r.valid) }},
+		{name: "pid", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.pid) }},
+		{name: "exit_code", kind: pgMaybe, number: func(r *groupedAttempt) int64 {
+			if r.exitCode == nil {
+				return pgNull
+			}
+			return int64(*r.exitCode)
+		}},
+		{name: "log_path", text: func(r *groupedAttempt) string { return r.logPath }},
+		{name: "execute_path", text: func(r *groupedAttempt) string { return r.executePath }},
+		{name: "app_link", text: func(r *groupedAttempt) string { return r.appLink }},
+		{name: "var_pool", text: func(r *groupedAttempt) string { return r.varPool }},
+		{name: "message", text: func(r *groupedAttempt) string { return r.message }},
+		{name: "due_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.due) }},
+		{name: "start_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.start) }},
+		{name: "end_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.end) }},
+	})
+	// What few attempts need.
+	pgIdentityWide = pgAttempts{
+		{name: "task_group_id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.groupID }},
+		{name: "task_group_priority", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.groupRank) }},
+		{name: "environment_code", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.environment }},
+	}
+	pgStateWide = pgAttempts{
+		{name: "context", text: func(r *groupedAttempt) string { return r.context }},
+		{name: "cache_key", text: func(r *groupedAttempt) string { return r.cacheKey }},
+	}
+	pgAttemptCommand = pgColumn[groupedAttempt]{name: "command", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.command }}
+
+	pgRun = pgRuns{
+		{name: "id", kind: pgBigint, number: func(r *groupedRun) int64 { return r.id }},
+		{name: "epoch", kind: pgBigint, number: func(r *groupedRun) int64 { return r.epoch }},
+		{name: "state", text: func(r *groupedRun) string { return r.state }},
+		{name: "state_history", text: func(r *groupedRun) string { return r.history }},
+		{name: "message", text: func(r *groupedRun) string { return r.message }},
+		{name: "var_pool", text: func(r *groupedRun) string { return r.varPool }},
+		{name: "end_time", kind: pgInstant, number: func(r *groupedRun) int64 { return millis(r.end) }},
+		{name: "finished", kind: pgBool, number: func(r *groupedRun) int64 { return pgTruth(r.finished) }},
+	}
+	pgRunCommand = pgColumn[groupedRun]{name: "command", kind: pgBigint, number: func(r *groupedRun) int64 { return r.command }}
 )
+
+func pgTruth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// pgRows is a table of the statement, u, made of parameters: all numbers of its rows, one row after the other, in one array,
+// and an array for each column of texts. To the server a column that is an array of its own costs as much as the write itself,
+// and a text in the midst of an array can only be found by passing those before it.
+type pgRows[R any] struct {
+	columns        []pgColumn[R]
+	numbers, texts int
+}
+
+func newPgRows[R any](columns []pgColumn[R]) pgRows[R] {
+	t := pgRows[R]{columns: columns}
+	for _, c := range columns {
+		if c.kind == pgText {
+			t.texts++
+		} else {
+			t.numbers++
+		}
+	}
+	return t
+}
+
+// sql returns what follows FROM, and the expression for each column.
+func (t pgRows[R]) sql(param func(kind string) string) (from string, values map[string]string) {
+	values = make(map[string]string, len(t.columns))
+	numbers, nth := param("bigint[]"), 0
+	var arrays, names []string
+	for _, c := range t.columns {
+		if c.kind == pgText {
+			arrays, names = append(arrays, param("text[]")), append(names, c.name)
+			values[c.name] = "u." + c.name
+			continue
+		}
+		nth++
+		values[c.name] = c.kind.sql(fmt.Sprintf("(%s)[(u.nth - 1) * %d + %d]", numbers, t.numbers, nth))
+	}
+	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS u (" + strings.Join(names, ", ") + ", nth)", values
+}
+
+// sql makes a value of the kind from a number.
+func (k pgKind) sql(number string) string {
+	switch k {
+	case pgInt:
+		return number + "::int"
+	case pgMaybe:
+		return fmt.Sprintf("NULLIF(%s, %d)::int", number, int64(pgNull))
+	case pgBool:
+		return "(" + number + " <> 0)"
+	case pgInstant: // a double holds milliseconds exactly
+		return "to_timestamp(NULLIF(" + number + ", 0)::float8 / 1000)"
+	case pgBigint, pgText:
+	}
+	return number
+}
+
+// args are the parameters of rows, in the order in which sql asks for them.
+func (t pgRows[R]) args(rows []*R) []any {
+	numbers := make([]int64, 0, t.numbers*len(rows))
+	for _, r := range rows {
+		for i := range t.columns {
+			if c := &t.columns[i]; c.kind != pgText {
+				numbers = append(numbers, c.number(r))
+			}
+		}
+	}
+	args := make([]any, 1, 1+t.texts)
+	args[0] = pq.Int64Array(numbers)
+	for i := range t.columns {
+		c := &t.columns[i]
+		if c.kind != pgText {
+			continue
+		}
+		texts := make([]string, len(rows))
+		for j, r := range rows {
+			texts[j] = c.text(r)
+		}
+		args = append(args, pq.StringArray(texts))
+	}
+	return args
+}
 
 // pgShape says which parts a group has. What is not there is left out of the statement: to a lone hop of a chain, the end
 // of one attempt and the beginning of the next, the unused parts would be half of its time.
-type pgShape struct{ commands, inserts, wideInserts, bareInserts, updates, wideUpdates, runs bool }
+type pgShape struct {
+	commands, inserts, wideInserts, bareInserts, updates, wideUpdates, runs bool
+	again                                                                   bool // some of the new rows may be there
+}
 
 func (g *group) shape() pgShape {
 	s := pgShape{commands: len(g.commands) > 0, runs: len(g.runs) > 0}
@@ -94,89 +226,106 @@ func (g *group) shape() pgShape {
 	return s
 }
 
-// columns are those of new attempts and of known ones, without what nobody in the group needs.
-func (s pgShape) columns(insert bool) (identity, state []pgColumn) {
-	identity, state = pgAttemptIdentity, pgAttemptState
-	if insert && s.bareInserts {
-		return identity, pgAttemptBare
-	}
-	if insert && s.wideInserts {
-		identity = slices.Concat(identity, pgIdentityWide)
-	}
-	if insert && s.wideInserts || !insert && s.wideUpdates {
+// attempts are the tables of new attempts and of known ones, without what nobody in the group needs; state are the columns that
+// change later.
+func (s pgShape) attempts(insert bool) (rows pgRows[groupedAttempt], state pgAttempts) {
+	identity, state := pgAttemptIdentity, pgAttemptState
+	switch {
+	case insert && s.bareInserts:
+		state = pgAttemptBare
+	case insert && s.wideInserts:
+		identity, state = slices.Concat(identity, pgIdentityWide), slices.Concat(state, pgStateWide)
+	case !insert && s.wideUpdates:
 		state = slices.Concat(state, pgStateWide)
 	}
-	return identity, state
+	if !insert {
+		identity = identity[:1]
+	}
+	all := slices.Concat(identity, state)
+	if s.commands {
+		all = append(all, pgAttemptCommand)
+	}
+	return newPgRows(all), state
 }
 
-// pgStatement is the one statement of a save. Its parameters: the master's name and epoch; the commands; the columns of
-// new attempts and of known ones; now, and the columns of runs. With commands, each of these tables ends with the
-// command that its row depends on.
-func pgStatement(shape pgShape) string {
+func (s pgShape) runRows() pgRows[groupedRun] {
+	columns := pgRun
+	if s.commands {
+		columns = append(slices.Clone(columns), pgRunCommand)
+	}
+	return newPgRows(columns)
+}
+
+// pgPlan is what a save of a shape needs.
+type pgPlan struct {
+	text             string
+	inserts, updates pgRows[groupedAttempt]
+	runs             pgRows[groupedRun]
+}
+
+// plan makes the one statement of a save. Its parameters: the master's name and epoch; the commands; the tables of new
+// attempts and of known ones; now, and the table of runs. With commands, a row of these tables counts only if its command was
+// taken; 0 = always.
+func (s pgShape) plan() pgPlan {
+	var p pgPlan
 	last := 2
 	param := func(kind string) string {
 		last++
 		return fmt.Sprintf("$%d::%s", last, kind)
 	}
-	rows := func(columns []pgColumn) string {
-		if shape.commands {
-			columns = append(slices.Clone(columns), pgColumn{"command", "bigint"}) // a row counts only if its command was taken; 0 = always
-		}
-		arrays, names := make([]string, len(columns)), make([]string, len(columns))
-		for i, c := range columns {
-			kind := c.kind
-			if kind == "instant" {
-				kind = "bigint"
+	each := func(columns pgAttempts, show func(name string) string) string {
+		parts := make([]string, 0, len(columns))
+		for _, c := range columns {
+			if c.name != pgAttemptCommand.name {
+				parts = append(parts, show(c.name))
 			}
-			arrays[i], names[i] = param(kind+"[]"), c.name
-		}
-		return "unnest(" + strings.Join(arrays, ", ") + ") AS u (" + strings.Join(names, ", ") + ")"
-	}
-	value := func(c pgColumn) string {
-		if c.kind == "instant" {
-			return pgInstant("u." + c.name)
-		}
-		return "u." + c.name
-	}
-	each := func(columns []pgColumn, show func(pgColumn) string) string {
-		parts := make([]string, len(columns))
-		for i, c := range columns {
-			parts[i] = show(c)
 		}
 		return strings.Join(parts, ", ")
 	}
-	counts, taken := "", "ARRAY[]::bigint[]"
+	taken := "ARRAY[]::bigint[]"
 	parts := []string{"fence AS (SELECT 1 FROM master WHERE name = $1 AND epoch = $2 FOR SHARE)"}
-	if shape.commands {
+	if s.commands {
 		parts = append(parts, "taken AS (DELETE FROM command c USING fence WHERE c.id = ANY ("+param("bigint[]")+") RETURNING c.id)")
-		counts, taken = " AND (u.command = 0 OR u.command IN (SELECT id FROM taken))", "ARRAY (SELECT id FROM taken)"
+		taken = "ARRAY (SELECT id FROM taken)"
 	}
-	if shape.inserts {
-		identity, state := shape.columns(true)
-		all := slices.Concat(identity, state)
-		parts = append(parts, "inserted AS (INSERT INTO task_instance ("+each(all, func(c pgColumn) string { return c.name })+") SELECT "+
-			each(all, value)+" FROM "+rows(all)+", fence WHERE TRUE"+counts+" ON CONFLICT (id) DO UPDATE SET "+
-			each(state, func(c pgColumn) string { return c.name + " = EXCLUDED." + c.name })+")")
+	counts := func(values map[string]string) string {
+		if !s.commands {
+			return ""
+		}
+		return " AND (" + values["command"] + " = 0 OR " + values["command"] + " IN (SELECT id FROM taken))"
 	}
-	assign := func(c pgColumn) string { return c.name + " = " + value(c) }
-	if shape.updates {
-		_, state := shape.columns(false)
-		parts = append(parts, "updated AS (UPDATE task_instance t SET "+each(state, assign)+" FROM "+
-			rows(slices.Concat(pgAttemptIdentity[:1], state))+", fence WHERE t.id = u.id"+counts+")")
+	if s.inserts {
+		rows, state := s.attempts(true)
+		p.inserts = rows
+		from, values := rows.sql(param)
+		insert := "inserted AS (INSERT INTO task_instance (" + each(rows.columns, func(name string) string { return name }) + ") SELECT " +
+			each(rows.columns, func(name string) string { return values[name] }) + " FROM " + from + ", fence WHERE TRUE" + counts(values)
+		if s.again {
+			insert += " ON CONFLICT (id) DO UPDATE SET " + each(state, func(name string) string { return name + " = EXCLUDED." + name })
+		}
+		parts = append(parts, insert+")")
 	}
-	if shape.runs {
+	if s.updates {
+		rows, state := s.attempts(false)
+		p.updates = rows
+		from, values := rows.sql(param)
+		parts = append(parts, "updated AS (UPDATE task_instance t SET "+each(state, func(name string) string { return name + " = " + values[name] })+
+			" FROM "+from+", fence WHERE t.id = "+values["id"]+counts(values)+")")
+	}
+	if s.runs {
+		now := pgInstant.sql(param("bigint"))
+		p.runs = s.runRows()
+		from, values := p.runs.sql(param)
 		parts = append(parts, `runs AS (UPDATE workflow_instance w SET
 			state = CASE WHEN u.state = 'RUNNING_EXECUTION' AND w.state IN ('READY_STOP', 'READY_PAUSE') THEN w.state ELSE u.state END,
-			state_history = u.state_history, message = u.message, end_time = `+pgInstant("u.end_time")+`,
-			var_pool = CASE WHEN u.finished THEN u.var_pool ELSE w.var_pool END,
-			owner = $1, owner_epoch = u.epoch, host = $1, updated_at = `+pgInstant(param("bigint"))+`
-			FROM `+rows(pgRun)+`, fence WHERE w.id = u.id`+counts+`)`)
+			state_history = u.state_history, message = u.message, end_time = `+values["end_time"]+`,
+			var_pool = CASE WHEN `+values["finished"]+` THEN u.var_pool ELSE w.var_pool END,
+			owner = $1, owner_epoch = `+values["epoch"]+`, host = $1, updated_at = `+now+`
+			FROM `+from+`, fence WHERE w.id = `+values["id"]+counts(values)+`)`)
 	}
-	return "WITH " + strings.Join(parts, ",\n") + "\nSELECT (SELECT count(*) FROM fence), " + taken
+	p.text = "WITH " + strings.Join(parts, ",\n") + "\nSELECT (SELECT count(*) FROM fence), " + taken
+	return p
 }
-
-// pgInstant turns a bigint of milliseconds, 0 for none, into an instant. A double holds these exactly to the microsecond.
-func pgInstant(column string) string { return "to_timestamp(NULLIF(" + column + ", 0)::float8 / 1000)" }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {
@@ -185,8 +334,19 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// save implements saver.
+// save implements saver. New rows are taken for new; only where one of them is there, because the answer to an earlier try was
+// lost, all is written once more by the statement that looks first, which costs a quarter more.
 func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now time.Time) (taken map[int64]bool, err error) {
+	shape := g.shape()
+	taken, err = s.saveAs(ctx, w, g, shape, now)
+	if constraint, _ := db.Conflict(err); constraint == "task_instance_pkey" {
+		shape.again = true
+		taken, err = s.saveAs(ctx, w, g, shape, now)
+	}
+	return taken, err
+}
+
+func (s *postgresSaver) saveAs(ctx context.Context, w *db.Writer, g *group, shape pgShape, now time.Time) (taken map[int64]bool, err error) {
 	do := w.Do
 	if len(g.extras) > 0 {
 		do = w.Tx
@@ -198,17 +358,16 @@ func (s *postgresSaver) save(ctx context.Context, w *db.Writer, g *group, now ti
 			}
 			s.planned = conn
 		}
-		shape := g.shape()
-		text := s.statements[shape]
-		if text == "" {
-			text = pgStatement(shape)
-			s.statements[shape] = text
+		plan, known := s.plans[shape]
+		if !known {
+			plan = shape.plan()
+			s.plans[shape] = plan
 		}
-		stmt, err := w.Stmt(ctx, text)
+		stmt, err := w.Stmt(ctx, plan.text)
 		if err != nil {
 			return fmt.Errorf("prepare the save: %w", err)
 		}
-		if taken, err = s.write(ctx, stmt, g, shape, now); err != nil {
+		if taken, err = s.write(ctx, stmt, g, shape, plan, now); err != nil {
 			return err
 		}
 		return g.saveExtras(ctx, w, taken)
@@ -237,7 +396,7 @@ func (g *group) saveExtras(ctx context.Context, w *db.Writer, taken map[int64]bo
 	return nil
 }
 
-func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, shape pgShape, now time.Time) (map[int64]bool, error) {
+func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, shape pgShape, plan pgPlan, now time.Time) (map[int64]bool, error) {
 	args := make([]any, 0, 64)
 	args = append(args, s.name, s.epoch)
 	if shape.commands {
@@ -248,13 +407,17 @@ func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, sha
 		args = append(args, pq.Array(commands))
 	}
 	if shape.inserts {
-		args = pgAttempts(args, g.attempts, true, shape)
+		args = append(args, plan.inserts.args(g.attemptsToWrite(true))...)
 	}
 	if shape.updates {
-		args = pgAttempts(args, g.attempts, false, shape)
+		args = append(args, plan.updates.args(g.attemptsToWrite(false))...)
 	}
 	if shape.runs {
-		args = pgRuns(append(args, millis(now)), g.runs, shape.commands)
+		runs := make([]*groupedRun, len(g.runs))
+		for i := range g.runs {
+			runs[i] = &g.runs[i]
+		}
+		args = append(append(args, millis(now)), plan.runs.args(runs)...)
 	}
 	var fenced int64
 	var ids pq.Int64Array
@@ -271,94 +434,13 @@ func (s *postgresSaver) write(ctx context.Context, stmt *sql.Stmt, g *group, sha
 	return taken, nil
 }
 
-// pgAttempts appends the columns of the new attempts (insert) or of the known ones.
-func pgAttempts(args []any, rows []groupedAttempt, insert bool, shape pgShape) []any {
-	var id, run, project, taskCode, taskVersion, number, maxRetries, firstSubmit, pid, submit, due, start, end, command []int64
-	var name, taskType, workerGroup, priority, host, state, logPath, executePath, appLink, varPool, message []string
-	var exitCode []sql.NullInt64
-	var valid []bool
-	for i := range rows {
-		r := &rows[i]
-		if r.insert != insert {
-			continue
+// attemptsToWrite are the new attempts (insert), or the known ones.
+func (g *group) attemptsToWrite(insert bool) []*groupedAttempt {
+	rows := make([]*groupedAttempt, 0, len(g.attempts))
+	for i := range g.attempts {
+		if g.attempts[i].insert == insert {
+			rows = append(rows, &g.attempts[i])
 		}
-		id = append(id, r.id)
-		if insert {
-			run, project, taskCode = append(run, r.run), append(project, r.project), append(taskCode, r.taskCode)
-			taskVersion, name, taskType = append(taskVersion, int64(r.taskVersion)), append(name, r.name), append(taskType, r.taskType)
-			number, maxRetries = append(number, int64(r.number)), append(maxRetries, int64(r.maxRetries))
-			workerGroup, priority = append(workerGroup, r.workerGroup), append(priority, r.priority)
-			firstSubmit = append(firstSubmit, millis(r.firstSubmit))
-		}
-		host, state, valid, pid = append(host, r.host), append(state, r.state), append(valid, r.valid), append(pid, int64(r.pid))
-		code := sql.NullInt64{}
-		if r.exitCode != nil {
-			code = sql.NullInt64{Int64: int64(*r.exitCode), Valid: true}
-		}
-		exitCode, logPath, executePath = append(exitCode, code), append(logPath, r.logPath), append(executePath, r.executePath)
-		appLink, varPool, message = append(appLink, r.appLink), append(varPool, r.varPool), append(message, r.message)
-		submit, due = append(submit, millis(r.submit)), append(due, millis(r.due))
-		start, end, command = append(start, millis(r.start)), append(end, millis(r.end)), append(command, r.command)
 	}
-	args = append(args, pq.Array(id))
-	if insert {
-		args = append(args, pq.Array(run), pq.Array(project), pq.Array(taskCode), pq.Array(taskVersion), pq.Array(name), pq.Array(taskType),
-			pq.Array(number), pq.Array(maxRetries), pq.Array(workerGroup), pq.Array(priority), pq.Array(firstSubmit))
-	}
-	if insert && shape.bareInserts {
-		args = append(args, pq.Array(host), pq.Array(state), pq.Array(submit))
-		if shape.commands {
-			args = append(args, pq.Array(command))
-		}
-		return args
-	}
-	var last []any
-	if insert && shape.wideInserts || !insert && shape.wideUpdates {
-		identity, state := pgWide(rows, insert)
-		if insert {
-			args = append(args, identity...)
-		}
-		last = state
-	}
-	args = append(args, pq.Array(host), pq.Array(state), pq.Array(valid), pq.Array(pid), pq.Array(exitCode), pq.Array(logPath),
-		pq.Array(executePath), pq.Array(appLink), pq.Array(varPool), pq.Array(message), pq.Array(submit), pq.Array(due), pq.Array(start),
-		pq.Array(end))
-	args = append(args, last...)
-	if shape.commands {
-		args = append(args, pq.Array(command))
-	}
-	return args
-}
-
-// pgWide are the columns that few attempts need.
-func pgWide(rows []groupedAttempt, insert bool) (identity, state []any) {
-	var group, rank, environment []int64
-	var remembered, cacheKey []string
-	for i := range rows {
-		r := &rows[i]
-		if r.insert != insert {
-			continue
-		}
-		group, rank, environment = append(group, r.groupID), append(rank, int64(r.groupRank)), append(environment, r.environment)
-		remembered, cacheKey = append(remembered, r.context), append(cacheKey, r.cacheKey)
-	}
-	return []any{pq.Array(group), pq.Array(rank), pq.Array(environment)}, []any{pq.Array(remembered), pq.Array(cacheKey)}
-}
-
-func pgRuns(args []any, rows []groupedRun, commands bool) []any {
-	var id, epoch, end, command []int64
-	var state, history, message, varPool []string
-	var finished []bool
-	for i := range rows {
-		r := &rows[i]
-		id, epoch, state, history = append(id, r.id), append(epoch, r.epoch), append(state, r.state), append(history, r.history)
-		message, varPool, end = append(message, r.message), append(varPool, r.varPool), append(end, millis(r.end))
-		finished, command = append(finished, r.finished), append(command, r.command)
-	}
-	args = append(args, pq.Array(id), pq.Array(epoch), pq.Array(state), pq.Array(history), pq.Array(message), pq.Array(varPool), pq.Array(end),
-		pq.Array(finished))
-	if commands {
-		args = append(args, pq.Array(command))
-	}
-	return args
+	return rows
 }

@@ -275,7 +275,7 @@ func (e *term) settleIn(ctx context.Context) {
 
 func (e *term) saver() saver {
 	if e.db.Dialect().Name() == "postgres" {
-		return &postgresSaver{name: e.cfg.Name, epoch: e.epoch, statements: map[pgShape]string{}}
+		return &postgresSaver{name: e.cfg.Name, epoch: e.epoch, plans: map[pgShape]pgPlan{}}
 	}
 	return &sqliteSaver{name: e.cfg.Name, epoch: e.epoch}
 }
