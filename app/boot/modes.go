@@ -56,6 +56,7 @@ func Master(ctx context.Context, cfg config.Config, logger *slog.Logger, termina
 // their reports.
 func serveMaster(ctx context.Context, cfg config.Config, logger *slog.Logger, terminal io.Writer, standalone bool) error {
 	if standalone { // all in one process: there is nobody to find
+		executor.DeafToChildren()
 		cfg.Roles, cfg.Cluster.Registry = []string{config.RoleWeb, config.RoleScheduler, config.RoleAlert}, config.RegistryNone
 	}
 	c, err := open(ctx, cfg, logger)

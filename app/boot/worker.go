@@ -35,6 +35,7 @@ func Worker(ctx context.Context, cfg config.Config, logger *slog.Logger, _ io.Wr
 		return errors.New("cluster.masters: a worker needs the host:port of at least one master, or ZooKeeper to find them")
 	}
 	leaveRoom()
+	executor.DeafToChildren()
 	inherited := inherit(ctx, logger)
 	lock, err := lockData(cfg.Data, inherited.File(dataLock))
 	if err != nil {

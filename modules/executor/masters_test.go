@@ -40,6 +40,10 @@ func TestAClaimMakesAnotherMasterTheOwnerAndTheProcessRunsOn(t *testing.T) {
 	m1.claim(1, job) // m1 was replaced: neither this nor a kill of its epoch is heard
 	m1.killAt(1, job.GetId())
 	m1.dispatch(job)
+	after := shellTask("true") // of another run; what a master says is heard in its order
+	after.WorkflowInstanceId = job.GetWorkflowInstanceId() + 1
+	m1.dispatch(after)
+	m1.finished(after.GetId())
 	release()
 	r := m2.finished(job.GetId())
 	require.Equal(t, doradov1.Outcome_SUCCEEDED, r.GetOutcome())

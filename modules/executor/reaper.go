@@ -32,6 +32,7 @@ func (r *reaper) wait(pid int) (status, error) {
 	r.mu.Lock()
 	if r.signals == nil {
 		r.signals, r.stop, r.done = make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+		HearChildren()
 		signal.Notify(r.signals, syscall.SIGCHLD)
 		go r.run()
 	}

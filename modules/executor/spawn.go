@@ -123,6 +123,14 @@ func (s *spawner) start(c command) (child, error) {
 
 // wait returns when the process has ended, and reaps it.
 func (s *spawner) wait(c child) (status, error) {
+	// In a crowd most have ended before anybody comes to wait for them, and then the poller need not hear of them.
+	var ws syscall.WaitStatus
+	if pid, err := s.reap(c.pid, &ws); pid != 0 || err != nil {
+		if c.pidfd >= 0 {
+			_ = unix.Close(c.pidfd)
+		}
+		return status(ws), err
+	}
 	if c.pidfd >= 0 {
 		st, err := s.waitPidfd(c)
 		if err == nil {
