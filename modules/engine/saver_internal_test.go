@@ -77,7 +77,9 @@ func (r *attemptRow) asStored() storedRow {
 	at := func(t time.Time) sql.NullTime { return sql.NullTime{Time: t, Valid: !t.IsZero()} }
 	row := storedRow{
 		r.run, r.project, r.taskCode, r.taskVersion, r.name, r.taskType, r.number, r.maxRetries, r.workerGroup, r.priority, r.firstSubmit, r.groupID,
-		r.groupRank, r.environment, r.host, r.state, r.valid, r.pid, sql.NullInt64{}, r.logPath, r.executePath, r.appLink, r.varPool, r.message,
+		r.groupRank, r.environment, r.host, r.state, r.valid, r.pid,
+		sql.NullInt64{},
+		r.logPath, r.executePath, r.appLink, r.varPool, r.message,
 		r.submit, at(r.due), at(r.start), at(r.end), r.context, r.cacheKey,
 	}
 	if r.exitCode != nil {

@@ -40,8 +40,10 @@ const (
 	pgInstant        // milliseconds; 0 is NULL
 )
 
-// pgNull is no exit code.
-const pgNull = math.MinInt64
+const (
+	pgNull    = math.MinInt64 // no exit code
+	pgCommand = "command"     // the column that no table has: what the row depends on
+)
 
 // pgColumn is one column of the rows of a save, and how its value is read from what the engine has.
 type pgColumn[R any] struct {
@@ -51,13 +53,8 @@ type pgColumn[R any] struct {
 	text   func(*R) string // of pgText
 }
 
-type (
-	pgAttempts = []pgColumn[groupedAttempt]
-	pgRuns     = []pgColumn[groupedRun]
-)
-
 var (
-	pgAttemptIdentity = pgAttempts{
+	pgAttemptIdentity = []pgColumn[groupedAttempt]{
 		{name: "id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.id }},
 		{name: "workflow_instance_id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.run }},
 		{name: "project_code", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.project }},
@@ -72,12 +69,13 @@ var (
 		{name: "first_submit_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.firstSubmit) }},
 	}
 	// pgAttemptBare is what an attempt has that is on its way to a worker, or waits; the rest is as the table's defaults say.
-	pgAttemptBare = pgAttempts{
+	pgAttemptBare = []pgColumn[groupedAttempt]{
 		{name: "host", text: func(r *groupedAttempt) string { return r.host }},
 		{name: "state", text: func(r *groupedAttempt) string { return r.state }},
 		{name: "submit_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.submit) }},
 	}
-	pgAttemptState = slices.Concat(pgAttemptBare, pgAttempts{
+	// pgAttemptRest is what it has besides, once it is under way or over.
+	pgAttemptRest = []pgColumn[groupedAttempt]{
 		{name: "valid", kind: pgBool, number: func(r *groupedAttempt) int64 { return pgTruth(r.valid) }},
 		{name: "pid", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.pid) }},
 		{name: "exit_code", kind: pgMaybe, number: func(r *groupedAttempt) int64 {
@@ -94,20 +92,22 @@ var (
 		{name: "due_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.due) }},
 		{name: "start_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.start) }},
 		{name: "end_time", kind: pgInstant, number: func(r *groupedAttempt) int64 { return millis(r.end) }},
-	})
+	}
 	// What few attempts need.
-	pgIdentityWide = pgAttempts{
+	pgIdentityWide = []pgColumn[groupedAttempt]{
 		{name: "task_group_id", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.groupID }},
 		{name: "task_group_priority", kind: pgInt, number: func(r *groupedAttempt) int64 { return int64(r.groupRank) }},
 		{name: "environment_code", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.environment }},
 	}
-	pgStateWide = pgAttempts{
+	pgStateWide = []pgColumn[groupedAttempt]{
 		{name: "context", text: func(r *groupedAttempt) string { return r.context }},
 		{name: "cache_key", text: func(r *groupedAttempt) string { return r.cacheKey }},
 	}
-	pgAttemptCommand = pgColumn[groupedAttempt]{name: "command", kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.command }}
+	pgAttemptCommand = []pgColumn[groupedAttempt]{
+		{name: pgCommand, kind: pgBigint, number: func(r *groupedAttempt) int64 { return r.command }},
+	}
 
-	pgRun = pgRuns{
+	pgRun = []pgColumn[groupedRun]{
 		{name: "id", kind: pgBigint, number: func(r *groupedRun) int64 { return r.id }},
 		{name: "epoch", kind: pgBigint, number: func(r *groupedRun) int64 { return r.epoch }},
 		{name: "state", text: func(r *groupedRun) string { return r.state }},
@@ -117,7 +117,9 @@ var (
 		{name: "end_time", kind: pgInstant, number: func(r *groupedRun) int64 { return millis(r.end) }},
 		{name: "finished", kind: pgBool, number: func(r *groupedRun) int64 { return pgTruth(r.finished) }},
 	}
-	pgRunCommand = pgColumn[groupedRun]{name: "command", kind: pgBigint, number: func(r *groupedRun) int64 { return r.command }}
+	pgRunCommand = []pgColumn[groupedRun]{
+		{name: pgCommand, kind: pgBigint, number: func(r *groupedRun) int64 { return r.command }},
+	}
 )
 
 func pgTruth(b bool) int64 {
@@ -228,11 +230,13 @@ func (g *group) shape() pgShape {
 
 // attempts are the tables of new attempts and of known ones, without what nobody in the group needs; state are the columns that
 // change later.
-func (s pgShape) attempts(insert bool) (rows pgRows[groupedAttempt], state pgAttempts) {
-	identity, state := pgAttemptIdentity, pgAttemptState
+func (s pgShape) attempts(insert bool) (rows pgRows[groupedAttempt], state []pgColumn[groupedAttempt]) {
+	identity, state := pgAttemptIdentity, pgAttemptBare
+	if !insert || !s.bareInserts {
+		state = slices.Concat(state, pgAttemptRest)
+	}
 	switch {
 	case insert && s.bareInserts:
-		state = pgAttemptBare
 	case insert && s.wideInserts:
 		identity, state = slices.Concat(identity, pgIdentityWide), slices.Concat(state, pgStateWide)
 	case !insert && s.wideUpdates:
@@ -243,7 +247,7 @@ func (s pgShape) attempts(insert bool) (rows pgRows[groupedAttempt], state pgAtt
 	}
 	all := slices.Concat(identity, state)
 	if s.commands {
-		all = append(all, pgAttemptCommand)
+		all = append(all, pgAttemptCommand...)
 	}
 	return newPgRows(all), state
 }
@@ -251,7 +255,7 @@ func (s pgShape) attempts(insert bool) (rows pgRows[groupedAttempt], state pgAtt
 func (s pgShape) runRows() pgRows[groupedRun] {
 	columns := pgRun
 	if s.commands {
-		columns = append(slices.Clone(columns), pgRunCommand)
+		columns = slices.Concat(columns, pgRunCommand)
 	}
 	return newPgRows(columns)
 }
@@ -273,10 +277,10 @@ func (s pgShape) plan() pgPlan {
 		last++
 		return fmt.Sprintf("$%d::%s", last, kind)
 	}
-	each := func(columns pgAttempts, show func(name string) string) string {
+	each := func(columns []pgColumn[groupedAttempt], show func(name string) string) string {
 		parts := make([]string, 0, len(columns))
 		for _, c := range columns {
-			if c.name != pgAttemptCommand.name {
+			if c.name != pgCommand {
 				parts = append(parts, show(c.name))
 			}
 		}
@@ -292,7 +296,7 @@ func (s pgShape) plan() pgPlan {
 		if !s.commands {
 			return ""
 		}
-		return " AND (" + values["command"] + " = 0 OR " + values["command"] + " IN (SELECT id FROM taken))"
+		return " AND (" + values[pgCommand] + " = 0 OR " + values[pgCommand] + " IN (SELECT id FROM taken))"
 	}
 	if s.inserts {
 		rows, state := s.attempts(true)

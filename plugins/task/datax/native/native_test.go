@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -356,8 +357,9 @@ func TestACopyThatWaitsForALockIsStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
+	j := job(t, pg.reader(object{"querySql": "select 1"}, nil), pg.writer("dst", nil), strict())
 	go func() {
-		_, _, err := run(ctx, t, job(t, pg.reader(object{"querySql": "select 1"}, nil), pg.writer("dst", nil), strict()))
+		_, err := native.Run(ctx, j, native.Options{Out: io.Discard})
 		ended <- err
 	}()
 	require.Eventually(t, func() bool { return pg.text(t, waiting) == "1" }, 10*time.Second, 10*time.Millisecond)
