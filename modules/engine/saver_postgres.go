@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -41,8 +40,8 @@ const (
 )
 
 const (
-	pgNull    = math.MinInt64 // no exit code
-	pgCommand = "command"     // the column that no table has: what the row depends on
+	pgNull    = -1 << 40  // no exit code, which has 32 bits
+	pgCommand = "command" // the column that no table has: what the row depends on
 )
 
 // pgColumn is one column of the rows of a save, and how its value is read from what the engine has.
