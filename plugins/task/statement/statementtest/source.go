@@ -55,8 +55,8 @@ func MariaDB(t *testing.T) task.Source {
 	dir, err := os.MkdirTemp("", "dorado-mariadb-") //nolint:usetesting // the path of a socket must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	data := filepath.Join(dir, "data")
-	out, err := exec.CommandContext(t.Context(), install, "--no-defaults", "--datadir="+data, "--user="+os.Getenv("USER"), "--skip-test-db", "--auth-root-authentication-method=normal").CombinedOutput()
+	data := filepath.Join(dir, "data") // in a shared --tmpdir a server removes what another one has there
+	out, err := exec.CommandContext(t.Context(), install, "--no-defaults", "--datadir="+data, "--tmpdir="+dir, "--user="+os.Getenv("USER"), "--skip-test-db", "--auth-root-authentication-method=normal").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	first := filepath.Join(dir, "first.sql")
 	require.NoError(t, os.WriteFile(first, []byte("CREATE DATABASE shop;\nCREATE USER 'ann'@'%' IDENTIFIED BY 'hunter2 &;#?';\nGRANT ALL ON shop.* TO 'ann'@'%';\n"), 0o600))
@@ -65,7 +65,7 @@ func MariaDB(t *testing.T) task.Source {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	cmd := exec.Command(server, "--no-defaults", "--datadir="+data, "--socket="+filepath.Join(dir, "s"), "--bind-address=127.0.0.1", "--port="+port, //nolint:noctx // it is killed below, after the test's context
+	cmd := exec.Command(server, "--no-defaults", "--datadir="+data, "--tmpdir="+dir, "--socket="+filepath.Join(dir, "s"), "--bind-address=127.0.0.1", "--port="+port, //nolint:noctx // it is killed below, after the test's context
 		"--init-file="+first, "--user=root", "--innodb-buffer-pool-size=16M", "--pid-file="+filepath.Join(dir, "pid"))
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
