@@ -109,7 +109,7 @@ func (e *Executor) closeLog(a *attempt, r *result, text string) {
 	line := make([]byte, 0, len(text)+64)
 	var last [1]byte
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) == nil && st.Size > 0 && st.Size != a.logStart { // else all of it is our own lines
+	if unix.Fstat(fd, &st) == nil && st.Size > 0 {
 		if n, err := unix.Pread(fd, last[:], st.Size-1); err == nil && n == 1 && last[0] != '\n' {
 			line = append(line, '\n')
 		}

@@ -13,17 +13,15 @@ type action [64]byte
 // DeafToChildren has the kernel send this process no SIGCHLD, which is what it does where nobody asked for any. The runtime of
 // Go asks for every signal, and each end of a child then wakes a thread, which does nothing. A pidfd tells of the end as well.
 // Children stay zombies until they are waited for, unlike with the signal ignored.
-func DeafToChildren() { setAction(unix.SIGCHLD, &action{}) }
+func DeafToChildren() { rtSigaction(unix.SIGCHLD, &action{}, nil) }
 
 // HearChildren undoes it: what is done about SIGCHLD is again what the runtime does about the signals that it gets.
 func HearChildren() {
 	var a action
 	if rtSigaction(unix.SIGURG, nil, &a) { // which the runtime itself needs, so it is always as the runtime wants it
-		setAction(unix.SIGCHLD, &a)
+		rtSigaction(unix.SIGCHLD, &a, nil)
 	}
 }
-
-func setAction(sig unix.Signal, to *action) { rtSigaction(sig, to, nil) }
 
 func rtSigaction(sig unix.Signal, to, was *action) bool {
 	const maskBytes = 8 // of the kernel's sigset_t on all architectures that Go knows but MIPS, where this fails and nothing changes
