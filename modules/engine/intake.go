@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,6 +162,7 @@ func (i *intake) takeAll(ctx context.Context) error {
 				delete(i.flight, command)
 			}
 		}
+		known := slices.Collect(maps.Keys(i.flight))
 		behind := len(i.left)
 		clear(i.left)
 		i.mu.Unlock()
@@ -168,7 +171,7 @@ func (i *intake) takeAll(ctx context.Context) error {
 		}
 		mine := i.mine()
 		began := time.Now()
-		rows, err := i.e.store.commands(ctx, flying+behind+100, i.e.cfg.Name, mine)
+		rows, err := i.e.store.commands(ctx, known, behind+100, i.e.cfg.Name, mine)
 		i.e.meters.query.Observe(time.Since(began).Seconds())
 		if err != nil {
 			return err

@@ -2,8 +2,12 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"dorado/app/kit/db"
+	"dorado/app/kit/db/dbtest"
 )
 
 func TestAMasterReadsNoCommandsForOneItKnows(t *testing.T) {
@@ -31,4 +35,44 @@ func TestAMasterReadsNoCommandsForOneItKnows(t *testing.T) {
 	}
 	require.True(t, i.unread(), "it remembers so many")
 	require.LessOrEqual(t, cap(i.heard), 2*intakeLimit)
+}
+
+func TestCommandsThatAreKnownAreNotReadAgain(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, now := t.Context(), time.Now()
+		_, err := d.Exec(ctx, `INSERT INTO users (name, password_hash, user_type, created_at, updated_at) VALUES ('ann', 'x', 'ADMIN_USER', ?, ?)`, now, now)
+		require.NoError(t, err)
+		_, err = d.Exec(ctx, `INSERT INTO project (code, name, owner_id, created_at, updated_at) VALUES (7, 'p', 1, ?, ?)`, now, now)
+		require.NoError(t, err)
+		var ids []int64
+		for range 5 {
+			run, err := db.Get[int64](ctx, d, `INSERT INTO workflow_instance (name, workflow_code, workflow_version, workflow_name, project_code, state,
+				command_type, executor_id, executor_name, start_time, restart_time, created_at, updated_at)
+				VALUES ('i', 1, 1, 'w', 7, 'SUBMITTED_SUCCESS', 'START_PROCESS', 1, 'ann', ?, ?, ?, ?) RETURNING id`, now, now, now, now)
+			require.NoError(t, err)
+			id, err := db.Get[int64](ctx, d, `INSERT INTO command (command_type, workflow_instance_id, executor_id, created_at)
+				VALUES ('START_PROCESS', ?, 1, ?) RETURNING id`, run, now)
+			require.NoError(t, err)
+			ids = append(ids, id)
+		}
+		s := &store{db: d, now: time.Now}
+		for _, mine := range []*portion{nil, {slot: 0, of: 1, overSlot: 0, overOf: 1}} {
+			for _, c := range []struct {
+				known []int64
+				limit int
+				want  []int64
+			}{
+				{nil, 9, ids}, {ids[:2], 9, ids[2:]}, {ids[:2], 2, ids[2:4]}, {ids, 9, nil}, {[]int64{ids[4], -1}, 9, ids[:4]},
+			} {
+				rows, err := s.commands(ctx, c.known, c.limit, "m", mine)
+				require.NoError(t, err)
+				var got []int64
+				for _, row := range rows {
+					got = append(got, row.CommandID)
+				}
+				require.Equal(t, c.want, got, "known %v, limit %d", c.known, c.limit)
+			}
+		}
+	})
 }

@@ -192,10 +192,12 @@ const stale = 10 * time.Second
 
 const commandColumns = `c.id AS command_id, c.command_type AS command, c.param AS command_args, c.executor_id AS command_executor, `
 
-// commands lists the next commands of a master, most urgent first; nil is the share of the only one.
-func (s *store) commands(ctx context.Context, limit int, name string, mine *portion) ([]commandRow, error) {
-	query, args := `SELECT `+commandColumns+instanceColumns+` FROM command c
-		JOIN workflow_instance w ON w.id = c.workflow_instance_id JOIN project p ON p.code = w.project_code`, []any{}
+// commands lists the next commands of a master but those it knows, most urgent first; a nil portion is the share of the
+// only one.
+func (s *store) commands(ctx context.Context, known []int64, limit int, name string, mine *portion) ([]commandRow, error) {
+	unknown, list := s.db.Dialect().NoneOf("c.id", known)
+	columns, args := commandColumns+instanceColumns, []any{list}
+	where := unknown
 	if mine != nil {
 		turn := func(slot, of int) string {
 			if of == 0 {
@@ -204,14 +206,16 @@ func (s *store) commands(ctx context.Context, limit int, name string, mine *port
 			args = append(args, of, slot, s.now().Add(-stale))
 			return `(c.id % ? = ? OR c.created_at < ?)`
 		}
+		columns = `CASE WHEN c.command_type IN (` + orders + `) THEN EXISTS (SELECT 1 FROM command b WHERE b.workflow_instance_id = c.workflow_instance_id
+			AND b.command_type NOT IN (` + orders + `)) ELSE FALSE END AS begins, ` + columns
 		args = append(args, name)
-		query = `SELECT CASE WHEN c.command_type IN (` + orders + `) THEN EXISTS (SELECT 1 FROM command b WHERE b.workflow_instance_id = c.workflow_instance_id
-			AND b.command_type NOT IN (` + orders + `)) ELSE FALSE END AS begins, ` + query[len("SELECT "):] + ` WHERE CASE
+		where += ` AND CASE
 			WHEN c.command_type IN (` + orders + `) THEN w.owner IN ('', ?) OR w.state IN ('SUCCESS', 'FAILURE', 'STOP', 'PAUSE')
 			WHEN c.command_type = '` + string(flow.CommandTakeOver) + `' THEN ` + turn(mine.overSlot, mine.overOf) + `
 			ELSE ` + turn(mine.slot, mine.of) + ` END`
 	}
-	rows, err := db.Select[commandRow](ctx, s.db, query+` ORDER BY c.priority, c.id LIMIT ?`, append(args, limit)...)
+	rows, err := db.Select[commandRow](ctx, s.db, `SELECT `+columns+` FROM command c JOIN workflow_instance w ON w.id = c.workflow_instance_id
+		JOIN project p ON p.code = w.project_code WHERE `+where+` ORDER BY c.priority, c.id LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list commands: %w", err)
 	}

@@ -24,6 +24,9 @@ type Dialect interface {
 	// Like is a condition that matches column with one parameter made by Contains, whatever the case. SQLite folds
 	// the case of ASCII letters only.
 	Like(column string) string
+	// NoneOf is a condition that no id of a list is in column, and its one parameter: the statement is the same for lists
+	// of any length.
+	NoneOf(column string, ids []int64) (condition string, arg any)
 
 	durability(ctx context.Context, x *sqlx.DB) (string, error)
 }

@@ -129,6 +129,10 @@ func (postgresDialect) ForUpdateSkipLocked() string { return "FOR UPDATE SKIP LO
 func (postgresDialect) Like(column string) string   { return column + ` ILIKE ? ESCAPE '\'` }
 func (postgresDialect) ManyWriters() bool           { return true }
 
+func (postgresDialect) NoneOf(column string, ids []int64) (condition string, arg any) {
+	return column + " <> ALL (CAST(? AS BIGINT[]))", pq.Int64Array(append([]int64{}, ids...)) // none is an empty array, not NULL
+}
+
 func (postgresDialect) durability(ctx context.Context, x *sqlx.DB) (string, error) {
 	var parts []string
 	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,6 +123,31 @@ func TestSearchTakesWildcardsLiterallyAndIgnoresCase(t *testing.T) {
 			got, err := db.Select[string](ctx, d, "SELECT name FROM queue WHERE "+d.Dialect().Like("name"), db.Contains(search))
 			require.NoError(t, err)
 			require.Equal(t, want, got, search)
+		}
+	})
+}
+
+func TestNoneOfAListIsOneParameterForListsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, now := t.Context(), time.Now()
+		var ids []int64
+		for _, name := range []string{"a", "b", "c"} {
+			id, err := insertQueue(ctx, d, name, name, now)
+			require.NoError(t, err)
+			ids = append(ids, id)
+		}
+		many := slices.Repeat([]int64{-1}, 40_000) // more than either database takes as parameters
+		for _, c := range []struct {
+			not  []int64
+			want []int64
+		}{
+			{nil, ids}, {[]int64{}, ids}, {ids[:1], ids[1:]}, {ids, []int64{}}, {[]int64{math.MinInt64, math.MaxInt64}, ids}, {append(many, ids[2]), ids[:2]},
+		} {
+			where, list := d.Dialect().NoneOf("id", c.not)
+			got, err := db.Select[int64](ctx, d, "SELECT id FROM queue WHERE name IN ('a', 'b', 'c') AND "+where+" AND id > ? ORDER BY id", list, 0)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got, "without %d ids", len(c.not))
 		}
 	})
 }

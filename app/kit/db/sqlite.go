@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -65,6 +66,17 @@ func (sqliteDialect) ForUpdate() string           { return "" }
 func (sqliteDialect) ForUpdateSkipLocked() string { return "" }
 func (sqliteDialect) Like(column string) string   { return column + ` LIKE ? ESCAPE '\'` }
 func (sqliteDialect) ManyWriters() bool           { return false }
+
+func (sqliteDialect) NoneOf(column string, ids []int64) (condition string, arg any) {
+	list := []byte{'['}
+	for n, id := range ids {
+		if n > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, id, 10)
+	}
+	return column + " NOT IN (SELECT value FROM json_each(?))", string(append(list, ']'))
+}
 
 func (sqliteDialect) durability(ctx context.Context, x *sqlx.DB) (string, error) {
 	var (
