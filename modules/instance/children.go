@@ -87,7 +87,7 @@ func (s *Service) child(ctx context.Context, r ChildRequest) (int64, error) {
 	param.ParentInstanceID, param.ParentTaskInstanceID = r.ParentInstanceID, r.ParentTaskInstanceID
 	param.Position, param.Depth = r.Position, above.Depth+1
 	i.CommandParam, i.IsSubWorkflow, i.TestFlag = mustJSON(param), true, parent.TestFlag
-	id, err := s.trigger(ctx, &s.store, i, "")
+	id, err := s.trigger(ctx, s, i, "", nil)
 	if err != nil {
 		return 0, fmt.Errorf("start a child of workflow instance %d: %w", parent.ID, err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"dorado/app/kit/db"
 	"dorado/modules/access"
-	"dorado/modules/audit"
 	"dorado/modules/flow"
 	"dorado/modules/security/tenant"
 	"dorado/modules/workflow"
@@ -42,42 +41,18 @@ func (s *Service) Start(ctx context.Context, project int64, r StartRequest) (int
 	if err != nil {
 		return 0, err
 	}
-	id, err := s.begin(ctx, i, &r)
+	told := auditNote{"workflow.start", map[string]any{"version": version}}
+	if r.stream {
+		told = auditNote{"workflow.start_stream", map[string]any{"version": version, "taskCode": r.StartNodes[0]}}
+	}
+	id, err := s.trigger(ctx, s, i, r.IdempotencyKey, &told)
 	if name, ok := db.Conflict(err); ok && name == "uq_workflow_instance_idempotency_key" {
 		id, _, err := s.store.byIdempotencyKey(ctx, r.IdempotencyKey) // somebody was quicker with the same key
 		return id, err
 	}
-	return id, err
-}
-
-// begin writes an instance with its command and the entry of the audit log: all or nothing.
-func (s *Service) begin(ctx context.Context, i *Instance, r *StartRequest) (id int64, err error) {
-	entry := audit.Entry{
-		Action: "workflow.start", ObjectType: "workflow", ObjectID: strconv.FormatInt(i.WorkflowCode, 10), ObjectName: i.WorkflowName,
-		ProjectCode: i.ProjectCode,
-	}
-	if !r.stream && s.DB.Dialect().Name() == "postgres" && i.State != flow.WorkflowSerialWait {
-		entry.Detail = map[string]any{"version": i.WorkflowVersion}
-		query, args, err := s.Audit.Statement(ctx, entry, "i", "workflowInstanceId", "i.id")
-		if err != nil {
-			return 0, err
-		}
-		if id, err = s.store.triggerWith(ctx, i, r.IdempotencyKey, query, args); err == nil {
-			s.wake(ctx)
-		}
-		return id, err
-	}
-	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+	if err == nil {
 		s.wake(ctx)
-		if id, err = s.trigger(ctx, &s.store, i, r.IdempotencyKey); err != nil {
-			return err
-		}
-		entry.Detail = map[string]any{"version": i.WorkflowVersion, "workflowInstanceId": id}
-		if r.stream {
-			entry.Action, entry.Detail = "workflow.start_stream", map[string]any{"taskCode": r.StartNodes[0], "version": i.WorkflowVersion}
-		}
-		return s.Audit.Record(ctx, entry)
-	})
+	}
 	return id, err
 }
 

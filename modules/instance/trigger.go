@@ -7,13 +7,14 @@ import (
 	"strconv"
 
 	"dorado/app/kit/db"
+	"dorado/modules/audit"
 	"dorado/modules/flow"
 )
 
-// trigger writes an instance with its command and tells the masters, in the transaction of ctx. It returns the id of the
-// instance. There are two, because a trigger is what people wait for: PostgreSQL does it in one round trip, SQLite has
-// no such statement and no round trips.
-type trigger func(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error)
+// trigger writes an instance with its command and what the audit log is told, if anything, and tells the masters: all or
+// nothing. It returns the id of the instance. There are two, because a trigger is what people wait for: PostgreSQL does it in
+// one round trip, SQLite has no such statement and no round trips.
+type trigger func(ctx context.Context, s *Service, i *Instance, idempotencyKey string, told *auditNote) (int64, error)
 
 func newTrigger(d db.Dialect) trigger {
 	if d.Name() == "postgres" {
@@ -47,41 +48,67 @@ func (i *Instance) values(idempotencyKey string) []any {
 	}
 }
 
-func triggerAtOnce(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error) {
-	if i.State == flow.WorkflowSerialWait {
-		return triggerInSteps(ctx, s, i, idempotencyKey)
-	}
-	return s.triggerWith(ctx, i, idempotencyKey, "", nil)
+// auditNote is what the audit log is told of a trigger. Its details get the id of the instance as another member.
+type auditNote struct {
+	action string
+	detail map[string]any
 }
 
-// triggerWith carries out one more statement with the trigger, which may select the new row from i: all in one round trip
-// of PostgreSQL, without a transaction around it.
-func (s *store) triggerWith(ctx context.Context, i *Instance, idempotencyKey, query string, args []any) (int64, error) {
+func (n *auditNote) entry(i *Instance) audit.Entry {
+	return audit.Entry{
+		Action: n.action, ObjectType: "workflow", ObjectID: strconv.FormatInt(i.WorkflowCode, 10), ObjectName: i.WorkflowName,
+		ProjectCode: i.ProjectCode, Detail: n.detail,
+	}
+}
+
+// instanceID is the member of its details that names the instance.
+const instanceID = "workflowInstanceId"
+
+func triggerAtOnce(ctx context.Context, s *Service, i *Instance, idempotencyKey string, told *auditNote) (int64, error) {
+	if i.State == flow.WorkflowSerialWait {
+		return triggerInSteps(ctx, s, i, idempotencyKey, told)
+	}
+	also, args := "", []any(nil)
+	if told != nil {
+		query, values, err := s.Audit.Statement(ctx, told.entry(i), "i", instanceID, "i.id")
+		if err != nil {
+			return 0, err
+		}
+		also, args = ", also AS ("+query+")", values
+	}
 	type row struct {
 		ID   int64  `db:"id"`
 		Told string `db:"told"`
 	}
-	if query != "" {
-		query = ", also AS (" + query + ")"
-	}
-	r, err := db.Get[row](ctx, s.db, `WITH i AS (`+insertInstance+`), c AS (
+	r, err := db.Get[row](ctx, s.DB, `WITH i AS (`+insertInstance+`), c AS (
 		INSERT INTO command (command_type, workflow_instance_id, priority, executor_id, created_at)
-		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i RETURNING id)`+query+`
+		SELECT CAST(? AS TEXT), id, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS TIMESTAMPTZ) FROM i RETURNING id)`+also+`
 		SELECT i.id, CAST(pg_notify(?, i.id || ':' || c.id) AS TEXT) AS told FROM i, c`,
 		slices.Concat(i.values(idempotencyKey), []any{i.CommandType, i.Priority.Code(), i.ExecutorID, i.StartTime}, args, []any{commandChannel})...)
-	return r.ID, err
-}
-
-func triggerInSteps(ctx context.Context, s *store, i *Instance, idempotencyKey string) (int64, error) {
-	id, err := db.Get[int64](ctx, s.db, insertInstance, i.values(idempotencyKey)...)
 	if err != nil {
 		return 0, fmt.Errorf("insert workflow instance: %w", err)
 	}
-	if i.State == flow.WorkflowSerialWait {
-		i.ID = id
-		return id, s.enqueue(ctx, i)
-	}
-	return id, s.command(ctx, i.CommandType, id, i.Priority, i.ExecutorID, "{}", i.StartTime)
+	return r.ID, nil
+}
+
+func triggerInSteps(ctx context.Context, s *Service, i *Instance, idempotencyKey string, told *auditNote) (id int64, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		if id, err = db.Get[int64](ctx, s.DB, insertInstance, i.values(idempotencyKey)...); err != nil {
+			return fmt.Errorf("insert workflow instance: %w", err)
+		}
+		if i.State == flow.WorkflowSerialWait {
+			i.ID = id
+			err = s.store.enqueue(ctx, i)
+		} else {
+			err = s.store.command(ctx, i.CommandType, id, i.Priority, i.ExecutorID, "{}", i.StartTime)
+		}
+		if err != nil || told == nil {
+			return err
+		}
+		told.detail[instanceID] = id
+		return s.Audit.Record(ctx, told.entry(i))
+	})
+	return id, err
 }
 
 // enqueue gives an instance a place in the queue of its workflow; the coordinator starts it when its turn has come.
