@@ -183,12 +183,39 @@ func TestWhoMustChooseAPasswordReachesNothingElse(t *testing.T) {
 		require.Equal(t, "/password", b.Get(path).Require(http.StatusSeeOther).Header.Get("Location"), path)
 	}
 	b.Post("/profile", "email", "x@example.org").Require(http.StatusSeeOther)
+	for _, part := range []*webtest.Page{b.Part("/home", "main"), b.PostPart("/profile", "form-body", "email", "x@example.org")} {
+		part.Require(http.StatusForbidden)
+		require.Empty(t, part.Header.Get("HX-Redirect"), "a page that holds what somebody typed is not replaced for a part of it")
+	}
 	form := b.Get("/password?next=/profile").Require(http.StatusOK)
 	require.False(t, form.Has("[name=current]"), "there is no current one to ask for")
 	require.Equal(t, "/profile", form.Attr("main [name=next]", "value"))
 	b.Post("/password", "password", password, "repeat", password).Require(http.StatusUnprocessableEntity)
 	require.Equal(t, "/profile", b.Post("/password", "password", "my-own-choice-1", "repeat", "my-own-choice-1", "next", "/profile").Require(http.StatusSeeOther).Header.Get("Location"))
 	b.Get("/home").Require(http.StatusOK)
+}
+
+func TestThePageThatDemandsAPasswordOffersAndLoadsNothingElse(t *testing.T) {
+	t.Parallel()
+	w := open(t, dbtest.SQLite(t))
+	w.Frame.SetSearch("/search")
+	w.Frame.SetAttention("/attention")
+	_, err := w.identity.Create(access.WithPrincipal(t.Context(), access.System()),
+		identity.Draft{Name: "frank", Password: password, Email: "f@example.org", Enabled: true, MustChangePassword: true})
+	require.NoError(t, err)
+	b := w.browser(t)
+	b.Post("/login", "username", "frank", "password", password).Require(http.StatusSeeOther)
+	const search, bell, links, loads = "[data-test='shell.search']", "[data-test='shell.attention']", ".account-menu a", "[hx-get]"
+	page := b.Get("/password").Require(http.StatusOK)
+	for _, what := range []string{search, bell, links, loads} {
+		require.False(t, page.Has(what), what)
+	}
+	require.True(t, page.Has("[data-test='shell.logout']"))
+	b.Post("/password", "password", "my-own-choice-1", "repeat", "my-own-choice-1").Require(http.StatusSeeOther)
+	page = b.Get("/password").Require(http.StatusOK)
+	for _, what := range []string{search, bell, links, loads} {
+		require.True(t, page.Has(what), what)
+	}
 }
 
 func TestChangingThePasswordAsksForTheCurrentOneAndEndsOtherSessions(t *testing.T) {

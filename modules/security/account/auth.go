@@ -33,11 +33,20 @@ func (m *Module) Authenticate(next http.Handler) http.Handler {
 		}
 		r = r.WithContext(enter(r.Context(), p))
 		if p.MustChangePassword && !openBeforePassword(r.URL.Path) {
-			m.site.Handle(func(*http.Request) (web.Response, error) { return web.Redirect(passwordPath), nil })(w, r)
+			m.site.Handle(demandPassword)(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// demandPassword answers who must choose a password first. A page makes way for the one where it is chosen. A part of a page
+// is refused instead: the page that asked for it, perhaps by itself, may hold what somebody typed or be on its way elsewhere.
+func demandPassword(r *http.Request) (web.Response, error) {
+	if web.Partial(r) {
+		return nil, access.ErrMustChangePassword
+	}
+	return web.Redirect(passwordPath), nil
 }
 
 // openBeforePassword lists what somebody who must choose a password may still reach.

@@ -18,6 +18,7 @@ import (
 	"dorado/modules/security/tenant"
 	"dorado/views/account"
 	"dorado/views/components"
+	"dorado/views/layout"
 )
 
 func (m *Module) profile(r *http.Request) (web.Response, error) {
@@ -201,7 +202,8 @@ func (m *Module) passwordForm(r *http.Request, p access.Principal, f *web.Form) 
 	}
 	if p.MustChangePassword {
 		view.Notice = i18n.T(ctx, "account.password.must")
-		view.Shell.Nav = nil // nothing else opens yet
+		shell := &view.Shell // nothing else opens yet
+		shell.Nav, shell.Search, shell.Attention, shell.Settings.Links = nil, layout.Search{}, "", nil
 	}
 	return f.Again(account.Password(view))
 }

@@ -1,0 +1,38 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"dorado/e2e/harness/browser"
+)
+
+// An answer for a part of the page, however late it comes, must not take the form away from whoever fills it in, nor change
+// where she is sent when it is accepted.
+func TestWhoMustChooseAPasswordKeepsTheFormUntilItIsChosen(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	look := browser.Look{Language: "en"}
+	admin := chromium(t).Tab(t, s.URL, look)
+	admin.SignIn("admin", password)
+	admin.Goto("/security/users/new")
+	for name, value := range map[string]string{"name": "mia", "email": "mia@example.org", "password": "Mia-passw0rd-2026"} {
+		admin.Fill(`main form [name="`+name+`"]`, value)
+	}
+	admin.Submit()
+	admin.WaitText("main", "mia@example.org")
+
+	mia := chromium(t).Tab(t, s.URL, look)
+	mia.SignIn("mia", "Mia-passw0rd-2026")
+	mia.Fill(`main [name="password"]`, "her-own-Choice-1")
+	browser.Eval[bool](mia, "htmx.ajax('GET', '/attention/count', '#notice').then(() => true)")
+	mia.WaitText("#notice", "Choose a new password first")
+	require.Equal(t, "her-own-Choice-1", browser.Eval[string](mia, `document.querySelector('main [name="password"]').value`))
+	mia.Fill(`main [name="repeat"]`, "her-own-Choice-1")
+	mia.Submit()
+	mia.WaitPath("/home")
+	require.True(t, mia.Has(browser.Test("shell.attention")), "now the rest is there")
+}
