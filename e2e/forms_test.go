@@ -36,3 +36,29 @@ func TestWhoMustChooseAPasswordKeepsTheFormUntilItIsChosen(t *testing.T) {
 	mia.WaitPath("/home")
 	require.True(t, mia.Has(browser.Test("shell.attention")), "now the rest is there")
 }
+
+// The page that follows an accepted form may be slow. Here it never comes, because its address is a place on this page.
+func TestAFormIsSentOnceThoughTheNextPageIsSlow(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	tab := chromium(t).Tab(t, s.URL, browser.Look{Language: "en"})
+	tab.SignIn("admin", password)
+	tab.Goto("/security/yarn-queues/new")
+	const form = `document.querySelector('main form.form-body')`
+	send := func() { browser.Eval[bool](tab, form+`.requestSubmit(), true`) }
+	browser.Eval[bool](tab, `window.sent = 0; window.fetch = async () => {
+		window.sent++;
+		return new Response('', {headers: {'HX-Redirect': '#sent' + window.sent}});
+	}; true`)
+
+	send()
+	tab.Wait("the next page to be asked for", "location.hash === '#sent1'")
+	send()
+	require.Equal(t, 1, browser.Eval[int](tab, "window.sent"))
+
+	tab.Fill(`main form.form-body [name="name"]`, "changed since")
+	browser.Eval[bool](tab, "dispatchEvent(new Event('beforeunload', {cancelable: true}))") // she is asked, and stays
+	tab.Wait("the form to be ready again", "!"+form+".hasAttribute('data-sending')")
+	send()
+	tab.Wait("the form to be sent again", "location.hash === '#sent2'")
+}

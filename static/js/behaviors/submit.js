@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A form is sent once: while it is under way its button turns and does nothing.
+ * A form is sent once: while it is under way, and while the page that follows is, its button turns and does nothing.
  * @param {HTMLElement} el
  */
 export function submitGuard(el) {
@@ -26,7 +26,11 @@ export function submitGuard(el) {
     },
     { capture: true },
   );
-  form.addEventListener('htmx:finally:request', release);
+  form.addEventListener('htmx:finally:request', (e) => {
+    if (!(/** @type {CustomEvent} */ (e).detail?.ctx?.hx?.redirect)) release();
+  });
+  // Whoever was asked about changes and stays can send the form again. The answer is known after this event only.
+  addEventListener('beforeunload', (e) => setTimeout(() => e.defaultPrevented && release()));
   // Coming back by the history shows the page as it was left.
   addEventListener('pageshow', release);
 }
