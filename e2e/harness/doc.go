@@ -6,5 +6,6 @@
 // somebody outside would notice.
 //
 // Its functions return errors instead of failing a test, because the benchmarks use them too. Everything that is started
-// is stopped by its process id; nothing is stopped by name.
+// is stopped by its process id; nothing is stopped by name. On Linux it also ends with whoever started it, be that killed, so
+// that what is measured next has the machine for itself. Tasks that a worker had under way live on, as they do without it.
 package harness

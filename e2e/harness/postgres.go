@@ -30,7 +30,7 @@ type Postgres struct {
 	bin  string
 	as   *syscall.SysProcAttr
 	cmd  *exec.Cmd
-	done chan struct{}
+	done <-chan struct{}
 	log  *os.File
 }
 
@@ -93,15 +93,11 @@ func (p *Postgres) start(ctx context.Context) error {
 		"-c", "unix_socket_directories=", "-c", "max_connections=200")
 	cmd.SysProcAttr, cmd.Dir = p.as, p.dir
 	cmd.Stdout, cmd.Stderr = p.log, p.log
-	if err := cmd.Start(); err != nil {
+	done, err := startChild(cmd)
+	if err != nil {
 		return err
 	}
-	done := make(chan struct{})
 	p.cmd, p.done = cmd, done
-	go func() {
-		defer close(done)
-		_ = cmd.Wait() // how it ended is in the server's log
-	}()
 	db, err := sql.Open("postgres", p.URL("postgres"))
 	if err != nil {
 		return err

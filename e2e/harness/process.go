@@ -42,7 +42,7 @@ type Process struct {
 	opts    Options
 	ownData bool
 	cmd     *exec.Cmd
-	done    chan struct{}
+	done    <-chan struct{}
 	log     *os.File
 	from    int64 // where the log of the present start begins
 	started time.Time
@@ -107,15 +107,11 @@ func (p *Process) Restart(ctx context.Context) error {
 	// A group of its own, so that Ctrl-C in the terminal reaches the test first and the test stops the product.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.started = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	done, err := startChild(p.cmd)
+	if err != nil {
 		return fmt.Errorf("start %s: %w", p.opts.Mode, err)
 	}
-	done := make(chan struct{})
 	p.done = done
-	go func(cmd *exec.Cmd) {
-		defer close(done)
-		_ = cmd.Wait() // the state is read from cmd.ProcessState
-	}(p.cmd)
 	return ctx.Err()
 }
 

@@ -48,7 +48,7 @@ type zooServer struct {
 	host string
 	port int // of clients
 	cmd  *exec.Cmd
-	done chan struct{}
+	done <-chan struct{}
 	log  *os.File
 }
 
@@ -144,15 +144,11 @@ func (z *ZooKeeper) launch(i int) error {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // stopped by Kill or Close
 	cmd.Dir, cmd.Stdout, cmd.Stderr = z.dir, s.log, s.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	done, err := startChild(cmd)
+	if err != nil {
 		return fmt.Errorf("start ZooKeeper: %w", err)
 	}
-	done := make(chan struct{})
 	s.cmd, s.done = cmd, done
-	go func() {
-		defer close(done)
-		_ = cmd.Wait() // how it ended is in its log
-	}()
 	return nil
 }
 
