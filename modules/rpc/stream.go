@@ -19,8 +19,9 @@ const MaxFrame = 64 << 20
 // ErrClosed is returned by Send and Recv after the stream ended, whatever ended it.
 var ErrClosed = errors.New("rpc: stream closed")
 
-// ErrHungUp is what Recv adds to ErrClosed when the peer closed the connection, or its machine says that nobody has it open
-// any more: a process that dies does that at once, one that is cut off does not.
+// ErrHungUp is what Recv adds to ErrClosed when the peer ended the connection in order (FIN): a process that dies does that at
+// once, one that is cut off does not. A reset (RST) says less: routers and firewalls send it, too, for connections of processes
+// that live. A process that dies before it has read all that was sent to it is one of those.
 var ErrHungUp = errors.New("the peer hung up")
 
 // WorkerStream is the worker's end of a stream to one master.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -264,4 +265,50 @@ func TestAPeerThatHangsUpIsToldFromAStreamThatThisEndCloses(t *testing.T) {
 	_, err = w.Recv()
 	require.ErrorIs(t, err, ErrHungUp)
 	require.NoError(t, w.Close())
+}
+
+func TestAConnectionThatIsResetIsNotOneThatThePeerEnded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end    func(t *testing.T, peer *net.TCPConn)
+		writes bool // before the end is read
+		hungUp bool
+	}{
+		"an end in order": {end: func(t *testing.T, peer *net.TCPConn) { require.NoError(t, peer.Close()) }, hungUp: true},
+		"an end in order, and writes to whom nobody hears": {
+			end: func(t *testing.T, peer *net.TCPConn) { require.NoError(t, peer.Close()) }, writes: true, hungUp: true,
+		},
+		"a reset": {end: func(t *testing.T, peer *net.TCPConn) {
+			require.NoError(t, peer.SetLinger(0))
+			require.NoError(t, peer.Close())
+		}},
+		"a reset, and writes": {end: func(t *testing.T, peer *net.TCPConn) {
+			require.NoError(t, peer.SetLinger(0))
+			require.NoError(t, peer.Close())
+		}, writes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer func() { require.NoError(t, l.Close()) }()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
+			require.NoError(t, err)
+			accepted, err := l.Accept()
+			require.NoError(t, err)
+			peer, ok := accepted.(*net.TCPConn)
+			require.True(t, ok)
+			master := masterWire{newWire(conn)}
+			c.end(t, peer)
+			if c.writes {
+				require.Eventually(t, func() bool {
+					return errors.Is(master.Send(&doradov1.MasterFrame{}), ErrClosed)
+				}, 10*time.Second, time.Millisecond)
+			}
+			_, err = master.Recv()
+			require.ErrorIs(t, err, ErrClosed)
+			require.Equal(t, c.hungUp, errors.Is(err, ErrHungUp), "%v", err)
+			require.NoError(t, master.Close())
+		})
+	}
 }

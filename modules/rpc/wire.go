@@ -97,7 +97,7 @@ type wire struct {
 	closed chan struct{}
 	once   sync.Once
 	done   chan struct{} // the writer has ended
-	reset  atomic.Bool   // a write found that the peer has the connection open no more
+	ended  atomic.Bool   // a write found that the peer had said that it sends no more
 }
 
 func newWire(conn net.Conn) *wire {
@@ -174,8 +174,8 @@ func (w *wire) put(buf *bufio.Writer, frame []byte) bool {
 		err = buf.Flush()
 	}
 	if err != nil {
-		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
-			w.reset.Store(true)
+		if errors.Is(err, syscall.EPIPE) { // a reset after the peer's end; one without is ECONNRESET
+			w.ended.Store(true)
 		}
 		w.once.Do(func() { close(w.closed) })
 		return false
@@ -207,9 +207,9 @@ func (w *wire) recv(m proto.Message) error {
 func (w *wire) fail(err error) error {
 	w.once.Do(func() { close(w.closed) })
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrClosed, ErrHungUp)
-	case errors.Is(err, net.ErrClosed) && w.reset.Load():
+	case errors.Is(err, net.ErrClosed) && w.ended.Load():
 		return fmt.Errorf("%w: %w", ErrClosed, ErrHungUp)
 	case errors.Is(err, net.ErrClosed):
 		return ErrClosed
