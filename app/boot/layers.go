@@ -14,7 +14,7 @@ type Layer struct {
 func Layers() []Layer {
 	return []Layer{
 		// 0: the technical floor.
-		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret", "app/kit/dial"}},
+		{0, []string{"app/kit/fault", "app/kit/ids", "app/kit/secret", "app/kit/dial", "app/kit/pinyin"}},
 		{0, []string{"app/kit/logs", "app/kit/vault", "app/kit/i18n", "app/kit/metrics"}},
 		{0, []string{"app/kit/trace"}},
 		{0, []string{"app/kit/lifecycle", "app/kit/listing", "app/kit/trace"}},
