@@ -120,3 +120,13 @@ func TestWithFilterOnlyKnowsFiltersOfTheSpec(t *testing.T) {
 	require.Equal(t, []any{"1"}, args)
 	require.Equal(t, 2, q.Page)
 }
+
+func TestAmongNarrowsToIDs(t *testing.T) {
+	t.Parallel()
+	q := parse(t, "state=1")
+	where, args := q.Among([]int64{7, 9}).Where(like, contains)
+	require.Equal(t, "u.state IN (?) AND u.id IN (?, ?)", where)
+	require.Equal(t, []any{"1", int64(7), int64(9)}, args)
+	where, _ = q.Among(nil).Where(like, contains)
+	require.Equal(t, "u.state IN (?)", where)
+}

@@ -43,6 +43,7 @@ type Query struct {
 
 	spec   Spec
 	params url.Values // all of the request, for links
+	among  []int64
 }
 
 // Parse reads page, size, sort, q and the filters of spec from values. It never fails: anything odd falls back to the
@@ -92,6 +93,12 @@ func (q Query) WithFilter(name string, values ...string) Query {
 	q2 := Parse(params, q.spec)
 	q2.Page = page
 	return q2
+}
+
+// Among returns a copy that only finds rows whose Spec.ID is one of ids. No ids narrow nothing.
+func (q Query) Among(ids []int64) Query {
+	q.among = ids
+	return q
 }
 
 // Active reports whether a search or a filter narrows the list: an empty result then means "no match".

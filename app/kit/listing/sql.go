@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Where returns the condition of search and filters with its parameters, "1 = 1" when nothing narrows the list. like
+// Where returns the condition of search, filters and Among with its parameters, "1 = 1" when nothing narrows the list. like
 // and contains are db.Dialect.Like and db.Contains: this package stands below the database.
 func (q Query) Where(like func(column string) string, contains func(string) string) (string, []any) {
 	var (
@@ -26,6 +26,12 @@ func (q Query) Where(like func(column string) string, contains func(string) stri
 		all = append(all, q.spec.Filters[name]+" IN (?"+strings.Repeat(", ?", len(values)-1)+")")
 		for _, v := range values {
 			args = append(args, v)
+		}
+	}
+	if len(q.among) > 0 {
+		all = append(all, q.spec.ID+" IN (?"+strings.Repeat(", ?", len(q.among)-1)+")")
+		for _, id := range q.among {
+			args = append(args, id)
 		}
 	}
 	if len(all) == 0 {
