@@ -300,3 +300,26 @@ func TestTheTestOfAConnectionSaysWhatIsWrong(t *testing.T) {
 	require.Contains(t, page.Text("[data-test='datasource.test.result']"), "There is no such database")
 	b.Post(datasource.Path, "do", "test", "type", "POSTGRESQL", "p.host", "a b").Require(http.StatusUnprocessableEntity)
 }
+
+func TestNamesThatFitAreThoseOfDataSourcesOneMayUse(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, m := open(t, d)
+		admin, gwen := crudtest.REST(t, a, a.Admin, m.API), crudtest.REST(t, a, a.General, m.API)
+		admin("POST", "/datasources", text(warehouse("财务库")))
+		gwen("POST", "/datasources", text(warehouse("订单库")))
+		gwen("POST", "/datasources", text(warehouse("orders")))
+		names := func(ctx context.Context) (found []string) {
+			list, err := m.Fitting(ctx, func(name string) bool { require.NotEqual(t, "orders", name); return true }, 10)
+			require.NoError(t, err)
+			for _, s := range list {
+				found = append(found, s.Name)
+			}
+			return found
+		}
+		require.Equal(t, []string{"订单库"}, names(crudtest.As(a.General)(t.Context())))
+		require.ElementsMatch(t, []string{"订单库", "财务库"}, names(crudtest.As(a.Admin)(t.Context())))
+		_, err := m.Fitting(t.Context(), func(string) bool { return true }, 10)
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+	})
+}

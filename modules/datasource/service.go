@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dorado/app/kit/i18n"
+	"dorado/app/kit/listing"
 	"dorado/app/kit/secret"
 	"dorado/modules/access"
 	"dorado/modules/audit"
@@ -79,6 +80,20 @@ func (s *Service) All(ctx context.Context, kind string) ([]DataSource, error) {
 		return nil, err
 	}
 	return s.store.all(ctx, kind)
+}
+
+// Fitting returns limit data sources that whoever acts may use and whose name fits, the one changed last first. It asks only
+// about names that hold more than ASCII characters, and about no more than db.MaxFitting of them.
+func (s *Service) Fitting(ctx context.Context, fits func(name string) bool, limit int) ([]DataSource, error) {
+	if err := s.access.Require(ctx, View); err != nil {
+		return nil, err
+	}
+	ids, err := s.store.fitting(ctx, fits, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	page, err := s.Page(ctx, listing.New(Spec(), 1, limit, "").Among(ids))
+	return page.Items, err
 }
 
 // Usable returns the types of those of the data sources that whoever acts may use, by id, and the names of those that exist

@@ -55,6 +55,13 @@ func (s store) all(ctx context.Context, kind string) ([]DataSource, error) {
 	return db.Select[DataSource](ctx, s.db, query+" ORDER BY d.name, d.id", args...)
 }
 
+// fitting lists the ids of limit data sources whose name is not ASCII and fits.
+func (s store) fitting(ctx context.Context, fits func(string) bool, limit int) ([]int64, error) {
+	seen := s.seen(ctx)
+	return db.Fitting(ctx, s.db, fits, limit,
+		`SELECT d.id, d.name FROM datasource d WHERE `+seen.SQL+` AND `+db.NotASCII("d.name")+` ORDER BY d.updated_at DESC, d.id DESC`, seen.Args...)
+}
+
 func (s store) ByID(ctx context.Context, id int64) (DataSource, error) {
 	d, err := db.Get[DataSource](ctx, s.db, read+" WHERE d.id = ?", id)
 	return crud.Found(d, err, ErrNotFound)

@@ -1,6 +1,7 @@
 package instance_test
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -114,4 +115,35 @@ func TestWhoMayNotOperateDecidesNothing(t *testing.T) {
 	w.Policy(t, access.Policy{Subject: access.UserSubject(bob.UserID), Permission: instance.Operate, Workflow: a.WorkflowCode, Effect: access.EffectDeny})
 	require.False(t, w.MayDecide(access.WithPrincipal(t.Context(), bob), a))
 	require.True(t, w.MayDecide(w.gwen, a))
+}
+
+func TestNamesThatFitAreThoseOfRunsOneMaySee(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		w.start(t)
+		orders, secret := w.online(t, "每日订单", "a").Workflow, w.online(t, "秘密", "a").Workflow
+		var ids []int64
+		for _, flow := range []int64{orders.Code, orders.Code, secret.Code} {
+			id, err := w.Start(w.gwen, w.project, instance.StartRequest{WorkflowCode: flow})
+			require.NoError(t, err)
+			ids = append(ids, id)
+		}
+		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: w.project, Workflow: secret.Code, Effect: access.EffectDeny})
+		found := func(ctx context.Context, limit int) (out []int64) {
+			list, err := w.Fitting(ctx, func(name string) bool { require.Regexp(t, "^(每日订单|秘密)", name); return true }, limit)
+			require.NoError(t, err)
+			for k := range list {
+				out = append(out, list[k].ID)
+			}
+			return out
+		}
+		require.Equal(t, []int64{ids[1], ids[0]}, found(w.gwen, 10))
+		require.Equal(t, []int64{ids[1]}, found(w.gwen, 1))
+		require.Equal(t, []int64{ids[2], ids[1], ids[0]}, found(w.admin, 10))
+		stranger := access.WithPrincipal(t.Context(), access.Principal{UserID: 4711, Name: "stranger"})
+		require.Empty(t, found(stranger, 10))
+		_, err := w.Fitting(t.Context(), func(string) bool { return true }, 10)
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+	})
 }

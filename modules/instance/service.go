@@ -223,21 +223,50 @@ func (f Filter) instances(s *store, project int64) (string, []any) {
 // named is how many of the youngest runs Named looks through: their names are in no index.
 const named = 20_000
 
-// Named returns limit runs of all projects that whoever acts may see, the youngest first: those of the last 20,000 whose name
-// has text as a part, and the one whose number it is. Those of sub-workflows are left out.
-func (s *Service) Named(ctx context.Context, text string, limit int) ([]Instance, error) {
+// young is the condition for them.
+const young = `w.id > (SELECT COALESCE(max(id), 0) FROM workflow_instance) - ?`
+
+// visible is the condition for runs of all projects that whoever acts may see, without those of sub-workflows.
+func (s *Service) visible(ctx context.Context) (string, []any, error) {
 	if _, err := access.Must(ctx); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	within, args, err := inProjects(s.Access.ProjectsWith(ctx, Read))
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
-	where, args := `w.`+within+` AND w.is_sub_workflow = ?`+hidden, slices.Concat(args, []any{false}, more)
+	return `w.` + within + ` AND w.is_sub_workflow = ?` + hidden, slices.Concat(args, []any{false}, more), nil
+}
+
+// Fitting is Named for runs whose name fits. It asks only about names that hold more than ASCII characters.
+func (s *Service) Fitting(ctx context.Context, fits func(name string) bool, limit int) ([]Instance, error) {
+	where, args, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := db.Fitting(ctx, s.DB, fits, limit,
+		`SELECT w.id, w.name FROM workflow_instance w WHERE `+where+` AND `+young+` AND `+db.NotASCII("w.name")+` ORDER BY w.id DESC`, append(args, named)...)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	query, args, err := db.In(`SELECT `+instanceColumns+` FROM workflow_instance w WHERE w.id IN (?) ORDER BY w.id DESC`, ids)
+	if err != nil {
+		return nil, err
+	}
+	return db.Select[Instance](ctx, s.DB, query, args...)
+}
+
+// Named returns limit runs of all projects that whoever acts may see, the youngest first: those of the last 20,000 whose name
+// has text as a part, and the one whose number it is. Those of sub-workflows are left out.
+func (s *Service) Named(ctx context.Context, text string, limit int) ([]Instance, error) {
+	where, args, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
 	const query = `SELECT ` + instanceColumns + ` FROM workflow_instance w WHERE `
-	found, err := db.Select[Instance](ctx, s.DB, query+where+` AND w.id > (SELECT COALESCE(max(id), 0) FROM workflow_instance) - ?
-		AND `+s.DB.Dialect().Like("w.name")+` ORDER BY w.id DESC LIMIT ?`, slices.Concat(args, []any{named, db.Contains(text), limit})...)
+	found, err := db.Select[Instance](ctx, s.DB, query+where+` AND `+young+` AND `+s.DB.Dialect().Like("w.name")+` ORDER BY w.id DESC LIMIT ?`,
+		slices.Concat(args, []any{named, db.Contains(text), limit})...)
 	if err != nil {
 		return nil, err
 	}

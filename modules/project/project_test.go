@@ -185,3 +185,30 @@ func TestProjectNamesHaveRules(t *testing.T) {
 		require.Equal(t, valid, err == nil, "%q", name)
 	}
 }
+
+func TestNamesThatFitAreThoseOfProjectsOneMaySee(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, m := open(t, d)
+		gwen, admin := access.WithPrincipal(t.Context(), a.General), access.WithPrincipal(t.Context(), a.Admin)
+		for _, name := range []string{"订单", "plain", "库存", "订单汇总"} {
+			_, err := m.Create(gwen, project.Draft{Name: name})
+			require.NoError(t, err)
+		}
+		_, err := m.Create(admin, project.Draft{Name: "秘密订单"})
+		require.NoError(t, err)
+		names := func(ctx context.Context, limit int) (found []string) {
+			rows, err := m.Fitting(ctx, func(name string) bool { require.NotEqual(t, "plain", name); return name != "库存" }, limit)
+			require.NoError(t, err)
+			for _, r := range rows {
+				found = append(found, r.Name)
+			}
+			return found
+		}
+		require.ElementsMatch(t, []string{"订单汇总", "订单"}, names(gwen, 10))
+		require.Len(t, names(admin, 10), 3)
+		require.Len(t, names(admin, 2), 2)
+		_, err = m.Fitting(t.Context(), func(string) bool { return true }, 10)
+		require.ErrorIs(t, err, access.ErrUnauthenticated)
+	})
+}

@@ -125,6 +125,21 @@ func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[Row],
 	return listing.Page[Row]{Items: rows, Total: page.Total, Number: page.Number, Size: page.Size}, err
 }
 
+// Fitting returns limit projects whose name fits, the one changed last first. It asks only about names that hold more than ASCII
+// characters, and about no more than db.MaxFitting of them.
+func (s *Service) Fitting(ctx context.Context, fits func(name string) bool, limit int) ([]Row, error) {
+	if _, err := access.Must(ctx); err != nil {
+		return nil, err
+	}
+	codes, all := s.Access.ProjectsOf(ctx)
+	ids, err := s.store.fitting(ctx, codes, all, fits, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	page, err := s.List(ctx, listing.New(Spec(), 1, limit, "").Among(ids))
+	return page.Items, err
+}
+
 // All returns every project that whoever acts may see, newest first.
 func (s *Service) All(ctx context.Context) ([]Row, error) {
 	if _, err := access.Must(ctx); err != nil {

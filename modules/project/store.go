@@ -55,6 +55,17 @@ func (s store) page(ctx context.Context, codes []int64, all bool, q listing.Quer
 	return listing.NewPage(q, rows, total), wrap(err, "list projects")
 }
 
+// fitting lists the ids of limit projects whose name is not ASCII and fits.
+func (s store) fitting(ctx context.Context, codes []int64, all bool, fits func(string) bool, limit int) ([]int64, error) {
+	visible, args, err := among(codes, all)
+	if err != nil {
+		return nil, wrap(err, "find fitting projects")
+	}
+	ids, err := db.Fitting(ctx, s.db, fits, limit,
+		`SELECT p.id, p.name FROM project p WHERE `+visible+` AND `+db.NotASCII("p.name")+` ORDER BY p.updated_at DESC, p.id DESC`, args...)
+	return ids, wrap(err, "find fitting projects")
+}
+
 // all lists projects without paging, newest first.
 func (s store) all(ctx context.Context, codes []int64, all bool) ([]Project, error) {
 	visible, args, err := among(codes, all)

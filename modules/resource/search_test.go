@@ -91,3 +91,29 @@ func TestThePageOfASearchMarksWhatWasFound(t *testing.T) {
 	b.Get(resource.Path + "/search" + query("tree", "ops", "q", "x")).Require(http.StatusForbidden)
 	b.Get(resource.Path + "/search" + query("tree", "etl", "path", "none", "q", "x")).Require(http.StatusNotFound)
 }
+
+func TestNamesThatFitAreThoseOfTreesOneMayRead(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := newCenter(t, d, nil)
+		c.write(t, "数据/订单.sql", "x", resource.Create)
+		c.write(t, "plain.sql", "x", resource.Create)
+		_, err := c.Write(c.admin, resource.Ref{Tenant: "ops", Path: "秘密.sql"}, resource.Content{Reader: strings.NewReader("x"), Size: 1})
+		require.NoError(t, err)
+		any := func(name string) bool { require.NotEqual(t, "plain.sql", name); return true }
+		found, err := c.Fitting(c.gwen, []string{"etl"}, any, 10)
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Equal(t, "数据", found[0].Name)
+		require.True(t, found[0].Dir)
+		require.Equal(t, "数据/订单.sql", found[1].Path)
+		found, err = c.Fitting(c.admin, []string{"etl", "ops"}, any, 10)
+		require.NoError(t, err)
+		require.Len(t, found, 3)
+		_, err = c.Fitting(c.gwen, []string{"etl", "ops"}, any, 10)
+		require.ErrorIs(t, err, resource.ErrForeign)
+		found, err = c.Fitting(c.gwen, nil, any, 10)
+		require.NoError(t, err)
+		require.Empty(t, found)
+	})
+}

@@ -79,6 +79,25 @@ func (s store) page(ctx context.Context, folder Ref, q listing.Query) (listing.P
 	return listing.NewPage(q, rows, total), err
 }
 
+// fitting lists limit files of trees whose name is not ASCII and fits.
+func (s store) fitting(ctx context.Context, trees []string, fits func(string) bool, limit int) ([]File, error) {
+	if len(trees) == 0 {
+		return nil, nil
+	}
+	query, args, err := db.In("SELECT r.id, r.name FROM resource r WHERE r.tenant IN (?) AND "+db.NotASCII("r.name")+" ORDER BY r.name, r.id", trees)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := db.Fitting(ctx, s.DB, fits, limit, query, args...)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	if query, args, err = db.In("SELECT "+columns+" FROM "+from+" WHERE r.id IN (?) ORDER BY r.name, r.id", ids); err != nil {
+		return nil, err
+	}
+	return db.Select[File](ctx, s.DB, query, args...)
+}
+
 // tree lists everything below a folder, in the order of paths, at most limit of it.
 func (s store) tree(ctx context.Context, folder Ref, limit int) ([]File, error) {
 	where, args := below(folder)

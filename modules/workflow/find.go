@@ -36,6 +36,23 @@ func (s *Service) FindWorkflows(ctx context.Context, q Search, limit, offset int
 	return s.store.find(ctx, where, args, limit, offset)
 }
 
+// FittingWorkflows returns limit workflows of the search whose name fits, the one changed last first. It asks only about names
+// that hold more than ASCII characters, and about no more than db.MaxFitting of them; q.Name says nothing here.
+func (s *Service) FittingWorkflows(ctx context.Context, q Search, fits func(name string) bool, limit int) ([]Workflow, error) {
+	where, args, err := s.within(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if q.State != "" {
+		where, args = where+` AND w.release_state = ?`, append(args, q.State)
+	}
+	codes, err := s.store.fitting(ctx, where, args, fits, limit)
+	if err != nil || len(codes) == 0 {
+		return nil, err
+	}
+	return selectIn[Workflow](ctx, s.DB, `SELECT `+workflowColumns+workflowTables+` WHERE w.code IN (?)`+workflowOrder, codes)
+}
+
 // within is the condition that a workflow is in a project of the search that whoever acts may see.
 func (s *Service) within(ctx context.Context, q Search) (string, []any, error) {
 	hidden, more := s.Projects.Access.NotHidden(ctx, "w.code", Read)
@@ -130,9 +147,23 @@ func (s *Service) TasksNamed(ctx context.Context, text string, limit int) ([]Tas
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.Select[TaskNamed](ctx, s.DB, `SELECT w.project_code, t.workflow_code, w.name AS workflow_name, t.code, t.name, t.task_type`+taskTables+
+	rows, err := db.Select[TaskNamed](ctx, s.DB, `SELECT `+taskNamedColumns+taskTables+
 		where+` AND `+s.DB.Dialect().Like("t.name")+taskOrder+` LIMIT ?`, append(args, db.Contains(text), limit)...)
 	return rows, wrap(err, "find tasks")
+}
+
+// FittingTasks is TasksNamed for tasks whose name fits. It asks only about names that hold more than ASCII characters, and about
+// no more than db.MaxFitting of them.
+func (s *Service) FittingTasks(ctx context.Context, fits func(name string) bool, limit int) ([]TaskNamed, error) {
+	where, args, err := s.within(ctx, Search{})
+	if err != nil {
+		return nil, err
+	}
+	codes, err := db.Fitting(ctx, s.DB, fits, limit, `SELECT t.code AS id, t.name`+taskTables+where+` AND `+db.NotASCII("t.name")+taskOrder, args...)
+	if err != nil || len(codes) == 0 {
+		return nil, wrap(err, "find fitting tasks")
+	}
+	return selectIn[TaskNamed](ctx, s.DB, `SELECT `+taskNamedColumns+taskTables+`t.code IN (?)`+taskOrder, codes)
 }
 
 // findMemory is how many definitions a search keeps at once.
@@ -168,9 +199,18 @@ func (s store) find(ctx context.Context, where string, args []any, limit, offset
 	if err != nil {
 		return nil, 0, wrap(err, "count workflows")
 	}
-	rows, err := db.Select[Workflow](ctx, s.db, `SELECT `+workflowColumns+workflowTables+` WHERE `+where+` ORDER BY w.updated_at DESC, w.id DESC LIMIT ? OFFSET ?`,
+	rows, err := db.Select[Workflow](ctx, s.db, `SELECT `+workflowColumns+workflowTables+` WHERE `+where+workflowOrder+` LIMIT ? OFFSET ?`,
 		append(slices.Clone(args), limit, offset)...)
 	return rows, total, wrap(err, "find workflows")
+}
+
+const workflowOrder = ` ORDER BY w.updated_at DESC, w.id DESC`
+
+// fitting lists the codes of limit workflows whose name is not ASCII and fits.
+func (s store) fitting(ctx context.Context, where string, args []any, fits func(string) bool, limit int) ([]int64, error) {
+	codes, err := db.Fitting(ctx, s.db, fits, limit,
+		`SELECT w.code AS id, w.name FROM workflow_definition w WHERE `+where+` AND `+db.NotASCII("w.name")+workflowOrder, args...)
+	return codes, wrap(err, "find fitting workflows")
 }
 
 // foundTask is a task in the index.
@@ -180,6 +220,8 @@ type foundTask struct {
 }
 
 const (
+	taskNamedColumns = `w.project_code, t.workflow_code, w.name AS workflow_name, t.code, t.name, t.task_type`
+
 	taskTables = ` FROM task_definition t JOIN workflow_definition w ON w.code = t.workflow_code WHERE `
 	taskOrder  = ` ORDER BY w.updated_at DESC, w.id DESC, t.name, t.code`
 )

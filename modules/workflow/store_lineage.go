@@ -153,11 +153,11 @@ func selectIn[T any](ctx context.Context, d *db.DB, query string, codes []int64)
 		n := min(len(codes), codesAtOnce)
 		q, args, err := db.In(query, codes[:n])
 		if err != nil {
-			return nil, wrap(err, "read lineage")
+			return nil, wrap(err, "read by codes")
 		}
 		rows, err := db.Select[T](ctx, d, q, args...)
 		if err != nil {
-			return nil, wrap(err, "read lineage")
+			return nil, wrap(err, "read by codes")
 		}
 		all = append(all, rows...)
 		codes = codes[n:]
