@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dorado/app/kit/ids"
+	"dorado/app/kit/pinyin"
 	"dorado/app/kit/web"
 	"dorado/app/kit/web/dsapi"
 	"dorado/modules/access"
@@ -218,9 +219,14 @@ func newModules(ctx context.Context, c *core, eng *engine.Engine) (*modules, err
 	m.home = home.New(home.Deps{
 		Access: m.access, Projects: projects, Instances: m.instance.Service, Site: m.site, Frame: m.frame,
 	})
+	spelling, err := pinyin.New()
+	if err != nil {
+		return nil, err
+	}
 	m.search = search.New(search.Deps{
 		Access: m.access, Projects: projects, Workflows: workflows, Instances: m.instance.Service, Files: m.resource.Service,
-		Sources: m.sources.Service, Users: m.identity, Site: m.site, Frame: m.frame,
+		Sources: m.sources.Service, Users: m.identity, Spelling: spelling, Visits: search.Visits{DB: c.db, Now: time.Now},
+		Site: m.site, Frame: m.frame, Logger: c.logger,
 	})
 	m.limits = newLimits(c.cfg.Web.Limit, time.Now, m.site.Fail)
 	if m.docs, err = newDocs(m); err != nil {

@@ -108,7 +108,7 @@ func (m *modules) handler(c *core) http.Handler {
 	m.docs.Documents(r)
 	r.Mount(apiPath, c.restMeter(m.limits.rest(restHeaders(rest))))
 	r.Group(func(r chi.Router) {
-		r.Use(m.site.Pages, m.limits.pages, m.account.Authenticate, m.onlySignedIn)
+		r.Use(m.site.Pages, m.limits.pages, m.account.Authenticate, m.onlySignedIn, m.search.Remember)
 		r.NotFound(m.site.NotFound)
 		r.MethodNotAllowed(m.site.MethodNotAllowed)
 		r.Get("/", m.site.Handle(func(*http.Request) (web.Response, error) { return web.Redirect(frame.HomePath), nil }))

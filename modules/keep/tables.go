@@ -35,6 +35,7 @@ func decisions() map[string]decision {
 		"oidc_attempt":         {skip: "a sign-in under way begins again"},
 		"resource_upload":      {skip: "an upload that is not complete is sent again"},
 		"resource_upload_part": {skip: "an upload that is not complete is sent again"},
+		"visit":                {skip: "what somebody opened lately is soon something else"},
 		"node_sample":          {skip: "figures of one day, of machines that may be gone"},
 		"registry_session":     {skip: "who lives is found out anew"},
 		"registry_node":        {skip: "who lives is found out anew"},

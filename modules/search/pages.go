@@ -1,6 +1,7 @@
 package search
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"dorado/app/kit/i18n"
+	"dorado/app/kit/pinyin"
 	"dorado/app/kit/web"
 	"dorado/modules/access"
 	"dorado/modules/datasource"
@@ -37,21 +39,28 @@ type Deps struct {
 	Files     *resource.Service
 	Sources   *datasource.Service
 	Users     *identity.Service
+	Spelling  *pinyin.Table
+	Visits    Visits
 	Site      *web.Site
 	Frame     *frame.Frame
+	Logger    *slog.Logger
 }
 
 // Module is the search and its page.
 type Module struct {
 	*Service
-	site  *web.Site
-	frame *frame.Frame
+	visits Visits
+	site   *web.Site
+	frame  *frame.Frame
+	logger *slog.Logger
 }
 
 // New makes the module, and puts the box into the head of all pages.
 func New(d Deps) *Module {
 	d.Frame.SetSearch(Path)
-	return &Module{Service: NewService(d.sources()...), site: d.Site, frame: d.Frame}
+	return &Module{
+		Service: NewService(d.Spelling, d.Visits.Of, d.sources()...), visits: d.Visits, site: d.Site, frame: d.Frame, logger: d.Logger,
+	}
 }
 
 // Routes adds the pages.
@@ -111,10 +120,27 @@ func (m *Module) options(r *http.Request) (web.Response, error) {
 	if text != "" {
 		v.URL = address(text, "")
 	}
-	for _, g := range groups {
+	for _, g := range once(groups) {
 		v.Groups = append(v.Groups, view.Group{Label: i18n.T(ctx, "search.kind."+string(g.Kind)), Hits: hits(g.Hits)})
 	}
 	return web.Page(view.List(v)), nil
+}
+
+// once leaves out what a group before shows already: below the box nothing stands twice.
+func once(groups []Group) []Group {
+	shown := map[string]bool{}
+	var out []Group
+	for _, g := range groups {
+		g.Hits = slices.DeleteFunc(g.Hits, func(h Hit) bool {
+			before := shown[h.URL]
+			shown[h.URL] = true
+			return before
+		})
+		if len(g.Hits) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 func hits(list []Hit) []view.Hit {
