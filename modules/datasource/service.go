@@ -82,7 +82,7 @@ func (s *Service) All(ctx context.Context, kind string) ([]DataSource, error) {
 	return s.store.all(ctx, kind)
 }
 
-// Fitting returns limit data sources that whoever acts may use and whose name fits, the one changed last first. It asks only
+// Fitting returns the youngest limit data sources that whoever acts may use and whose name fits, the one changed last first. It asks only
 // about names that hold more than ASCII characters, and about no more than db.MaxFitting of them.
 func (s *Service) Fitting(ctx context.Context, fits func(name string) bool, limit int) ([]DataSource, error) {
 	if err := s.access.Require(ctx, View); err != nil {

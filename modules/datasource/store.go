@@ -59,7 +59,7 @@ func (s store) all(ctx context.Context, kind string) ([]DataSource, error) {
 func (s store) fitting(ctx context.Context, fits func(string) bool, limit int) ([]int64, error) {
 	seen := s.seen(ctx)
 	return db.Fitting(ctx, s.db, fits, limit,
-		`SELECT d.id, d.name FROM datasource d WHERE `+seen.SQL+` AND `+db.NotASCII("d.name")+` ORDER BY d.updated_at DESC, d.id DESC`, seen.Args...)
+		`SELECT d.id, d.name FROM datasource d WHERE `+seen.SQL+` AND `+db.NotASCII("d.name")+` ORDER BY d.id DESC`, seen.Args...)
 }
 
 func (s store) ByID(ctx context.Context, id int64) (DataSource, error) {

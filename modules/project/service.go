@@ -125,7 +125,7 @@ func (s *Service) List(ctx context.Context, q listing.Query) (listing.Page[Row],
 	return listing.Page[Row]{Items: rows, Total: page.Total, Number: page.Number, Size: page.Size}, err
 }
 
-// Fitting returns limit projects whose name fits, the one changed last first. It asks only about names that hold more than ASCII
+// Fitting returns the youngest limit projects whose name fits, the one changed last first. It asks only about names that hold more than ASCII
 // characters, and about no more than db.MaxFitting of them.
 func (s *Service) Fitting(ctx context.Context, fits func(name string) bool, limit int) ([]Row, error) {
 	if _, err := access.Must(ctx); err != nil {

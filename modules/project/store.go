@@ -62,7 +62,7 @@ func (s store) fitting(ctx context.Context, codes []int64, all bool, fits func(s
 		return nil, wrap(err, "find fitting projects")
 	}
 	ids, err := db.Fitting(ctx, s.db, fits, limit,
-		`SELECT p.id, p.name FROM project p WHERE `+visible+` AND `+db.NotASCII("p.name")+` ORDER BY p.updated_at DESC, p.id DESC`, args...)
+		`SELECT p.id, p.name FROM project p WHERE `+visible+` AND `+db.NotASCII("p.name")+` ORDER BY p.id DESC`, args...)
 	return ids, wrap(err, "find fitting projects")
 }
 

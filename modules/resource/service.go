@@ -185,7 +185,7 @@ func (s *Service) Page(ctx context.Context, folder Ref, q listing.Query) (listin
 	return s.store.page(ctx, folder, q)
 }
 
-// Fitting returns limit files and folders of trees whose name fits, by their names. It asks only about names that hold more than
+// Fitting returns the youngest limit files and folders of trees whose name fits, by their names. It asks only about names that hold more than
 // ASCII characters, and about no more than db.MaxFitting of them.
 func (s *Service) Fitting(ctx context.Context, trees []string, fits func(name string) bool, limit int) ([]File, error) {
 	for _, tree := range trees {

@@ -84,7 +84,7 @@ func (s store) fitting(ctx context.Context, trees []string, fits func(string) bo
 	if len(trees) == 0 {
 		return nil, nil
 	}
-	query, args, err := db.In("SELECT r.id, r.name FROM resource r WHERE r.tenant IN (?) AND "+db.NotASCII("r.name")+" ORDER BY r.name, r.id", trees)
+	query, args, err := db.In("SELECT r.id, r.name FROM resource r WHERE r.tenant IN (?) AND "+db.NotASCII("r.name")+" ORDER BY r.id DESC", trees)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (s *Service) FindWorkflows(ctx context.Context, q Search, limit, offset int
 	return s.store.find(ctx, where, args, limit, offset)
 }
 
-// FittingWorkflows returns limit workflows of the search whose name fits, the one changed last first. It asks only about names
+// FittingWorkflows returns the youngest limit workflows of the search whose name fits, the one changed last first. It asks only about names
 // that hold more than ASCII characters, and about no more than db.MaxFitting of them; q.Name says nothing here.
 func (s *Service) FittingWorkflows(ctx context.Context, q Search, fits func(name string) bool, limit int) ([]Workflow, error) {
 	where, args, err := s.within(ctx, q)
@@ -152,14 +152,14 @@ func (s *Service) TasksNamed(ctx context.Context, text string, limit int) ([]Tas
 	return rows, wrap(err, "find tasks")
 }
 
-// FittingTasks is TasksNamed for tasks whose name fits. It asks only about names that hold more than ASCII characters, and about
+// FittingTasks is TasksNamed for the youngest tasks whose name fits. It asks only about names that hold more than ASCII characters, and about
 // no more than db.MaxFitting of them.
 func (s *Service) FittingTasks(ctx context.Context, fits func(name string) bool, limit int) ([]TaskNamed, error) {
 	where, args, err := s.within(ctx, Search{})
 	if err != nil {
 		return nil, err
 	}
-	codes, err := db.Fitting(ctx, s.DB, fits, limit, `SELECT t.code AS id, t.name`+taskTables+where+` AND `+db.NotASCII("t.name")+taskOrder, args...)
+	codes, err := db.Fitting(ctx, s.DB, fits, limit, `SELECT t.code AS id, t.name`+taskTables+where+` AND `+db.NotASCII("t.name")+` ORDER BY t.code DESC`, args...)
 	if err != nil || len(codes) == 0 {
 		return nil, wrap(err, "find fitting tasks")
 	}
@@ -209,7 +209,7 @@ const workflowOrder = ` ORDER BY w.updated_at DESC, w.id DESC`
 // fitting lists the codes of limit workflows whose name is not ASCII and fits.
 func (s store) fitting(ctx context.Context, where string, args []any, fits func(string) bool, limit int) ([]int64, error) {
 	codes, err := db.Fitting(ctx, s.db, fits, limit,
-		`SELECT w.code AS id, w.name FROM workflow_definition w WHERE `+where+` AND `+db.NotASCII("w.name")+workflowOrder, args...)
+		`SELECT w.code AS id, w.name FROM workflow_definition w WHERE `+where+` AND `+db.NotASCII("w.name")+` ORDER BY w.id DESC`, args...)
 	return codes, wrap(err, "find fitting workflows")
 }
 

@@ -14,7 +14,9 @@ const MaxFitting = 20_000
 var errEnough = errors.New("enough rows")
 
 // Fitting returns the ids of the first limit rows whose name fits, for conditions that no database knows. The query selects id and
-// name, puts what matters most first and has no LIMIT: only the first MaxFitting rows are read, and none is kept that does not fit.
+// name, puts what matters most first and has no LIMIT: only the
+// first MaxFitting rows are read, and none is kept that does not fit. In the order of the primary key the database sorts nothing,
+// and reading ends with the last one that is wanted.
 func Fitting(ctx context.Context, d *DB, fits func(name string) bool, limit int, query string, args ...any) ([]int64, error) {
 	type named struct {
 		ID   int64  `db:"id"`
