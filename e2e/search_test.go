@@ -63,3 +63,53 @@ func TestAnAnalystGoesAnywhereByTyping(t *testing.T) {
 		})
 	}
 }
+
+// Noor types letters for a name in characters, and what she opened waits for her under Ctrl K. When she signs out, whoever signs
+// in at the same browser sees nothing of it.
+func TestWhatAnAnalystOpenedComesFirstForHerAlone(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	ctx := within(t, time.Minute)
+	p := project(t, s.Admin, "零售")
+	var flows []string
+	for _, name := range []string{"每日订单", "客户标签"} {
+		d, err := s.Admin.Publish(ctx, p, harness.Workflow{Name: name, Tasks: []harness.Task{{Name: "清洗", Script: "echo hi"}}})
+		require.NoError(t, err)
+		flows = append(flows, "/projects/"+itoa(p)+"/workflows/"+itoa(d.Code))
+	}
+	_, err := s.Admin.CreateUser(ctx, "owen", "owen-Passw0rd", -1)
+	require.NoError(t, err)
+	tab := chromium(t).Tab(t, s.URL, browser.Looks()[0])
+	box := func() {
+		tab.Goto("/about")
+		tab.Press("k", kb.ModifierCtrl)
+		tab.Wait("the box", "document.activeElement?.dataset.test === 'shell.search'")
+	}
+	tab.SignIn("admin", password)
+	for k, letters := range []string{"mrdd", "kehubiaoq"} {
+		box()
+		tab.Type(letters)
+		tab.Wait("the one that is spelled", "document.querySelectorAll('.jump-box [data-test=\"jump.hit\"]').length === 1")
+		tab.Press(kb.Enter)
+		tab.WaitPath(flows[k])
+		tab.Editor()
+	}
+	box()
+	tab.WaitText(browser.Test("jump.hit"), "客户标签")
+	require.Len(t, tab.Texts(browser.Test("jump.hit")), 2)
+	tab.Press(kb.ArrowDown)
+	tab.Press(kb.ArrowDown)
+	tab.Press(kb.Enter)
+	tab.WaitPath(flows[0])
+	tab.Editor()
+
+	tab.Goto("/home")
+	tab.Click(browser.Test("shell.account"))
+	tab.Click(browser.Test("shell.logout"))
+	tab.WaitPath("/login")
+	tab.SignIn("owen", "owen-Passw0rd")
+	box()
+	tab.Wait("an answer", "document.querySelector('.jump-box').childElementCount > 0")
+	require.Empty(t, tab.Texts(browser.Test("jump.hit")))
+	silent(t, tab)
+}
