@@ -235,9 +235,8 @@ export const COMMANDS = {
   help: (e) => shortcutsDialog(e.overlay),
   fullscreen: (e) => (document.fullscreenElement ? document.exitFullscreen() : e.requestFullscreen?.().catch(() => {})),
   minimap: (e) => {
-    e.minimap.el.hidden = !e.minimap.el.hidden;
-    e.querySelector('[data-test="editor.minimap.toggle"]')?.setAttribute('aria-pressed', String(!e.minimap.el.hidden));
-    e.view.schedule();
+    if (e.view.seesAll()) return e.say(t('js.editor.minimap.needless'));
+    e.minimap.toggle();
   },
   quickAdd: (e) => {
     const r = e.view.rect();

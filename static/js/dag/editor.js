@@ -134,7 +134,7 @@ export class DagEditor extends HTMLElement {
     this.list = new List(this);
     this.yaml = new YamlView(this);
     this.problemPanel = new ProblemPanel(this);
-    centre.append(this.toolbar.legend, this.toolbar.float, this.list.el, this.yaml.el, this.problemPanel.el);
+    centre.append(this.toolbar.float, this.list.el, this.yaml.el, this.problemPanel.el);
     const main = h('div.dag-main');
     if (!this.readOnly) {
       this.palette = new Palette(this.types, {
@@ -160,7 +160,7 @@ export class DagEditor extends HTMLElement {
       activate: (c) => this.openTask(c, { focus: true }),
       labelEdge: (id) => void this.labelEdge(id),
     });
-    this.view.addEventListener('view', () => this.toolbar.setZoom(this.view.k));
+    this.view.addEventListener('view', () => this.toolbar.updateView());
     this.view.addEventListener('select', () => this.#selected());
   }
   #listen() {

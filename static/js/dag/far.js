@@ -4,7 +4,7 @@
  * painted anew when the view leaves it, and after zooming has come to rest.
  */
 import { NODE_H, NODE_W } from './model.js';
-import { look } from './states.js';
+import { edgeColour, look } from './states.js';
 
 const NAMES = ['success', 'running', 'failed', 'waiting', 'paused', 'stopped', 'retry', 'skipped', 'none', 'edge', 'sel', 'view', 'card', 'line', 'text'];
 const EXTRA = 0.3; // of the view, on each side
@@ -97,9 +97,8 @@ export class FarPicture {
   /** @param {CanvasRenderingContext2D} g @param {Record<string, string>} colour @param {number} W @param {number} H @param {number} k @param {number} tx @param {number} ty */
   #edges(g, colour, W, H, k, tx, ty) {
     const { view } = this;
-    g.strokeStyle = colour.edge;
-    g.lineWidth = Math.max(0.6, 1.5 * k);
-    g.beginPath();
+    /** @type {Map<string, Path2D>} */
+    const lines = new Map();
     for (const e of view.model.edges.values()) {
       const a = view.pos(e.preTaskCode);
       const b = view.pos(e.postTaskCode);
@@ -108,15 +107,22 @@ export class FarPicture {
       const x2 = b.x * k + tx;
       const y2 = (b.y + NODE_H / 2) * k + ty;
       if ((x1 < 0 && x2 < 0) || (x1 > W && x2 > W) || (y1 < 0 && y2 < 0) || (y1 > H && y2 > H)) continue;
-      g.moveTo(x1, y1);
-      if (k < 0.12) g.lineTo(x2, y2);
+      const key = edgeColour(view.ctx.states, e);
+      let line = lines.get(key);
+      if (!line) lines.set(key, (line = new Path2D()));
+      line.moveTo(x1, y1);
+      if (k < 0.12) line.lineTo(x2, y2);
       else {
         const d = Math.max(32 * k, Math.abs(x2 - x1) / 2);
-        g.bezierCurveTo(x1 + d, y1, x2 - d, y2, x2, y2);
+        line.bezierCurveTo(x1 + d, y1, x2 - d, y2, x2, y2);
       }
     }
+    g.lineWidth = Math.max(0.6, 1.5 * k);
     g.globalAlpha = k < 0.2 ? 0.4 : 1; // thousands of edges must not hide the tasks
-    g.stroke();
+    for (const [key, line] of lines) {
+      g.strokeStyle = colour[key];
+      g.stroke(line);
+    }
     g.globalAlpha = 1;
   }
   /** @param {CanvasRenderingContext2D} g @param {Record<string, string>} colour @param {number} W @param {number} H @param {number} k @param {number} tx @param {number} ty */
@@ -131,14 +137,21 @@ export class FarPicture {
     const groups = new Map();
     /** @type {[string, number, number][]} */
     const names = [];
+    /** @type {[number, number][]} */
+    const chosen = [];
     for (const task of view.model.tasks.values()) {
       const p = view.pos(task.code);
       const x = p.x * k + tx;
       const y = p.y * k + ty;
       if (x > W || y > H || x + w < 0 || y + h < 0) continue;
-      let key = view.selected.has(task.code) ? 'sel' : states ? look(states.get(task.code)?.state).kind : 'none';
+      /** @type {string} */
+      let key = states ? look(states.get(task.code)?.state).kind : 'none';
       if (key === 'none' && problems.get(task.code) === 'error') key = 'failed';
       if (view.shown && !view.shown.has(task.code)) key = 'line';
+      if (view.selected.has(task.code)) {
+        if (cards) chosen.push([x, y]);
+        else key = 'sel';
+      }
       const list = groups.get(key);
       if (list) list.push(x, y);
       else groups.set(key, [x, y]);
@@ -156,9 +169,16 @@ export class FarPicture {
     for (const [key, list] of groups) {
       g.fillStyle = colour[key] ?? colour.none;
       for (let i = 0; i < list.length; i += 2) {
-        if (cards && key !== 'sel') g.fillRect(list[i], list[i + 1] + r, Math.max(2, 5 * k), h - 2 * r);
+        if (cards) g.fillRect(list[i], list[i + 1] + r, Math.max(2, 5 * k), h - 2 * r);
         else g.fillRect(list[i], list[i + 1], w, h);
       }
+    }
+    if (chosen.length) {
+      g.beginPath();
+      for (const [x, y] of chosen) g.roundRect(x, y, w, h, r);
+      g.strokeStyle = colour.sel;
+      g.lineWidth = 2;
+      g.stroke();
     }
     if (!names.length) return;
     g.fillStyle = colour.text;

@@ -4,6 +4,8 @@ import { NODE_H, NODE_W } from './model.js';
 
 export const GRID = 8;
 const CELL = 512;
+const PORT = 4.5; // radius of a port
+const HEAD = 8; // length of an arrowhead
 
 /** @param {number} v @param {number} lo @param {number} hi */
 export const clamp = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
@@ -13,11 +15,15 @@ export const snap = (v) => Math.round(v / GRID) * GRID;
 /** @param {number} x1 @param {number} x2 */
 const bend = (x1, x2) => Math.max(32, Math.abs(x2 - x1) / 2);
 
-/** SVG path of an edge. @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 */
+/** SVG path of an edge: a curve to the arrowhead, and straight through it. @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 */
 export function curve(x1, y1, x2, y2) {
-  const d = bend(x1, x2);
-  return `M${x1} ${y1}C${x1 + d} ${y1} ${x2 - d} ${y2} ${x2} ${y2}`;
+  const to = x2 - PORT - HEAD;
+  const d = bend(x1, to);
+  return `M${x1} ${y1}C${x1 + d} ${y1} ${to - d} ${y2} ${to} ${y2}H${x2}`;
 }
+
+/** SVG path of an edge's arrowhead. Every edge arrives from the left; the head ends where the round port of the card begins. @param {number} x2 @param {number} y2 */
+export const arrowhead = (x2, y2) => `M${x2 - PORT} ${y2}l${-HEAD}-4.5v9z`;
 
 /** Ends of the edge between two cards. @param {Point} a @param {Point} b @returns {[number, number, number, number]} */
 export const ends = (a, b) => [a.x + NODE_W, a.y + NODE_H / 2, b.x, b.y + NODE_H / 2];
@@ -114,6 +120,17 @@ export function rest(x, y, near) {
     }
   }
   return { x: nx, y: ny, lineX, lineY };
+}
+
+/**
+ * Whether all of a part of the graph lies within the view.
+ * @param {{x: number, y: number, w: number, h: number}} part @param {{k: number, tx: number, ty: number}} camera
+ * @param {{width: number, height: number}} view
+ */
+export function within(part, { k, tx, ty }, { width, height }) {
+  const left = part.x * k + tx;
+  const top = part.y * k + ty;
+  return left >= 0 && top >= 0 && left + part.w * k <= width && top + part.h * k <= height;
 }
 
 /** @param {Iterable<Point>} places */

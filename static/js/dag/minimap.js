@@ -1,5 +1,5 @@
 // @ts-check
-/** The whole graph in a corner, with the part in view; a click or drag goes there. */
+/** The whole graph in a corner, with the part in view; a click or drag goes there. It shows only while something is out of view. */
 import { h } from './dom.js';
 import { canvasColours } from './far.js';
 import { NODE_H, NODE_W } from './model.js';
@@ -9,6 +9,7 @@ const W = 200;
 const H = 132;
 
 export class Minimap {
+  on = true;
   #dirty = true;
   /** @type {Record<string, string> | null} */ #colours = null;
   #image = document.createElement('canvas');
@@ -28,6 +29,10 @@ export class Minimap {
       this.el.onpointermove = (/** @type {PointerEvent} */ ev) => this.#go(ev);
       this.el.onpointerup = this.el.onpointercancel = () => (this.el.onpointermove = null);
     });
+  }
+  toggle() {
+    this.on = !this.on;
+    this.view.schedule();
   }
   changed() {
     this.#dirty = true;
@@ -51,6 +56,7 @@ export class Minimap {
     this.view.schedule(true);
   }
   #draw() {
+    this.el.hidden = !this.on || this.view.seesAll();
     if (this.el.hidden) return;
     const { view } = this;
     const { b, k, ox, oy } = this.#scale();

@@ -3,9 +3,9 @@
 import { t } from '../messages.js';
 import { branchesOf } from './branch.js';
 import { canvasColours } from './far.js';
-import { boundsOf, curve, ends } from './geometry.js';
+import { arrowhead, boundsOf, curve, ends } from './geometry.js';
 import { NODE_H, NODE_W } from './model.js';
-import { look } from './states.js';
+import { edgeColour, look } from './states.js';
 import { branchText } from './view.js';
 
 /** @typedef {import('./editor.js').DagEditor} DagEditor */
@@ -21,7 +21,7 @@ const esc = (s) => s.replace(/[\ud800-\udfff]/gu, '\ufffd').replace(/[&<>"]/g, (
 const cut = (s, n) => (s.length > n ? `${s.slice(0, n - 1)}…` : s);
 
 /**
- * @param {DagEditor} editor @param {Record<string, string>} colour
+ * @param {Pick<DagEditor, 'model' | 'types' | 'states' | 'data'>} editor @param {Record<string, string>} colour
  * @returns {{svg: string, w: number, h: number}}
  */
 export function drawing({ model, types, states, data }, colour) {
@@ -30,7 +30,6 @@ export function drawing({ model, types, states, data }, colour) {
   const h = Math.ceil(b.h + 2 * PAD + FOOT);
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="${b.x - PAD} ${b.y - PAD} ${w} ${h}" font-family="Inter, 'Noto Sans CJK SC', sans-serif">`,
-    `<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="${colour.edge}"/></marker></defs>`,
     `<rect x="${b.x - PAD}" y="${b.y - PAD}" width="${w}" height="${h}" fill="${colour.card}"/>`,
   ];
   for (const e of model.edges.values()) {
@@ -38,8 +37,8 @@ export function drawing({ model, types, states, data }, colour) {
     const ways = branchesOf(model, e);
     /** @type {string} */
     const kind = ways ? (ways[0]?.kind ?? 'none') : '';
-    const line = kind === 'success' ? colour.success : kind === 'failed' ? colour.failed : colour.edge;
-    out.push(`<path d="${curve(x1, y1, x2, y2)}" fill="none" stroke="${line}" stroke-width="1.5"${kind === 'default' || kind === 'none' ? ' stroke-dasharray="6 4"' : ''} marker-end="url(#a)"/>`);
+    const line = colour[kind === 'success' || kind === 'failed' ? kind : edgeColour(states, e)];
+    out.push(`<path d="${curve(x1, y1, x2, y2)}" fill="none" stroke="${line}" stroke-width="1.5"${kind === 'default' || kind === 'none' ? ' stroke-dasharray="6 4"' : ''}/><path d="${arrowhead(x2, y2)}" fill="${line}"/>`);
     const text = e.name || (ways ? branchText(ways) : '');
     if (text) out.push(`<text x="${(x1 + x2) / 2}" y="${(y1 + y2) / 2 + 4}" text-anchor="middle" font-size="11" fill="${colour.text}" stroke="${colour.card}" stroke-width="4" paint-order="stroke">${esc(cut(text, 28))}</text>`);
   }

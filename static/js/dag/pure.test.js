@@ -6,8 +6,9 @@ import { copyText, parseClip, plan } from './clipboard.js';
 import { findTasks, findTypes } from './search.js';
 import { Types, defaults, newTask, offering, problem, tidy, valueOf, visible, withValue } from './schema.js';
 import { check, parameterNames } from './check.js';
-import { SpatialIndex, boundsOf, edgeDistance, rest } from './geometry.js';
+import { SpatialIndex, arrowhead, boundsOf, curve, edgeDistance, rest, within } from './geometry.js';
 import { command } from './keys.js';
+import { drawing } from './picture.js';
 import { duration, look, ran } from './states.js';
 import { readSettings, writeSettings } from './panel-settings.js';
 
@@ -247,4 +248,34 @@ test('an object that is kept as a text stays one, with the members of the fields
 test('a new task of a streaming type is a streaming task', () => {
   assert.equal(newTask(SHELL, 1, 'a').taskExecuteType, 'BATCH');
   assert.equal(newTask({ ...SHELL, stream: true }, 1, 'a').taskExecuteType, 'STREAM');
+});
+
+test('a graph is within the view only with all four of its sides', () => {
+  const part = { x: -100, y: 40, w: 400, h: 200 };
+  const view = { width: 500, height: 300 };
+  const at = (/** @type {number} */ tx, /** @type {number} */ ty, k = 1) => within(part, { k, tx, ty }, view);
+  assert.equal(at(100, -40), true, 'its corner is the corner of the view');
+  assert.equal(at(99, -40), false, 'left');
+  assert.equal(at(100, -41), false, 'top');
+  assert.equal(at(200, 60), true, 'right and bottom to the pixel');
+  assert.equal(at(201, 60), false, 'right');
+  assert.equal(at(200, 61), false, 'bottom');
+  assert.equal(at(200, 0, 2), false, 'too large');
+  assert.equal(at(250, 0, 0.5), true, 'from further away');
+});
+
+test('an edge goes straight through its head, and the head ends where the port begins', () => {
+  assert.equal(arrowhead(300, 80), 'M295.5 80l-8-4.5v9z');
+  assert.match(curve(100, 0, 300, 80), /^M100 0C\S+ 0 \S+ 80 287\.5 80H300$/);
+});
+
+test('in the picture of a run each edge and its head have the colour of what happened', () => {
+  const m = workflow(...[1, 2, 3, 4, 5].map((code) => newTask(SHELL, code, `t${code}`)));
+  for (const [a, b] of [[1, 2], [2, 3], [1, 4], [4, 5]]) m.connect(a, b);
+  const states = new Map([[1, { state: 'SUCCESS' }], [2, { state: 'FAILURE' }], [4, { state: 'RUNNING_EXECUTION' }]]);
+  const colour = { success: 'green', failed: 'red', running: 'blue', edge: 'grey', card: 'white', line: 'silver', none: 'silver', text: 'black' };
+  const data = /** @type {any} */ ({ definition: {} });
+  const seen = (/** @type {any} */ run) => [...drawing({ model: m, types, states: run, data }, colour).svg.matchAll(/stroke="(\w+)" stroke-width="1.5"\/><path d="[^"]+" fill="(\w+)"/g)].map((x) => `${x[1]} ${x[2]}`);
+  assert.deepEqual(seen(states), ['green green', 'red red', 'blue blue', 'grey grey']);
+  assert.deepEqual(seen(null), Array(4).fill('grey grey'));
 });

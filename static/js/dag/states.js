@@ -43,6 +43,17 @@ export const KIND_LOOK = {
 export const look = (state) => (state && LOOKS[state]) || NONE;
 
 /**
+ * Name of the colour of an edge in a run: what runs after it, or how what is before it ended.
+ * @param {Map<number, import('./types.js').RunState> | null} states @param {import('./types.js').Relation} e
+ */
+export function edgeColour(states, e) {
+  if (!states) return 'edge';
+  if (look(states.get(e.postTaskCode)?.state).kind === 'running') return 'running';
+  const before = look(states.get(e.preTaskCode)?.state).kind;
+  return before === 'success' || before === 'failed' ? before : 'edge';
+}
+
+/**
  * Length of a time in the short form of the product: 7ms, 41s, 6m 41s, 1h 03m.
  * @param {number} ms
  */

@@ -47,8 +47,9 @@ export class Toolbar {
     this.runButton = h('button.btn.sm', { type: 'button', 'data-test': 'editor.run', onclick: () => void openRun(editor) }, icon('play'), t('js.editor.run'));
     this.versions = h('a.btn.sm', { 'data-test': 'editor.versions' }, icon('history'), h('span.dag-word', null, t('js.editor.versions')));
     this.more = iconButton(t('js.editor.more'), 'more', () => this.#more(), { 'data-test': 'editor.more', 'aria-haspopup': 'menu' });
+    this.legend = h('div.dag-legend', { role: 'group', 'aria-label': t('js.editor.legend'), hidden: true });
     this.el = h('div.dag-bar', { role: 'toolbar', 'aria-label': t('js.editor.toolbar'), 'data-test': 'editor.toolbar' },
-      ...(picture ? [] : [this.name, this.tags]), h('span.grow'),
+      ...(picture ? [this.legend] : [this.name, this.tags]), h('span.grow'),
       ...(ro ? [] : [h('span.group', null, this.undo, this.redo)]),
       this.views,
       ro ? null : iconButton(t('js.editor.add'), 'plus', run('quickAddCentre'), { 'data-test': 'editor.add' }),
@@ -62,15 +63,15 @@ export class Toolbar {
       this.more,
       editor.closeUrl() && !picture ? h('a.btn.ghost.icon.sm', { href: editor.closeUrl(), 'aria-label': t('js.editor.close'), title: t('js.editor.close'), 'data-test': 'editor.close' }, icon('x')) : null);
     this.zoom = h('button.btn.ghost.sm.num.dag-zoom', { type: 'button', 'data-test': 'editor.zoom', title: t('js.editor.zoomOne'), onclick: run('zoomOne') }, '100%');
+    this.minimap = iconButton(t('js.editor.minimap'), 'map', run('minimap'), { 'data-test': 'editor.minimap.toggle' });
     this.float = h('div.float.dag-tools', { role: 'toolbar', 'aria-label': t('js.editor.tools') },
       iconButton(t('js.editor.zoomOut'), 'minus', run('zoomOut'), { 'data-test': 'editor.zoomOut' }), this.zoom,
       iconButton(t('js.editor.zoomIn'), 'plus', run('zoomIn'), { 'data-test': 'editor.zoomIn' }), h('hr'),
       iconButton(t('js.editor.fit'), 'fit', run('fit'), { 'data-test': 'editor.fit' }),
       ro ? null : iconButton(t('js.editor.layout'), 'layout', run('layout'), { 'data-test': 'editor.layout' }),
-      iconButton(t('js.editor.minimap'), 'map', run('minimap'), { 'data-test': 'editor.minimap.toggle', 'aria-pressed': 'true' }),
+      this.minimap,
       iconButton(t('js.editor.fullscreen'), 'maximize', run('fullscreen'), { 'data-test': 'editor.fullscreen' }),
       iconButton(t('js.editor.shortcuts'), 'keyboard', run('help'), { 'data-test': 'editor.help' }));
-    this.legend = h('div.float.legend.dag-legend', { role: 'group', 'aria-label': t('js.editor.legend'), hidden: true });
   }
   #more() {
     const { editor } = this;
@@ -149,8 +150,17 @@ export class Toolbar {
     if (key !== this.shownTags) this.tags.replaceChildren(...tags);
     this.shownTags = key;
   }
+  /** Bring the tools in step with the camera. */
+  updateView() {
+    const { view, minimap } = this.editor;
+    const needless = view.seesAll();
+    this.minimap.setAttribute('aria-pressed', String(minimap.on && !needless));
+    this.minimap.setAttribute('aria-disabled', String(needless));
+    this.minimap.title = needless ? `${t('js.editor.minimap')}: ${t('js.editor.minimap.needless')}` : t('js.editor.minimap');
+    this.#zoom(view.k);
+  }
   /** @param {number} k */
-  setZoom(k) {
+  #zoom(k) {
     const text = `${Math.round(k * 100)}%`;
     if (this.zoom.textContent === text) return;
     this.zoom.textContent = text;

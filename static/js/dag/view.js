@@ -8,7 +8,7 @@ import { branches, branchesOf, branching } from './branch.js';
 import { emptyCard, fillCard } from './card.js';
 import { h, svg } from './dom.js';
 import { FarPicture } from './far.js';
-import { SpatialIndex, boundsOf, clamp, curve, edgeDistance, ends } from './geometry.js';
+import { SpatialIndex, arrowhead, boundsOf, clamp, curve, edgeDistance, ends, within } from './geometry.js';
 import { NODE_H, NODE_W, edgeId } from './model.js';
 import { look } from './states.js';
 
@@ -20,6 +20,7 @@ import { look } from './states.js';
 const FAR_BELOW = 0.5;
 const MOST_CARDS = 500;
 const MARGIN = 240;
+const PAD = 56; // round the graph when it is fitted
 const LABEL = 28; // characters of an edge's label at most
 const LETTER = 6.2; // pixels
 export const ZOOM_MIN = 0.05;
@@ -53,13 +54,9 @@ export class View extends EventTarget {
     this.edgesEl = svg('g');
     this.ghost = svg('path', { class: 'dag-ghost', hidden: '' });
     this.snapLines = svg('path', { class: 'dag-snap', hidden: '' });
-    const arrow = svg('marker', { id: 'dag-arrow', viewBox: '0 0 8 8', refX: '7', refY: '4', markerWidth: '7', markerHeight: '7', orient: 'auto' });
-    arrow.append(svg('path', { d: 'M0 0 8 4 0 8z' }));
-    const defs = svg('defs');
-    defs.append(arrow);
     this.handles = svg('g', { class: 'dag-handles' });
     const edges = svg('svg', { class: 'dag-edges', 'aria-hidden': 'true' });
-    edges.append(defs, this.edgesEl, this.ghost, this.snapLines);
+    edges.append(this.edgesEl, this.ghost, this.snapLines);
     const top = svg('svg', { class: 'dag-edges', 'aria-hidden': 'true' });
     top.append(this.handles);
     this.nodesEl = h('div.dag-nodes');
@@ -125,15 +122,22 @@ export class View extends EventTarget {
     this.k = k;
     this.schedule(true);
   }
-  fit(pad = 56) {
+  fit() {
     this.forgetBox();
     const b = this.bounds();
     const r = this.rect();
-    pad = Math.min(pad, r.width / 16, r.height / 8); // a small screen has no room for a margin
-    this.k = clamp(Math.min((r.width - 2 * pad) / b.w, (r.height - 2 * pad) / b.h), ZOOM_MIN, 1);
+    // A small screen has no room for a wide margin, but the tools at the bottom must not cover a card.
+    const side = Math.min(PAD, r.width / 16);
+    const top = Math.min(PAD, r.height / 16);
+    const bottom = Math.min(PAD, r.height / 6);
+    this.k = clamp(Math.min((r.width - 2 * side) / b.w, (r.height - top - bottom) / b.h), ZOOM_MIN, 1);
     this.tx = r.width / 2 - (b.x + b.w / 2) * this.k;
-    this.ty = r.height / 2 - (b.y + b.h / 2) * this.k;
+    this.ty = (r.height + top - bottom) / 2 - (b.y + b.h / 2) * this.k;
     this.schedule();
+  }
+  /** Whether nothing of the graph lies outside the view. */
+  seesAll() {
+    return !this.model.tasks.size || within(this.bounds(), this, this.rect());
   }
   /** Scroll so that a task is in view. @param {number} code @param {{flash?: boolean, near?: boolean}} [opt] */
   reveal(code, opt = {}) {
@@ -410,7 +414,7 @@ export class View extends EventTarget {
       const [x1, y1, x2, y2] = ends(this.pos(e.preTaskCode), this.pos(e.postTaskCode));
       const d = curve(x1, y1, x2, y2);
       for (const child of g.children) {
-        if (child.tagName === 'path') child.setAttribute('d', d);
+        if (child.tagName === 'path') child.setAttribute('d', child.classList.contains('head') ? arrowhead(x2, y2) : d);
         else {
           child.setAttribute('x', String((x1 + x2) / 2));
           child.setAttribute('y', String((y1 + y2) / 2));
@@ -470,7 +474,7 @@ export class View extends EventTarget {
     if (ways) g.dataset.branch = ways[0]?.kind ?? 'none';
     if (this.model.tasks.get(e.postTaskCode)?.finally) g.dataset.finally = '';
     if ([e.preTaskCode, e.postTaskCode].some((c) => this.model.tasks.get(c)?.taskExecuteType === 'STREAM')) g.dataset.stream = '';
-    g.append(svg('path', { class: 'hit' }), svg('path', { class: 'ln', 'marker-end': 'url(#dag-arrow)' }));
+    g.append(svg('path', { class: 'hit' }), svg('path', { class: 'ln' }), svg('path', { class: 'head' }));
     const text = e.name || (ways ? branchText(ways) : '');
     if (text) {
       const label = svg('text', { 'text-anchor': 'middle', 'dominant-baseline': 'central' });

@@ -34,6 +34,8 @@ async function show(code) {
   if (!res?.ok || code !== shown) return;
   panel.innerHTML = await res.text(); // our own page's part, escaped by the server
   /** @type {any} */ (globalThis).htmx?.process(panel);
+  // On a narrow screen the panel lies below the graph: who chose a task there is led to the answer.
+  if (canvas?.contains(document.activeElement)) panel.querySelector('.run-panel-head')?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   const address = new URL(location.href);
   address.searchParams.set('task', String(code)); // a copied link opens the same task
   history.replaceState(history.state, '', address);
