@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"dorado/e2e/harness"
@@ -92,6 +93,66 @@ func TestTheGraphOfARunHidesNoCardAndColoursItsArrows(t *testing.T) {
 			silent(t, tab)
 		})
 	}
+}
+
+// Ana makes a workflow on a telephone, by the plus and by keys. The empty canvas says how to begin, every new task is in view,
+// the canvas says what the next key does, and what was in the way of saving goes away with its cause.
+func TestAWorkflowIsMadeOnANarrowScreen(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	p := project(t, s.Admin, "narrow")
+	tab := chromium(t).Tab(t, s.URL, browser.Look{Language: "en", Width: 360, Height: 740})
+	tab.SignIn("admin", password)
+	tab.Goto("/projects/" + itoa(p) + "/workflows/new")
+	editor := tab.Editor()
+	require.Equal(t, "Press + above to add the first task", tab.Text(browser.Test("editor.blank")))
+	for i := range 7 {
+		editor.Click(browser.Test("editor.add"))
+		editor.See(browser.Test("editor.quickAdd.search"))
+		editor.Type("shell")
+		editor.Press(kb.Enter)
+		editor.Wait("the task", `document.querySelector('dag-editor').model.tasks.size === $1`, i+1)
+		editor.Wait("all of the new task in view", `(() => {
+			const box = (e) => e.getBoundingClientRect();
+			const card = document.querySelector('[data-test="editor.node"][data-sel]');
+			if (!card) return false;
+			const [r, stage, tools] = [card, document.querySelector('[data-test="editor.canvas"]'), document.querySelector('.dag-tools')].map(box);
+			return r.left >= stage.left && r.right <= stage.right && r.top >= stage.top && r.bottom <= tools.top;
+		})()`)
+	}
+	require.False(t, tab.Has(browser.Test("editor.blank")))
+
+	editor.Click(browser.Test("editor.fit"))
+	browser.Eval[bool](tab, `(document.querySelector('[data-test="editor.canvas"]').focus(), true)`)
+	editor.Press(kb.Home)
+	editor.Press("c")
+	require.Equal(t, "Connect shell: go to the target and press Enter, or Esc to stop", tab.Text(browser.Test("editor.mode")))
+	editor.Press(kb.End)
+	editor.Press(kb.Enter)
+	editor.Wait("the edge", `document.querySelector('dag-editor').model.edges.size === 1`)
+	require.False(t, tab.Has(browser.Test("editor.mode")))
+	editor.Press("c")
+	editor.See(browser.Test("editor.mode"))
+	editor.Press(kb.Escape)
+	require.False(t, tab.Has(browser.Test("editor.mode")))
+
+	editor.Click(browser.Test("editor.save"))
+	editor.Fill(browser.Test("field.workflowName"), "by hand")
+	editor.Click(browser.Test("save.confirm"))
+	editor.Wait("what is wrong", `!document.querySelector('[data-test="editor.problems"]').hidden`)
+	editor.ClosePanel()
+	browser.Eval[bool](tab, `(() => {
+		const { model } = document.querySelector('dag-editor');
+		model.setTasks([...model.tasks.values()].map((x) => [x.code, {taskParams: {...x.taskParams, rawScript: 'true'}}]));
+		return true;
+	})()`)
+	editor.WaitValid()
+	editor.Save("by hand", true)
+	require.False(t, tab.Has(browser.Test("editor.problems")))
+	require.Equal(t, "by hand", tab.Text(".crumbs [aria-current=page]"))
+	require.Contains(t, browser.Eval[string](tab, "document.title"), "by hand")
+	tab.Screenshot("graph-made-on-a-narrow-screen")
+	silent(t, tab, "422") // the refused save is reported by the browser itself
 }
 
 // seesEveryCard requires that the whole graph is in view, and that nothing that floats on the canvas lies over a card.

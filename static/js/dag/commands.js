@@ -139,16 +139,16 @@ function search(e) {
 }
 
 /**
- * The quick-add list at a point: choose a type, get a task there, joined to `from` when given.
- * @param {DagEditor} e @param {number} cx @param {number} cy @param {number} [from]
+ * The quick-add list: choose a type, get a task at a point, joined to `from` when given.
+ * @param {DagEditor} e @param {number} cx @param {number} cy @param {number} [from] @param {{x: number, y: number}} [list] where it opens; default the point
  */
-export function quickAdd(e, cx, cy, from) {
+export function quickAdd(e, cx, cy, from, list = { x: cx, y: cy }) {
   if (e.readOnly) return;
   const p = e.view.toGraph(cx, cy);
   picker({
-    host: e.overlay, x: cx, y: cy, label: t('js.editor.palette'), placeholder: t('js.editor.palette.search'), test: 'editor.quickAdd',
+    host: e.overlay, ...list, label: t('js.editor.palette'), placeholder: t('js.editor.palette.search'), test: 'editor.quickAdd',
     find: (q) => findTypes(e.types.all, q).slice(0, 60).map((x) => ({ key: x.type, text: x.label, icon: x.icon, type: x.type })),
-    choose: (type) => void e.addTask(type, e.freePlace({ x: from === undefined ? p.x - NODE_W / 2 : p.x, y: p.y - NODE_H / 2 }), from),
+    choose: (type) => void e.addTask(type, e.freePlace({ x: from === undefined ? p.x - NODE_W / 2 : p.x, y: p.y - NODE_H / 2 }), from).then((code) => code && e.view.reveal(code)),
     closed: () => e.view.stage.focus({ preventScroll: true }),
   });
 }
@@ -245,19 +245,23 @@ export const COMMANDS = {
   },
   quickAddCentre: (e) => {
     const r = e.view.rect();
-    quickAdd(e, r.left + r.width / 2 - 140, r.top + 60);
+    quickAdd(e, r.left + r.width / 2, r.top + r.height / 2, undefined, { x: r.left + r.width / 2 - 140, y: r.top + 60 });
   },
   connect: (e) => {
     const [id] = e.view.selected;
     if (e.view.selected.size !== 1) return e.say(t('js.editor.said.chooseOne'));
     e.linkFrom = id;
     e.view.stage.toggleAttribute('data-linking', true);
-    e.say(t('js.editor.said.connect', { name: e.model.tasks.get(id)?.name ?? '' }));
+    e.say(e.mode(t('js.editor.said.connect', { name: e.model.tasks.get(id)?.name ?? '' })));
   },
   moveMode: (e) => {
     if (!e.view.selected.size) return e.say(t('js.editor.said.chooseOne'));
     e.moving = !e.moving;
-    e.say(t(e.moving ? 'js.editor.said.moving' : 'js.editor.said.moved'));
+    if (e.moving) e.say(e.mode(t('js.editor.said.moving')));
+    else {
+      e.mode('');
+      e.say(t('js.editor.said.moved'));
+    }
   },
   activate: (e) => {
     const cur = [...e.view.selected].at(-1);

@@ -56,6 +56,7 @@ export class DagEditor extends HTMLElement {
   /** @type {HTMLElement} */ overlay = LATER;
   /** @type {HTMLElement} */ live = LATER;
   /** @type {HTMLElement} */ bannerEl = LATER;
+  /** @type {HTMLElement} */ modeEl = LATER;
   readOnly = true;
   /** @type {Map<number, RunState> | null} */ states = null;
   /** @type {Map<number, 'error' | 'warning'>} */ problems = new Map();
@@ -120,6 +121,7 @@ export class DagEditor extends HTMLElement {
     this.overlay = h('div.dag-overlay');
     this.live = h('div.vh', { 'aria-live': 'polite', role: 'status', 'data-test': 'editor.live' });
     this.bannerEl = h('div.dag-banners');
+    this.modeEl = h('div.dag-mode', { hidden: true, 'data-test': 'editor.mode' });
     const centre = h('div.dag-centre');
     this.view = new View(centre, {
       model: this.model, types: this.types, readOnly: this.readOnly, states: this.states,
@@ -134,11 +136,11 @@ export class DagEditor extends HTMLElement {
     this.list = new List(this);
     this.yaml = new YamlView(this);
     this.problemPanel = new ProblemPanel(this);
-    centre.append(this.toolbar.float, this.list.el, this.yaml.el, this.problemPanel.el);
+    centre.append(this.toolbar.float, this.modeEl, this.list.el, this.yaml.el, this.problemPanel.el);
     const main = h('div.dag-main');
     if (!this.readOnly) {
       this.palette = new Palette(this.types, {
-        add: (type) => void this.addTask(type),
+        add: (type) => void this.addTask(type).then((code) => code && this.view.reveal(code)),
         drop: (type, cx, cy) => {
           const r = this.view.stage.getBoundingClientRect();
           if (this.list.open || cx < r.left || cx > r.right || cy < r.top || cy > r.bottom) return false;
@@ -291,6 +293,12 @@ export class DagEditor extends HTMLElement {
     this.live.textContent = '';
     this.live.textContent = text;
   }
+  /** Show what the keys do for now; without text they do what they always do. @param {string} text */
+  mode(text) {
+    this.modeEl.textContent = text;
+    this.modeEl.hidden = !text;
+    return text;
+  }
   /** Tasks in reading order. */
   order() {
     return (this.#order ??= this.model.topological());
@@ -336,6 +344,7 @@ export class DagEditor extends HTMLElement {
   stopLinking() {
     this.linkFrom = null;
     this.view.stage.removeAttribute('data-linking');
+    this.mode('');
   }
   /** @param {number} pre @param {number} post */
   connect(pre, post) {
@@ -425,11 +434,11 @@ export class DagEditor extends HTMLElement {
     this.say(t('js.editor.said.added', { name: task.name, type: kind.label }));
     return code;
   }
-  /** The nearest place below a point where a card does not cover another. @param {Point} p */
+  /** The nearest place below a point, or in the columns beside it, where a card does not cover another. @param {Point} p */
   freePlace(p) {
     for (let i = 0; i < 40; i++) {
       if (!this.view.tasksIn({ x: p.x - 12, y: p.y - 12 }, { x: p.x + NODE_W + 12, y: p.y + NODE_H + 12 }).length) return p;
-      p = { x: p.x + (i % 4 === 3 ? 32 : 0), y: p.y + NODE_H + 24 };
+      p = i % 4 === 3 ? { x: p.x + NODE_W + 64, y: p.y - 3 * (NODE_H + 24) } : { x: p.x, y: p.y + NODE_H + 24 };
     }
     return p;
   }

@@ -52,8 +52,10 @@ async function publish(e, message, online, close, baseVersion) {
     for (const k of ['stale', 'signedOut', 'failed']) e.banner(k, null);
     e.serverProblems = [];
     e.check();
+    e.problemPanel.toggle(false);
     if (res.urls) Object.assign(e.data.urls, res.urls);
     if (created && res.url) history.replaceState(history.state, '', res.url);
+    rename(e.model.meta.name);
     e.toolbar.update();
     e.say(t('js.editor.said.saved', { version: res.version }));
     e.toastOk(t('js.editor.said.saved', { version: res.version }));
@@ -61,6 +63,15 @@ async function publish(e, message, online, close, baseVersion) {
   } catch (err) {
     await saveFailed(e, err, message, online, close);
   }
+}
+
+/** The page around the canvas was drawn before the save. @param {string} name */
+function rename(name) {
+  const crumb = /** @type {HTMLElement | null} */ (document.querySelector('.crumbs [aria-current="page"]'));
+  if (!crumb) return;
+  document.title = document.title.replace(crumb.textContent ?? '', () => name);
+  crumb.textContent = name;
+  crumb.title = name;
 }
 
 /** @param {DagEditor} e @param {unknown} err @param {string} message @param {boolean} online @param {boolean} close */

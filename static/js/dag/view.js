@@ -63,10 +63,11 @@ export class View extends EventTarget {
     this.layer = h('div.dag-layer', null, edges, this.nodesEl, top);
     this.marquee = h('div.dag-marquee', { hidden: true });
     this.farEl = h('canvas.dag-lod', { 'aria-hidden': 'true' });
+    this.blank = h('p.dag-blank', { hidden: true, 'data-test': 'editor.blank' }, h('span.dag-blank-wide', null, t('js.editor.blank')), h('span.dag-blank-narrow', null, t('js.editor.blank.narrow')));
     this.stage = h(
       'div.dag-stage',
       { tabindex: '0', role: 'application', 'aria-roledescription': t('js.editor.graph'), 'data-test': 'editor.canvas', id: 'dag-stage' },
-      this.bg, this.farEl, this.layer, this.marquee,
+      this.bg, this.farEl, this.layer, this.marquee, this.blank,
     );
     host.append(this.stage);
     this.picture = new FarPicture(this.farEl, this);
@@ -147,7 +148,7 @@ export class View extends EventTarget {
     const x = p.x * this.k + this.tx;
     const y = p.y * this.k + this.ty;
     if (x < 20 || x + NODE_W * this.k > r.width - 20) this.tx += r.width / 2 - x - (NODE_W * this.k) / 2;
-    if (y < 20 || y + NODE_H * this.k > r.height - 20) this.ty += r.height / 2 - y - (NODE_H * this.k) / 2;
+    if (y < 20 || y + NODE_H * this.k > r.height - PAD) this.ty += r.height / 2 - y - (NODE_H * this.k) / 2;
     if (opt.flash) this.flash = code;
     this.schedule();
   }
@@ -348,6 +349,7 @@ export class View extends EventTarget {
       this.#drawEdges(want);
     }
     if (this.handles.childElementCount) this.#drawHandles();
+    this.blank.hidden = this.ctx.readOnly || this.model.tasks.size > 0;
     this.dispatchEvent(new CustomEvent('view'));
   }
   /** @param {DOMRect} r */

@@ -100,7 +100,7 @@ export class CodeField extends HTMLElement {
       b.addEventListener('click', fn);
       return b;
     };
-    this.wrapButton = button(t('js.editor.code.wrap'), 'route', 'code.wrap', () => this.#wrap(!this.hasAttribute('data-nowrap')));
+    this.wrapButton = button(t('js.editor.code.wrap'), 'wrap-text', 'code.wrap', () => this.#wrap(!this.hasAttribute('data-nowrap')));
     this.fullButton = button(t('js.editor.code.fullscreen'), 'maximize', 'code.fullscreen', () => this.#full(!this.hasAttribute('data-full')));
     bar.append(name, this.wrapButton, this.fullButton);
     this.prepend(bar);
