@@ -96,7 +96,7 @@ func TestAnAnalystLooksAtWhatHerChecksFound(t *testing.T) {
 
 	broken := last["sales have a customer"].TaskInstanceID
 	here := fmt.Sprintf("/projects/%d/task-instances/%d/quality", in, broken)
-	for _, look := range append(browser.Looks(), browser.Look{Language: "en", Width: 360, Height: 800}, browser.Look{Language: "zh", Width: 1440, Height: 900}) {
+	for _, look := range append(browser.Looks(), browser.Look{Language: "en", Width: 360, Height: 800}, browser.Look{Language: "zh", Width: 1440, Height: 900}, browser.Look{Language: "en", Width: 1100, Height: 800}) {
 		t.Run(fmt.Sprintf("%s-%d", look, look.Width), func(t *testing.T) {
 			tab := chromium(t).Tab(t, s.URL, look)
 			shot := func(name string) { tab.Screenshot(fmt.Sprintf("quality-%s-%d-%s", look, look.Width, name)) }
@@ -112,8 +112,12 @@ func TestAnAnalystLooksAtWhatHerChecksFound(t *testing.T) {
 			tab.See(browser.Test("quality.result"), "sales have a customer")
 			shot("0-results")
 			check()
+			require.LessOrEqual(t, browser.Eval[int](tab, `(() => {
+				const table = document.querySelector('[data-test="quality.results"]');
+				return Math.round(table.getBoundingClientRect().right - table.closest('.card').getBoundingClientRect().right);
+			})()`), 0, "no column is cut off")
 			tab.Goto("/data-quality/results?state=NONE&rule=table_count_check")
-			require.Equal(t, 1, browser.Eval[int](tab, `document.querySelectorAll('[data-test="quality.result"]').length`))
+			tab.Wait("the one result", `document.querySelectorAll('[data-test="quality.result"]').length === 1`)
 			shot("1-filtered")
 			tab.Goto(here)
 			tab.See(browser.Test("quality.rows"), "NULL")

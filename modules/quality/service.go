@@ -52,7 +52,7 @@ func (s *Service) spec() listing.Spec {
 	kind.WriteString(" ELSE '" + unknown + "' END")
 	state := "CASE " + s.member("state") + " WHEN '1' THEN '" + kept + "' WHEN '2' THEN '" + broken + "' ELSE '" + unknown + "' END"
 	return listing.Spec{
-		Columns: map[string]string{"at": "r.created_at", "task": "t.name", "instance": "w.name", "rule": s.member("ruleName"), "state": state},
+		Columns: map[string]string{"at": "r.created_at", "task": "t.name", "rule": s.member("ruleName"), "state": state},
 		Search:  []string{"t.name", "w.name", "w.workflow_name"}, Default: "-at", ID: "t.id",
 		Filters: map[string]string{
 			"rule": s.member("ruleName"), "type": kind.String(), "state": state, "project": "CAST(t.project_code AS TEXT)",
