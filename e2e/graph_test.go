@@ -71,7 +71,13 @@ func TestTheGraphOfARunHidesNoCardAndColoursItsArrows(t *testing.T) {
 				seesEveryCard(t, editor)
 			}
 
-			if narrow {
+			if narrow { // the answer to a press lies below the graph
+				editor := tab.Editor()
+				editor.Click(browser.Node("load 0"))
+				editor.Wait("the head of the task's panel in view", `(() => {
+					const r = document.querySelector('.run-panel-head')?.getBoundingClientRect();
+					return !!r && r.top >= 0 && r.bottom <= innerHeight;
+				})()`)
 				silent(t, tab)
 				return
 			}
