@@ -255,9 +255,18 @@ func (p pages) detailOfTask(ctx context.Context, t *ListedTask) (*Detail, error)
 // savepointRows are the savepoints of a streaming task.
 func (p pages) savepointRows(ctx context.Context, t *ListedTask) ([]view.SavepointRow, error) {
 	list, err := p.store.savepoints(ctx, t.WorkflowInstanceID)
-	out := make([]view.SavepointRow, 0, len(list))
-	for _, one := range list {
-		out = append(out, view.SavepointRow{At: one.CreatedAt, User: one.User, Path: one.Path, Message: one.Message, Open: one.EndedAt == nil})
+	out, now := make([]view.SavepointRow, 0, len(list)), p.now()
+	for k := range list {
+		one := &list[k]
+		row := view.SavepointRow{At: one.CreatedAt, User: one.User, Path: one.Path, Message: one.Message}
+		switch one.State(now) {
+		case SaveOpen:
+			row.Open = true
+		case SaveUnknown:
+			row.Message = i18n.T(ctx, "instance.stream.unknown")
+		case SaveTaken, SaveFailed:
+		}
+		out = append(out, row)
 	}
 	return out, err
 }

@@ -31,8 +31,12 @@ type Streams interface {
 	Savepoint(ctx context.Context, worker string, attempt int64) (string, error)
 }
 
-// saveWait is how long a savepoint is waited for; the worker gives up at the same time.
-const saveWait = 10 * time.Minute
+const (
+	// saveWait is how long a savepoint is waited for; the worker gives up at the same time.
+	saveWait = 10 * time.Minute
+	// saveTold is how long after it was asked for a savepoint has an outcome, if whoever asked lived to write it down.
+	saveTold = saveWait + time.Minute
+)
 
 // Savepoint is one that was asked for.
 type Savepoint struct {
@@ -42,6 +46,31 @@ type Savepoint struct {
 	Message   string     `db:"message"` // why it was not taken, in the language of who asked
 	CreatedAt time.Time  `db:"created_at"`
 	EndedAt   *time.Time `db:"ended_at"`
+}
+
+// SaveState is what became of a savepoint.
+type SaveState int
+
+// What becomes of a savepoint.
+const (
+	SaveOpen    SaveState = iota // it is being taken
+	SaveTaken                    // Path tells where it lies
+	SaveFailed                   // Message tells why
+	SaveUnknown                  // the process that asked for it ended before it was told the outcome
+)
+
+// State is what became of p at now. Only who asked for a savepoint is told its outcome. When that process died nobody writes it
+// down any more, so the state of a row without an end follows from its age, and whoever looks sees the same.
+func (p *Savepoint) State(now time.Time) SaveState {
+	switch {
+	case p.EndedAt == nil && now.Sub(p.CreatedAt) < saveTold:
+		return SaveOpen
+	case p.EndedAt == nil:
+		return SaveUnknown
+	case p.Path == "":
+		return SaveFailed
+	}
+	return SaveTaken
 }
 
 // Savepoint has the job of a running streaming task write down its state, and returns where it lies. It is remembered with the

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +160,49 @@ func TestASavepointIsRememberedWithItsTask(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, left)
 	})
+}
+
+func TestASavepointWhoseAskerDiedIsNotTakenForEver(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		_, code := w.streaming(t)
+		run, err := w.StartTask(w.gwen, w.project, code, 1, instance.StartRequest{})
+		require.NoError(t, err)
+		id := w.attempt(t, run, 51, attempt{task: 1, state: flow.TaskRunning})
+		asked := func(ago time.Duration) {
+			w.exec(t, `DELETE FROM savepoint`)
+			w.exec(t, `INSERT INTO savepoint (task_instance_id, user_name, created_at) VALUES (?, 'gwen', ?)`, id, time.Now().Add(-ago))
+		}
+		b := w.browser(t, w.General)
+		shown := func() string {
+			return b.Get(w.at("/task-instances/" + strconv.FormatInt(id, 10))).Require(http.StatusOK).Text(`[data-test="task.savepoints"]`)
+		}
+		asked(5 * time.Minute)
+		require.Contains(t, shown(), "being taken")
+		asked(time.Hour)
+		require.NotContains(t, shown(), "being taken")
+		require.Contains(t, shown(), "not known whether it was taken")
+	})
+}
+
+func TestTheStateOfASavepoint(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	end := now.Add(-time.Second)
+	for _, c := range []struct {
+		name string
+		p    instance.Savepoint
+		want instance.SaveState
+	}{
+		{"asked for just now", instance.Savepoint{CreatedAt: now}, instance.SaveOpen},
+		{"still within the wait", instance.Savepoint{CreatedAt: now.Add(-10*time.Minute - 30*time.Second)}, instance.SaveOpen},
+		{"nobody waits any more", instance.Savepoint{CreatedAt: now.Add(-11 * time.Minute)}, instance.SaveUnknown},
+		{"taken", instance.Savepoint{CreatedAt: now.Add(-time.Hour), EndedAt: &end, Path: "file:/s/1"}, instance.SaveTaken},
+		{"not taken", instance.Savepoint{CreatedAt: now, EndedAt: &end, Message: "no such job"}, instance.SaveFailed},
+	} {
+		require.Equal(t, c.want, c.p.State(now), c.name)
+	}
 }
 
 func TestTheDialogOfAStreamingTask(t *testing.T) {

@@ -46,7 +46,7 @@ type SavepointRow struct {
 	User    string
 	Path    string
 	Message string // why there is none
-	Open    bool   // it is not known yet
+	Open    bool   // it is being taken
 }
 
 // Streams is the page.
