@@ -3,8 +3,10 @@ package instance
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"dorado/app/kit/i18n"
@@ -59,17 +61,90 @@ func (p pages) streams(r *http.Request) (web.Response, error) {
 		label := components.StateLabel(ctx, string(s))
 		v.States, v.Names[string(s)] = append(v.States, components.Option{Value: string(s), Label: label}), label
 	}
-	now, next := p.now(), here
+	next := here
 	if r.URL.RawQuery != "" {
 		next += "?" + r.URL.RawQuery
 	}
+	ids := make([]string, len(found.Items))
 	for k := range found.Items {
-		t := &found.Items[k]
-		row := view.StreamRow{TaskRow: taskRow(ctx, t, now), Workflow: t.WorkflowName, WorkflowURL: workflowAddress(owner.Code, t.WorkflowCode), AppLink: t.AppLink}
-		row.ID, row.Actions = strconv.FormatInt(t.ID, 10), p.taskActions(ctx, p.onAttempt(t, nil, false), next)
-		v.Rows = append(v.Rows, row)
+		ids[k] = strconv.FormatInt(found.Items[k].ID, 10)
+		v.Rows = append(v.Rows, p.streamRow(ctx, &found.Items[k], next))
+	}
+	if len(ids) > 0 {
+		v.EventsURL = here + "/events?" + url.Values{"ids": {strings.Join(ids, ",")}, "next": {next}}.Encode()
 	}
 	return web.Page(view.Streams(v)), nil
+}
+
+func (p pages) streamRow(ctx context.Context, t *ListedTask, next string) view.StreamRow {
+	row := view.StreamRow{
+		TaskRow: taskRow(ctx, t, p.now()), Workflow: t.WorkflowName, WorkflowURL: workflowAddress(t.ProjectCode, t.WorkflowCode), AppLink: t.AppLink,
+	}
+	row.ID, row.Actions = strconv.FormatInt(t.ID, 10), p.taskActions(ctx, p.onAttempt(t, nil, false), next)
+	return row
+}
+
+// streamEvents keeps a page of the list live: a row is sent again when its attempt changed.
+func (p pages) streamEvents(r *http.Request) (web.Response, error) {
+	ctx := r.Context()
+	owner, err := p.within(r)
+	if err != nil {
+		return nil, err
+	}
+	ids := selected(r.URL.Query()["ids"])
+	if len(ids) == 0 || len(ids) > MaxBatch {
+		return nil, ErrSelection.With("max", MaxBatch)
+	}
+	shown, err := p.streamTasks(ctx, owner.Code, ids)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]int64, len(shown))
+	for k := range shown {
+		runs[k] = shown[k].WorkflowInstanceID
+	}
+	if len(runs) == 0 {
+		return nil, ErrTaskNotFound.With("id", ids[0])
+	}
+	next := web.Next(r, streamsAddress(owner.Code))
+	return web.Events(func(ctx context.Context, out *web.Stream) error {
+		changes, stop := p.Watch(runs...)
+		defer stop()
+		known := map[int64]streamKey{}
+		return follow(ctx, changes, statesEvery, func() (bool, error) { return false, p.sendStreams(ctx, out, owner.Code, ids, next, known) })
+	}), nil
+}
+
+// streamKey is what makes the row of a streaming task worth sending again.
+type streamKey struct {
+	state           flow.TaskState
+	host, log, link string
+	began, ended    time.Time
+	valid           bool
+}
+
+func (p pages) sendStreams(ctx context.Context, out *web.Stream, projectCode int64, ids []int64, next string, known map[int64]streamKey) error {
+	list, err := p.streamTasks(ctx, projectCode, ids)
+	if err != nil {
+		return err
+	}
+	for k := range list {
+		t := &list[k]
+		row := p.streamRow(ctx, t, next)
+		key := streamKey{state: t.State, host: t.Host, log: t.LogPath, link: t.AppLink, began: row.Started, ended: row.Ended, valid: t.Valid}
+		seen, again := known[t.ID]
+		known[t.ID] = key
+		if again && seen == key {
+			continue
+		}
+		if !again && !row.Ended.IsZero() && row.Now.Sub(row.Ended) > time.Minute {
+			continue // it had ended before the page was drawn
+		}
+		if err := send(ctx, out, view.StreamPartial(row)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // streamTarget is what the dialog of a streaming task is about.

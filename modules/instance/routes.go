@@ -73,6 +73,7 @@ func (m *Module) Routes(r chi.Router) {
 
 	get("/task-instances", m.pages.tasks)
 	get("/task-instances/stream", m.pages.streams)
+	get("/task-instances/stream/events", m.pages.streamEvents)
 	get("/task-instances/{id}", m.pages.task)
 	get("/task-instances/{id}/act", m.pages.askAct)
 	post("/task-instances/{id}/act", m.pages.act)

@@ -122,6 +122,21 @@ func (s *Service) Savepoint(ctx context.Context, task int64) (string, error) {
 	return path, err
 }
 
+// streamTasks reads those attempts of streaming tasks of a project that whoever acts may see. It returns what project.Service.Require
+// returns.
+func (s *Service) streamTasks(ctx context.Context, project int64, ids []int64) ([]ListedTask, error) {
+	if err := s.may(ctx, project, Read); err != nil {
+		return nil, err
+	}
+	hidden, more := s.Access.NotHidden(ctx, "w.workflow_code", Read)
+	query, args, err := db.In(`SELECT `+listedColumns+` FROM task_instance t JOIN workflow_instance w ON w.id = t.workflow_instance_id
+		WHERE t.project_code = ? AND t.id IN (?) AND w.stream = ?`, project, ids, true)
+	if err != nil {
+		return nil, err
+	}
+	return db.Select[ListedTask](ctx, s.DB, query+hidden, append(args, more...)...)
+}
+
 // savepoints lists those of all attempts of a streaming task, latest first.
 func (s *store) savepoints(ctx context.Context, instance int64) ([]Savepoint, error) {
 	return db.Select[Savepoint](ctx, s.db, `SELECT p.id, p.user_name, p.path, p.message, p.created_at, p.ended_at FROM savepoint p

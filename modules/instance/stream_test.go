@@ -1,13 +1,17 @@
 package instance_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
 	"dorado/app/kit/db"
@@ -16,6 +20,7 @@ import (
 	"dorado/modules/access"
 	"dorado/modules/flow"
 	"dorado/modules/instance"
+	"dorado/modules/security/crudtest"
 	"dorado/modules/workflow"
 )
 
@@ -203,6 +208,73 @@ func TestTheStateOfASavepoint(t *testing.T) {
 	} {
 		require.Equal(t, c.want, c.p.State(now), c.name)
 	}
+}
+
+// follows opens a stream of events as p, and returns a function that reads from it until a text is found.
+func (w *world) follows(t *testing.T, p access.Principal, path string) (until func(want string) string) {
+	t.Helper()
+	router := chi.NewRouter()
+	w.Routes(router)
+	enter := crudtest.As(p)
+	server := httptest.NewServer(w.App.Site.Middleware()(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		router.ServeHTTP(rw, r.WithContext(enter(r.Context())))
+	})))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
+	require.NoError(t, err)
+	res, err := server.Client().Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { cancel(); _ = res.Body.Close(); server.Close() })
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	in := bufio.NewReader(res.Body)
+	return func(want string) string {
+		var read strings.Builder
+		for !strings.Contains(read.String(), want) {
+			line, err := in.ReadString('\n')
+			require.NoError(t, err, read.String())
+			read.WriteString(line)
+		}
+		return read.String()
+	}
+}
+
+func TestTheListOfStreamingTasksIsLive(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		require.NoError(t, w.Listen(t.Context()))
+		_, code := w.streaming(t)
+		begin := func(id int64, state flow.TaskState) (run int64) {
+			run, err := w.StartTask(w.gwen, w.project, code, 1, instance.StartRequest{})
+			require.NoError(t, err)
+			w.attempt(t, run, id, attempt{task: 1, state: state})
+			return run
+		}
+		run := begin(61, flow.TaskSubmitted)
+		begin(62, flow.TaskRunning)
+		batch := w.attempt(t, w.start(t), 63, attempt{task: 0, state: flow.TaskRunning})
+		b := w.browser(t, w.General)
+		page := b.Get(w.at("/task-instances/stream")).Require(http.StatusOK)
+		address := page.Attr(`[hx-sse\:connect]`, "hx-sse:connect")
+		require.True(t, strings.HasPrefix(address, w.at("/task-instances/stream/events?ids=")), address)
+		require.True(t, page.Has("#stream-61"), "the row has the id by which it is replaced")
+
+		read := w.follows(t, w.General, address)
+		require.NotContains(t, read("#stream-61"), "worker-7")
+		w.exec(t, `UPDATE task_instance SET state = 'RUNNING_EXECUTION', start_time = ?, host = 'worker-7', app_link = 'a1b2c3' WHERE id = 61`, time.Now())
+		require.NoError(t, d.Notify(t.Context(), instance.ChangeChannel, strconv.FormatInt(run, 10)))
+		changed := read("a1b2c3")
+		require.Contains(t, changed, "worker-7")
+		require.Contains(t, changed, `data-state="RUNNING_EXECUTION"`)
+
+		events := w.at("/task-instances/stream/events?ids=")
+		require.Equal(t, http.StatusUnprocessableEntity, b.Get(events+"x").Status)
+		require.Equal(t, http.StatusNotFound, b.Get(events+strconv.FormatInt(batch, 10)).Status, "a task of a run is in another list")
+		require.Equal(t, http.StatusForbidden, w.browser(t, w.stranger()).Get(address).Status)
+		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: w.project, Workflow: w.flow.Workflow.Code, Effect: access.EffectDeny})
+		require.Equal(t, http.StatusNotFound, b.Get(address).Status, "a rule hides the workflow")
+		require.Equal(t, http.StatusOK, b.Get(w.at("/task-instances/stream")).Status)
+	})
 }
 
 func TestTheDialogOfAStreamingTask(t *testing.T) {

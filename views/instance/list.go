@@ -34,10 +34,10 @@ func (p ListPage) columns(ctx context.Context) []components.Column {
 	return columns
 }
 
-// liveKey changes with the rows shown, so that the stream of other rows is closed.
-func (p ListPage) liveKey() string {
+// liveKey changes with the rows shown, which the address of their stream names, so that the stream of other rows is closed.
+func liveKey(eventsURL string) string {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(p.EventsURL)) // a hash never fails to write
+	_, _ = h.Write([]byte(eventsURL)) // a hash never fails to write
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
