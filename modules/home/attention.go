@@ -31,7 +31,7 @@ func (m *Module) waiting(ctx context.Context) ([]instance.Approval, error) {
 	return slices.DeleteFunc(all, func(a instance.Approval) bool { return !m.Instances.MayDecide(ctx, &a) }), err
 }
 
-// attention lists what waits for a decision and what failed within a day: one's own runs, or all that one may see.
+// attention lists what waits for a decision and what failed within a day: of one's own, or all that one may see.
 func (m *Module) attention(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
 	if _, err := access.Must(ctx); err != nil {
@@ -71,10 +71,10 @@ func (m *Module) attention(r *http.Request) (web.Response, error) {
 	for k := range failed {
 		f := &failed[k]
 		row := view.Failure{
-			Name: f.Name, URL: f.URL(), Project: names[f.ProjectCode], Tasks: f.Tasks, By: f.ExecutorName, At: f.Began(), LogURL: f.URL() + "/logs",
+			Name: f.Title(), Stream: f.Stream, URL: f.URL(), Project: names[f.ProjectCode], Tasks: f.Tasks, By: f.ExecutorName, At: f.At(), LogURL: f.LogURL(),
 		}
-		if m.Access.CanWorkflow(ctx, f.ProjectCode, f.WorkflowCode, instance.Operate) {
-			row.RecoverURL = f.OperateURL()
+		if url := f.OperateURL(); url != "" && m.Access.CanWorkflow(ctx, f.ProjectCode, f.WorkflowCode, instance.Operate) {
+			row.RecoverURL = url
 			row.Fields = map[string]string{"op": string(flow.OpRecoverFailed), "next": r.URL.RequestURI()}
 		}
 		v.Failed = append(v.Failed, row)
@@ -85,7 +85,7 @@ func (m *Module) attention(r *http.Request) (web.Response, error) {
 // mostCounted is where the bell stops counting.
 const mostCounted = 99
 
-// count is the number beside the bell: decisions to make, and one's own runs that failed within a day.
+// count is the number beside the bell: decisions to make, and one's own runs and streaming tasks that failed within a day.
 func (m *Module) count(r *http.Request) (web.Response, error) {
 	ctx := r.Context()
 	waiting, err := m.waiting(ctx)

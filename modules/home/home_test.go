@@ -120,3 +120,36 @@ func TestTheBellTellsOfFailedRunsOfADay(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, w.browser.Get("/attention").Status)
 	})
 }
+
+func TestTheBellTellsOfStreamingTasksThatFailed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d)
+		gwen := w.browser.As(crudtest.As(w.General))
+		stream := func(code, by, attempt int64, task string) {
+			id := w.run(t, code, by, "clicks", "FAILURE", 48*time.Hour)
+			at := time.Now().Add(-time.Minute)
+			_, err := d.Exec(t.Context(), `UPDATE workflow_instance SET stream = ?, is_sub_workflow = ?, end_time = ? WHERE id = ?`, true, true, at, id)
+			require.NoError(t, err)
+			_, err = d.Exec(t.Context(), `INSERT INTO task_instance (id, workflow_instance_id, project_code, task_code, task_version, name, task_type, state, valid,
+				log_path, first_submit_time, submit_time) VALUES (?, ?, ?, ?, 1, ?, 'FLINK_STREAM', 'FAILURE', ?, '/l/1.log', ?, ?)`, attempt, id, code, attempt, task, true, at, at)
+			require.NoError(t, err)
+		}
+		me := w.General.UserID
+		stream(w.mine.Code, me, 81, "count")
+		stream(w.mine.Code, me+1, 82, "of-another")
+		stream(w.theirs.Code, me, 83, "not-yours")
+		page := gwen.Get("/attention").Require(http.StatusOK)
+		require.Equal(t, 1, page.Count(`[data-test="attention.row"]`))
+		require.Contains(t, page.Text(`[data-test="attention.row"]`), "streaming task")
+		at := fmt.Sprintf("/projects/%d/task-instances/81", w.mine.Code)
+		require.Equal(t, "count", page.Text(`[data-test="attention.row"] a.name[href="`+at+`"]`))
+		require.True(t, page.Has(`[data-test="attention.row"] a[href="`+at+`/log"]`))
+		require.False(t, page.Has(`[data-test="attention.recover"]`), "it is not gone on with")
+		require.Contains(t, gwen.Get("/attention/count").Text("b"), "1")
+		all := gwen.Get("/attention?of=all").Body
+		require.Contains(t, all, "of-another")
+		require.NotContains(t, all, "not-yours", "its project is not shown to everybody")
+		require.Contains(t, w.browser.As(crudtest.As(w.Admin)).Get("/attention?of=all").Body, "not-yours")
+	})
+}

@@ -277,6 +277,63 @@ func TestTheListOfStreamingTasksIsLive(t *testing.T) {
 	})
 }
 
+func TestAStreamingTaskThatFailedIsToldOf(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := open(t, d)
+		_, code := w.streaming(t)
+		since := time.Now().Add(-time.Hour)
+		begin := func(id int64, state flow.TaskState) (run int64) {
+			run, err := w.StartTask(w.gwen, w.project, code, 1, instance.StartRequest{})
+			require.NoError(t, err)
+			if id != 0 {
+				w.attempt(t, run, id, attempt{task: 1, state: state, log: "/l/1.log"})
+			}
+			return run
+		}
+		told := func(ctx context.Context, mine bool) []instance.Failed {
+			list, err := w.FailedSince(ctx, since, mine, 10)
+			require.NoError(t, err)
+			return list
+		}
+		long := begin(71, flow.TaskFailure)
+		require.Empty(t, told(w.gwen, true), "it goes on")
+		w.become(t, long, flow.WorkflowFailure)
+		w.exec(t, `UPDATE workflow_instance SET start_time = ? WHERE id = ?`, time.Now().Add(-40*24*time.Hour), long)
+		list := told(w.gwen, true)
+		require.Len(t, list, 1, "it began long ago and failed just now")
+		require.Equal(t, "count", list[0].Title())
+		require.Equal(t, w.at("/task-instances/71"), list[0].URL())
+		require.Equal(t, w.at("/task-instances/71/log"), list[0].LogURL())
+		require.Empty(t, list[0].OperateURL())
+		require.Equal(t, http.StatusOK, w.browser(t, w.General).Get(list[0].URL()).Status)
+
+		// Whose it is, and who may see it.
+		require.Empty(t, told(w.admin, true))
+		require.Len(t, told(w.admin, false), 1)
+		rita := access.WithPrincipal(t.Context(), w.member(t, "rita", access.Read))
+		require.Empty(t, told(rita, true))
+		require.Len(t, told(rita, false), 1)
+		require.Empty(t, told(access.WithPrincipal(t.Context(), w.stranger()), false))
+
+		// One that was started again is mended; one that began no attempt is found in the list.
+		next := begin(72, flow.TaskRunning)
+		require.Empty(t, told(w.gwen, true))
+		w.exec(t, `DELETE FROM task_instance WHERE id = 72`)
+		w.become(t, next, flow.WorkflowFailure)
+		list = told(w.gwen, true)
+		require.Len(t, list, 2)
+		require.Equal(t, w.at("/task-instances/stream"), list[0].URL())
+		require.Empty(t, list[0].LogURL())
+		w.exec(t, `UPDATE workflow_instance SET end_time = ?`, since.Add(-time.Minute))
+		require.Empty(t, told(w.gwen, true), "that was long ago")
+		w.exec(t, `UPDATE workflow_instance SET end_time = ?`, time.Now())
+		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: w.project, Workflow: w.flow.Workflow.Code, Effect: access.EffectDeny})
+		require.Empty(t, told(w.gwen, true), "a rule hides the workflow")
+		require.Len(t, told(w.admin, false), 2)
+	})
+}
+
 func TestTheDialogOfAStreamingTask(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
