@@ -286,7 +286,7 @@ func (e *Executor) liveEntries() []entry {
 		case a.state == finished:
 			entries = append(entries, entry{kind: entryFinished, report: a.report}, a.owned())
 		case a.begun:
-			entries = append(entries, a.entry(entryBegun), a.owned())
+			entries = append(entries, a.begins()...)
 			if a.pid > 0 || a.link != "" {
 				entries = append(entries, a.entry(entryStarted))
 			}

@@ -41,10 +41,11 @@ const (
 	entryFinished entryKind = 'F' // the last report of an attempt
 	entryAcked    entryKind = 'A' // attempts to forget
 	entryOwner    entryKind = 'O' // whose attempts are; of those that are known
+	entryRemote   entryKind = 'R' // how the names of an attempt's remote work are found in its log; of one that is known
 )
 
-// entry is one record. Boot is the text of an entryBoot, ids belong to an entryAcked and an entryOwner, report to all
-// others. Before a process has ended, report holds what is known of it.
+// entry is one record. Boot is the text of an entryBoot, ids belong to an entryAcked, an entryOwner and an entryRemote, report
+// to all others. Before a process has ended, report holds what is known of it.
 type entry struct {
 	kind    entryKind
 	boot    string
@@ -53,12 +54,23 @@ type entry struct {
 	ids     []int64
 	owner   string // the master
 	epoch   uint64 // of the run
+	pattern string // of names of remote work
+	from    int64  // where the part of the log begins that may hold them
 	report  *doradov1.Report
 }
 
 // owned says whose the attempt is.
 func (a *attempt) owned() entry {
 	return entry{kind: entryOwner, ids: []int64{a.id}, owner: a.owner, epoch: a.epoch}
+}
+
+// begins are the records of an attempt whose process is about to be started; as for entry.
+func (a *attempt) begins() []entry {
+	entries := []entry{a.entry(entryBegun), a.owned()}
+	if a.remote != nil {
+		entries = append(entries, entry{kind: entryRemote, ids: []int64{a.id}, pattern: a.remote.pattern.String(), from: a.logStart})
+	}
+	return entries
 }
 
 // entry describes a running attempt for the journal; only its carrier and holders of Executor.mu may ask.
@@ -315,6 +327,13 @@ func (en entry) encode(buf []byte) []byte {
 		for _, id := range en.ids {
 			buf = binary.AppendVarint(buf, id)
 		}
+	case entryRemote:
+		buf = binary.AppendVarint(buf, en.from)
+		buf = binary.AppendUvarint(buf, uint64(len(en.pattern)))
+		buf = append(buf, en.pattern...)
+		for _, id := range en.ids {
+			buf = binary.AppendVarint(buf, id)
+		}
 	case entryBegun, entryStarted, entryFinished:
 		buf = binary.AppendVarint(buf, en.started)
 		buf = binary.AppendUvarint(buf, uint64(len(en.user)))
@@ -374,6 +393,19 @@ func decodeEntry(body []byte) (entry, bool) {
 			return entry{}, false
 		}
 		en.owner = string(body[n : n+int(size)])
+		ok := en.readIDs(body[n+int(size):])
+		return en, ok
+	case entryRemote:
+		var n int
+		if en.from, n = binary.Varint(body); n <= 0 {
+			return entry{}, false
+		}
+		body = body[n:]
+		size, n := binary.Uvarint(body)
+		if n <= 0 || uint64(len(body)-n) < size {
+			return entry{}, false
+		}
+		en.pattern = string(body[n : n+int(size)])
 		ok := en.readIDs(body[n+int(size):])
 		return en, ok
 	case entryBegun, entryStarted, entryFinished:

@@ -263,9 +263,9 @@ func (e *Executor) startProcess(ctx context.Context, a *attempt, p *prepared) er
 	a.bootNS, a.start = bootNS(), time.Now()
 	e.mu.Lock()
 	a.begun = true
-	owned := a.owned()
+	begins := a.begins()
 	e.mu.Unlock()
-	if err := e.journal.append(a.entry(entryBegun), owned); err != nil {
+	if err := e.journal.append(begins...); err != nil {
 		return fmt.Errorf("cannot write the worker's journal: %w", err)
 	}
 	ch, err := e.spawn.start(c)

@@ -22,9 +22,10 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 		return
 	}
 	type past struct {
-		last  entry
-		boot  string
-		owner entry
+		last   entry
+		boot   string
+		owner  entry
+		remote entry
 	}
 	attempts := map[int64]*past{}
 	boot := ""
@@ -46,6 +47,12 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 			for _, id := range en.ids {
 				if p := attempts[id]; p != nil {
 					p.owner = en
+				}
+			}
+		case entryRemote:
+			for _, id := range en.ids {
+				if p := attempts[id]; p != nil {
+					p.remote = en
 				}
 			}
 		}
@@ -74,6 +81,9 @@ func (e *Executor) recoverJournal(ctx context.Context) {
 		a := &attempt{id: id, workflow: p.last.report.GetWorkflowInstanceId(), state: finished, report: p.last.report}
 		a.owner, a.epoch = p.owner.owner, p.owner.epoch
 		if p.last.kind != entryFinished {
+			if names := p.remote.names(p.last.report.GetLogPath()); names != "" {
+				p.last.report.AppLink = names
+			}
 			e.giveUp(ctx, a, p.last)
 		}
 		e.mu.Lock()

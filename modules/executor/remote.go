@@ -25,8 +25,10 @@ import (
 // at its end; when the attempt is ended from outside, the plugin's script ends the work, too.
 
 const (
-	// remoteLook is how often the log of a process that drives remote work is looked through.
+	// remoteLook is how often the log of a process that drives remote work is looked through, and remoteSoon as long as there
+	// is no name in it: when this machine is lost, work whose name nobody was told is begun a second time.
 	remoteLook = 2 * time.Second
+	remoteSoon = 200 * time.Millisecond
 	// remotePatience is how long ending remote work may take.
 	remotePatience = time.Minute
 	// maxRemote bounds how many identifiers one attempt can have.
@@ -118,7 +120,7 @@ func (e *Executor) watchRemote(ctx context.Context, a *attempt) {
 	r.stop, r.stopped = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(r.stopped)
-		tick := time.NewTicker(remoteLook)
+		tick := time.NewTicker(remoteSoon)
 		defer tick.Stop()
 		for {
 			select {
@@ -129,6 +131,7 @@ func (e *Executor) watchRemote(ctx context.Context, a *attempt) {
 				return
 			}
 			if r.look(a.logPath, a.logStart) {
+				tick.Reset(remoteLook)
 				if err := e.linked(a, strings.Join(r.found, ",")); err != nil {
 					e.log.WarnContext(ctx, "remote work is not in the journal", "task_instance_id", a.id, "error", err)
 				}
@@ -238,6 +241,9 @@ func (r *remote) look(path string, from int64) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }()
+	if st, err := f.Stat(); err != nil || st.Size() <= from+r.read {
+		return false
+	}
 	before, buf, held := len(r.found), make([]byte, maxRemoteLine), 0
 	for len(r.found) < maxRemote {
 		n, err := f.ReadAt(buf[held:], from+r.read+int64(held))
@@ -266,6 +272,21 @@ func (r *remote) look(path string, from int64) bool {
 		}
 	}
 	return len(r.found) > before
+}
+
+// names are those of remote work in the log of an attempt that an earlier process of this worker ran, joined by commas: that
+// process may have died between the line of the log and its next look. "" when en is no entryRemote, or there are none.
+func (en *entry) names(path string) string {
+	if en.kind != entryRemote {
+		return ""
+	}
+	pattern, err := regexp.Compile(en.pattern)
+	if err != nil {
+		return "" // of another program's language; then nothing is known, as before the first look
+	}
+	r := remote{pattern: pattern}
+	r.look(path, en.from)
+	return strings.ToValidUTF8(strings.Join(r.found, ","), "")
 }
 
 // linked makes the name of remote work known: to the journal, so that a restart finds it, and to the master, so that it is

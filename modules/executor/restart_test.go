@@ -18,6 +18,7 @@ import (
 
 	"dorado/modules/rpc/doradov1"
 	"dorado/plugins/catalog"
+	"dorado/plugins/task"
 )
 
 func TestW06_UnacknowledgedEndsSurviveReconnectAndRestart(t *testing.T) {
@@ -166,34 +167,43 @@ func (w *worker) anyConnected() bool {
 	return false
 }
 
-// TestWorkerProcess is no test: the next one runs it as a process of its own, to be killed.
+// TestWorkerProcess is no test: the next ones run it as a process of its own, to be killed.
 func TestWorkerProcess(t *testing.T) {
 	dir := os.Getenv("DORADO_TEST_WORKER")
 	if dir == "" {
-		t.Skip("run by TestAKilledWorkerLeavesNothingRunning")
+		t.Skip("run by workerProcess")
 	}
 	cfg := DefaultConfig(dir)
 	cfg.AllowRootTenant = true
 	c, err := catalog.Builtin()
 	require.NoError(t, err)
 	m := newScripted(t, "inner")
-	e, err := New(Deps{Config: cfg, Catalog: c, Logger: slog.New(slog.DiscardHandler), Masters: []Master{{"inner", m}}})
+	kinds := catalogFunc(func(kind string) (task.Plugin, bool) {
+		if kind == "STREAM" {
+			return streaming("true", "")(kind)
+		}
+		return c.Task(kind)
+	})
+	e, err := New(Deps{Config: cfg, Catalog: kinds, Logger: slog.New(slog.DiscardHandler), Masters: []Master{{"inner", m}}})
 	require.NoError(t, err)
 	go func() { _ = e.Run(context.Background()) }()
 	done, running := shellTask("exit 6"), shellTask(`sleep 1000 & setsid env -i sleep 1001 & setsid sleep 1002 & echo x > left; echo $$ > `+dir+`/pid; wait`)
-	done.Id, running.Id = 5001, 5002
+	remote := newTask("STREAM", map[string]any{
+		"rawScript": "echo $$ > " + dir + "/remote; until [ -e " + dir + "/submit ]; do sleep 0.02; done; echo JobID a1b2; printf 'JobID a1'; touch " + dir + "/submitted; sleep 1003",
+	})
+	done.Id, running.Id, remote.Id = 5001, 5002, 5003
 	m.noAck.Store(true)
-	m.dispatch(done, running)
+	m.dispatch(done, running, remote)
 	m.finished(5001)
 	pidFrom(t, dir+"/pid")
+	pidFrom(t, dir+"/remote")
 	fmt.Fprintln(os.Stdout, "ready")
 	select {}
 }
 
-func TestAKilledWorkerLeavesNothingRunning(t *testing.T) {
-	t.Parallel()
-	cfg := testConfig(t)
-	dir := filepath.Dir(cfg.ExecDir)
+// workerProcess starts a worker on a data directory, and returns when its attempts are running.
+func workerProcess(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
 	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWorkerProcess$")
 	process.Env = append(os.Environ(), "DORADO_TEST_WORKER="+dir)
 	out, err := process.StdoutPipe()
@@ -202,6 +212,32 @@ func TestAKilledWorkerLeavesNothingRunning(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {
 	}
+	return process
+}
+
+func TestWhatAJobSaidAfterTheDeathOfItsWorkerIsFoundInTheLog(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	dir := filepath.Dir(cfg.ExecDir)
+	process := workerProcess(t, dir)
+	require.NoError(t, process.Process.Signal(syscall.SIGKILL))
+	_ = process.Wait()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "submit"), nil, 0o600))
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(dir, "submitted")); return err == nil }, 30*time.Second, 5*time.Millisecond)
+
+	m := newScripted(t, "inner")
+	startWorker(t, cfg, m)
+	r := m.finished(5003)
+	require.Equal(t, doradov1.Outcome_LOST, r.GetOutcome())
+	require.Equal(t, "a1b2", r.GetAppLink(), "the next attempt looks after the job and submits none; half a line is no name")
+	require.Empty(t, m.finished(5002).GetAppLink())
+}
+
+func TestAKilledWorkerLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	dir := filepath.Dir(cfg.ExecDir)
+	process := workerProcess(t, dir)
 	pid := pidFrom(t, filepath.Join(dir, "pid"))
 	before, err := processes()
 	require.NoError(t, err)
@@ -283,6 +319,7 @@ func TestTheJournalSurvivesTornRecordsAndStaysSmall(t *testing.T) {
 func FuzzJournal(f *testing.F) {
 	f.Add(entry{kind: entryAcked, ids: []int64{1}}.encode(nil))
 	f.Add(entry{kind: entryFinished, report: &doradov1.Report{Id: 1}}.encode(nil))
+	f.Add(entry{kind: entryRemote, ids: []int64{1}, pattern: `JobID (\w+)`, from: 99}.encode(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, sound, err := readJournal(strings.NewReader(string(data)))
 		require.NoError(t, err)
