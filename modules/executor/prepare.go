@@ -148,7 +148,7 @@ func (e *Executor) plan(ctx context.Context, a *attempt, p *prepared) error {
 func (e *Executor) describe(ctx context.Context, a *attempt, p *prepared, base time.Time) (task.Env, error) {
 	t := a.task
 	env := task.Env{
-		TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, TaskName: t.GetName(), Tenant: a.account.name, Queue: t.GetQueue(),
+		TaskInstanceID: a.id, WorkflowInstanceID: a.workflow, TaskCode: t.GetTaskCode(), TaskName: t.GetName(), Tenant: a.account.name, Queue: t.GetQueue(),
 		Environment: strings.ReplaceAll(t.GetEnvironment(), "\r\n", "\n"), Dir: a.dir, Values: p.params, Link: t.GetAppLink(),
 		Expand: func(text string) (string, error) { return flow.Expand(text, p.params, base) },
 		Dates:  func(text string) (string, error) { return flow.Expand(text, nil, base) },

@@ -53,6 +53,7 @@ type Plugin struct {
 type Env struct {
 	TaskInstanceID     int64
 	WorkflowInstanceID int64
+	TaskCode           int64 // of the task definition
 	TaskName           string
 	Tenant             string // the OS user as whom processes run
 	Queue              string // of the tenant, for programs that submit to a cluster; "" for none

@@ -135,8 +135,52 @@ func TestAJobWhoseWorkerWasLostIsFoundAgainAndNotStartedAgain(t *testing.T) {
 	})
 }
 
+// kubectl knows the deployments that are files in the folder deployments beside it.
+const kubectl = `#!/bin/sh
+echo "kubectl $*" >> "${0%/*}/calls"
+[ ! -e "${0%/*}/deployments/$3" ] || echo "deployment.apps/$3"
+`
+
+func TestAnApplicationOnKubernetesThatNobodyWasToldOfIsFoundByItsName(t *testing.T) {
+	t.Parallel()
+	const name = "dorado-190464900061216-7"
+	values, problems := flinkstream.Plugin().Decode([]byte(`{` + jar + `,"deployMode":"kubernetes-application","flinkVersion":">=2.0","mainArgs":"ends"}`))
+	require.Empty(t, problems)
+	// attempt runs the script of an attempt of run 7 that was told nothing, and returns what it printed and what it called.
+	attempt := func(t *testing.T, home string, id int64) (out, calls string) {
+		c, err := flinkstream.Plugin().Process(values, task.Env{TaskInstanceID: id, WorkflowInstanceID: 7, TaskCode: 190464900061216, Dir: t.TempDir()})
+		require.NoError(t, err)
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", c.Script)
+		cmd.Env = append(os.Environ(), "FLINK_HOME="+home, "PATH="+home+":"+os.Getenv("PATH"), "DORADO_FOLLOW_SECONDS=0.1")
+		raw, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(raw))
+		said, err := os.ReadFile(filepath.Join(home, "calls"))
+		require.NoError(t, err)
+		require.Regexp(t, c.Remote.Pattern, "application cluster "+name+" successfully")
+		return string(raw), string(said)
+	}
+	home := tasktest.FlinkCluster(t)
+	require.NoError(t, os.WriteFile(filepath.Join(home, "kubectl"), []byte(kubectl), 0o755))
+	_, calls := attempt(t, home, 11)
+	require.Contains(t, calls, "run -t kubernetes-application")
+	require.Contains(t, calls, "-Dkubernetes.cluster-id="+name)
+
+	home = tasktest.FlinkCluster(t)
+	require.NoError(t, os.WriteFile(filepath.Join(home, "kubectl"), []byte(kubectl), 0o755))
+	deployment := filepath.Join(home, "deployments", name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(deployment), 0o755))
+	require.NoError(t, os.WriteFile(deployment, nil, 0o600))
+	gone := time.AfterFunc(500*time.Millisecond, func() { _ = os.Remove(deployment) })
+	defer gone.Stop()
+	out, calls := attempt(t, home, 12)
+	require.Contains(t, out, "application cluster "+name+" successfully", "the worker finds the name in the log")
+	require.NotContains(t, calls, "run -t")
+	require.Greater(t, strings.Count(calls, "kubectl get deployment "+name), 1, "it is looked after")
+}
+
 func TestTheCommandLineIsThatOfFlink(t *testing.T) {
 	t.Parallel()
+	coded := func(env *task.Env) { env.TaskCode = 190464900061216 }
 	lost := func(link string) func(*task.Env) { return func(env *task.Env) { env.Link = link } }
 	tasktest.Commands(t, flinkstream.Plugin(), []tasktest.Golden{
 		{Name: "session cluster, detached", Params: `{` + jar + `,"deployMode":"local","others":"-d"}`},
@@ -145,6 +189,9 @@ func TestTheCommandLineIsThatOfFlink(t *testing.T) {
 		{Name: "sql", Params: `{"programType":"SQL","deployMode":"standalone","rawScript":"insert into b select * from a;"}`},
 		{Name: "sql within the client", Params: `{"programType":"SQL","deployMode":"local","rawScript":"select 1;"}`, Env: lost("a1b2")},
 		{Name: "kubernetes", Params: `{` + jar + `,"deployMode":"kubernetes-application","flinkVersion":">=2.0","appName":"clicks"}`},
+		{Name: "kubernetes, without a name", Params: `{` + jar + `,"deployMode":"kubernetes-application","flinkVersion":">=2.0"}`, Env: coded},
+		{Name: "kubernetes, named by an option", Params: `{` + jar + `,"deployMode":"kubernetes-application","flinkVersion":">=2.0","others":"-Dkubernetes.cluster-id=mine"}`, Env: coded},
+		{Name: "kubernetes, sql without a name", Params: `{"programType":"SQL","deployMode":"kubernetes-application","flinkVersion":">=2.0","rawScript":"insert into b select * from a;"}`, Env: coded},
 		{Name: "a lost attempt", Params: `{` + jar + `,"deployMode":"local"}`, Env: lost("a1b2")},
 		{Name: "a lost attempt on yarn", Params: `{` + jar + `}`, Env: lost("application_1_1,$(id)")},
 	})

@@ -1,7 +1,10 @@
 package launch
 
 import (
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"dorado/plugins/form"
@@ -21,21 +24,41 @@ func FlinkStream(v form.Values, env task.Env) (task.Command, error) {
 		env.Link = "" // nothing is left to be ended
 		return job.Command(env), nil
 	}
+	own := ""
+	if place == onKubernetes {
+		v, own = flinkNamed(v, env)
+	}
 	line, err := flinkLine(&job, v, env, false)
 	if place == inClient {
 		job.Lines = append(job.Lines, line.String())
 		return job.Command(env), err
 	}
 	said := Quote(filepath.Join(env.Dir, env.ID()+"_said"))
-	job.Lines = append(
-		job.Lines,
-		"{\n"+line.String()+"\necho $? > "+said+".code\n} 2>&1 | tee "+said,
-		"code=$(cat "+said+".code)",
+	submit := []string{
+		"{\n" + line.String() + "\necho $? > " + said + ".code\n} 2>&1 | tee " + said,
+		"code=$(cat " + said + ".code)",
 		`[ "$code" = 0 ] || exit "$code"`,
-		"ids=$("+flinkNames(place)+" "+said+" | sort -u)",
-		flinkFollow(place),
-	)
+		"ids=$(" + flinkNames(place) + " " + said + " | sort -u)",
+	}
+	if own != "" {
+		found := `if [ -n "$(kubectl get deployment ` + own + ` --ignore-not-found -o name)" ]; then`
+		submit = slices.Concat([]string{found, flinkFound(place, []string{own}), "else"}, submit, []string{"fi"})
+	}
+	job.Lines = slices.Concat(job.Lines, submit, []string{flinkFollow(place)})
 	return job.Command(env), err
+}
+
+// flinkNamed gives a cluster on Kubernetes that the settings do not name a name which only this start of the task has, and returns
+// it: an attempt that follows one whose worker was lost before anybody was told the name finds the work by it, and the cluster
+// refuses a second one. It returns "" for work that the settings name, because anybody's may be called so.
+func flinkNamed(v form.Values, env task.Env) (named form.Values, own string) {
+	if strings.TrimSpace(v.Text(AppName)) != "" || strings.Contains(v.Text(Others), "kubernetes.cluster-id") {
+		return v, ""
+	}
+	own = fmt.Sprintf("dorado-%d-%d", env.TaskCode, env.WorkflowInstanceID)
+	named = maps.Clone(v)
+	named[AppName] = own
+	return named, own
 }
 
 // flinkNames is a command that prints the names of the work which stand in a file.
