@@ -210,8 +210,8 @@ func TestTheStateOfASavepoint(t *testing.T) {
 	}
 }
 
-// follows opens a stream of events as p, and returns a function that reads from it until a text is found.
-func (w *world) follows(t *testing.T, p access.Principal, path string) (until func(want string) string) {
+// follows opens a stream of events as p. until reads from it until a text is found.
+func (w *world) follows(t *testing.T, p access.Principal, path string) (status int, until func(want string) string) {
 	t.Helper()
 	router := chi.NewRouter()
 	w.Routes(router)
@@ -225,9 +225,8 @@ func (w *world) follows(t *testing.T, p access.Principal, path string) (until fu
 	res, err := server.Client().Do(req)
 	require.NoError(t, err)
 	t.Cleanup(func() { cancel(); _ = res.Body.Close(); server.Close() })
-	require.Equal(t, http.StatusOK, res.StatusCode)
 	in := bufio.NewReader(res.Body)
-	return func(want string) string {
+	return res.StatusCode, func(want string) string {
 		var read strings.Builder
 		for !strings.Contains(read.String(), want) {
 			line, err := in.ReadString('\n')
@@ -259,7 +258,8 @@ func TestTheListOfStreamingTasksIsLive(t *testing.T) {
 		require.True(t, strings.HasPrefix(address, w.at("/task-instances/stream/events?ids=")), address)
 		require.True(t, page.Has("#stream-61"), "the row has the id by which it is replaced")
 
-		read := w.follows(t, w.General, address)
+		status, read := w.follows(t, w.General, address)
+		require.Equal(t, http.StatusOK, status)
 		require.NotContains(t, read("#stream-61"), "worker-7")
 		w.exec(t, `UPDATE task_instance SET state = 'RUNNING_EXECUTION', start_time = ?, host = 'worker-7', app_link = 'a1b2c3' WHERE id = 61`, time.Now())
 		require.NoError(t, d.Notify(t.Context(), instance.ChangeChannel, strconv.FormatInt(run, 10)))
@@ -268,11 +268,15 @@ func TestTheListOfStreamingTasksIsLive(t *testing.T) {
 		require.Contains(t, changed, `data-state="RUNNING_EXECUTION"`)
 
 		events := w.at("/task-instances/stream/events?ids=")
-		require.Equal(t, http.StatusUnprocessableEntity, b.Get(events+"x").Status)
-		require.Equal(t, http.StatusNotFound, b.Get(events+strconv.FormatInt(batch, 10)).Status, "a task of a run is in another list")
-		require.Equal(t, http.StatusForbidden, w.browser(t, w.stranger()).Get(address).Status)
+		refused := func(want int, p access.Principal, path, why string) {
+			status, _ := w.follows(t, p, path)
+			require.Equal(t, want, status, why)
+		}
+		refused(http.StatusUnprocessableEntity, w.General, events+"x", "no rows")
+		refused(http.StatusNotFound, w.General, events+strconv.FormatInt(batch, 10), "a task of a run is in another list")
+		refused(http.StatusForbidden, w.stranger(), address, "no project of his")
 		w.Policy(t, access.Policy{Subject: access.Everybody, Permission: "instance.*", Project: w.project, Workflow: w.flow.Workflow.Code, Effect: access.EffectDeny})
-		require.Equal(t, http.StatusNotFound, b.Get(address).Status, "a rule hides the workflow")
+		refused(http.StatusNotFound, w.General, address, "a rule hides the workflow")
 		require.Equal(t, http.StatusOK, b.Get(w.at("/task-instances/stream")).Status)
 	})
 }
