@@ -94,7 +94,7 @@ type wanted struct {
 }
 
 // Find returns what one opened lately, and behind it what sources find, at most limit of each kind: the kind with the best hit
-// first, those alike in the order of Kinds. Without a text there is nothing behind it. It returns access.ErrUnauthenticated and
+// first, those alike in the order of Kinds. Only what is called exactly so goes before what one opened lately. Without a text there is nothing behind it. It returns access.ErrUnauthenticated and
 // what a source returns.
 func (s *Service) Find(ctx context.Context, text string, limit int) ([]Group, error) {
 	who, err := access.Must(ctx)
@@ -135,10 +135,16 @@ func (s *Service) Find(ctx context.Context, text string, limit int) ([]Group, er
 			cmp.Compare(slices.Index(Kinds(), a.Kind), slices.Index(Kinds(), b.Kind)),
 		)
 	})
-	if len(opened) > 0 {
-		groups = slices.Insert(groups, 0, first)
+	if len(opened) == 0 {
+		return groups, nil
 	}
-	return groups, nil
+	at := 0
+	if want.rank(opened[0].Name) > whole { // what has the very name that was typed goes first
+		for at < len(groups) && want.rank(groups[at].Hits[0].Name) == whole {
+			at++
+		}
+	}
+	return slices.Insert(groups, at, first), nil
 }
 
 // find returns what has the text as a part of its name, and then, when there is room, what it spells.
@@ -201,12 +207,15 @@ func (w wanted) sort(hits []Hit) {
 	slices.SortStableFunc(hits, func(a, b Hit) int { return cmp.Compare(w.rank(a.Name), w.rank(b.Name)) })
 }
 
-// rank says how well a name fits, from 0.
+// whole is the rank of a name that is all of the text.
+const whole = 0
+
+// rank says how well a name fits, from whole.
 func (w wanted) rank(name string) int {
 	lower, text := strings.ToLower(name), strings.ToLower(w.text)
 	switch {
 	case text == "" || lower == text:
-		return 0
+		return whole
 	case strings.HasPrefix(lower, text):
 		return 1
 	}

@@ -193,9 +193,18 @@ func TestWhatOneOpenedLatelyComesFirst(t *testing.T) {
 
 	groups, err = s.Find(signedIn(t), "sales", 5)
 	require.NoError(t, err)
+	require.Equal(t, []string{"sales", "wholesales"}, shown(groups[0]), "one has this very name")
+	require.Equal(t, search.Recent, groups[1].Kind)
+	require.Equal(t, []string{"wholesales"}, shown(groups[1]))
+
+	groups, err = s.Find(signedIn(t), "sale", 5)
+	require.NoError(t, err)
 	require.Equal(t, search.Recent, groups[0].Kind)
 	require.Equal(t, []string{"wholesales"}, shown(groups[0]))
-	require.Equal(t, []string{"sales", "wholesales"}, shown(groups[1]))
+
+	groups, err = s.Find(signedIn(t), "orders", 5)
+	require.NoError(t, err)
+	require.Equal(t, search.Recent, groups[0].Kind, "it has this very name itself")
 
 	groups, err = s.Find(signedIn(t), "xiaosh", 5)
 	require.NoError(t, err)
