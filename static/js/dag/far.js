@@ -4,10 +4,13 @@
  * painted anew when the view leaves it, and after zooming has come to rest.
  */
 import { NODE_H, NODE_W } from './model.js';
+import { bend, direct, ends } from './route.js';
 import { edgeColour, look } from './states.js';
 
 const NAMES = ['success', 'running', 'failed', 'waiting', 'paused', 'stopped', 'retry', 'skipped', 'none', 'edge', 'sel', 'view', 'card', 'line', 'text'];
 const EXTRA = 0.3; // of the view, on each side
+const STRAIGHT_BELOW = 0.12;
+const MOST_ROUTED = 2000; // edges; more would make the picture late
 const REST = 90; // ms without zooming before the picture is sharpened
 
 /**
@@ -99,23 +102,27 @@ export class FarPicture {
     const { view } = this;
     /** @type {Map<string, Path2D>} */
     const lines = new Map();
-    for (const e of view.model.edges.values()) {
-      const a = view.pos(e.preTaskCode);
-      const b = view.pos(e.postTaskCode);
-      const x1 = (a.x + NODE_W) * k + tx;
-      const y1 = (a.y + NODE_H / 2) * k + ty;
-      const x2 = b.x * k + tx;
-      const y2 = (b.y + NODE_H / 2) * k + ty;
+    const straight = k < STRAIGHT_BELOW;
+    const routed = !straight && view.model.edges.size <= MOST_ROUTED;
+    for (const [id, e] of view.model.edges) {
+      const way = routed ? view.way(id, e) : direct(...ends(view.pos(e.preTaskCode), view.pos(e.postTaskCode)));
+      const x1 = way.x1 * k + tx;
+      const y1 = way.y1 * k + ty;
+      const x2 = way.x2 * k + tx;
+      const y2 = way.y2 * k + ty;
       if ((x1 < 0 && x2 < 0) || (x1 > W && x2 > W) || (y1 < 0 && y2 < 0) || (y1 > H && y2 > H)) continue;
       const key = edgeColour(view.ctx.states, e);
       let line = lines.get(key);
       if (!line) lines.set(key, (line = new Path2D()));
       line.moveTo(x1, y1);
-      if (k < 0.12) line.lineTo(x2, y2);
-      else {
-        const d = Math.max(32 * k, Math.abs(x2 - x1) / 2);
-        line.bezierCurveTo(x1 + d, y1, x2 - d, y2, x2, y2);
+      if (!straight) {
+        const from = way.from * k + tx;
+        const to = way.to * k + tx;
+        const d = bend(way) * k;
+        line.lineTo(from, y1);
+        line.bezierCurveTo(from + d, y1, to - d, y2, to, y2);
       }
+      line.lineTo(x2, y2);
     }
     g.lineWidth = Math.max(0.6, 1.5 * k);
     g.globalAlpha = k < 0.2 ? 0.4 : 1; // thousands of edges must not hide the tasks

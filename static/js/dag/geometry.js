@@ -4,56 +4,11 @@ import { NODE_H, NODE_W } from './model.js';
 
 export const GRID = 8;
 const CELL = 512;
-const PORT = 4.5; // radius of a port
-const HEAD = 8; // length of an arrowhead
 
 /** @param {number} v @param {number} lo @param {number} hi */
 export const clamp = (v, lo, hi) => Math.max(lo, Math.min(hi, v));
 /** @param {number} v */
 export const snap = (v) => Math.round(v / GRID) * GRID;
-
-/** @param {number} x1 @param {number} x2 */
-const bend = (x1, x2) => Math.max(32, Math.abs(x2 - x1) / 2);
-
-/** SVG path of an edge: a curve to the arrowhead, and straight through it. @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 */
-export function curve(x1, y1, x2, y2) {
-  const to = x2 - PORT - HEAD;
-  const d = bend(x1, to);
-  return `M${x1} ${y1}C${x1 + d} ${y1} ${to - d} ${y2} ${to} ${y2}H${x2}`;
-}
-
-/** SVG path of an edge's arrowhead. Every edge arrives from the left; the head ends where the round port of the card begins. @param {number} x2 @param {number} y2 */
-export const arrowhead = (x2, y2) => `M${x2 - PORT} ${y2}l${-HEAD}-4.5v9z`;
-
-/** Ends of the edge between two cards. @param {Point} a @param {Point} b @returns {[number, number, number, number]} */
-export const ends = (a, b) => [a.x + NODE_W, a.y + NODE_H / 2, b.x, b.y + NODE_H / 2];
-
-/** Distance of a point from an edge. @param {Point} p @param {Point} a @param {Point} b */
-export function edgeDistance(p, a, b) {
-  const [x1, y1, x2, y2] = ends(a, b);
-  const d = bend(x1, x2);
-  let best = Infinity;
-  let px = x1;
-  let py = y1;
-  for (let i = 1; i <= 16; i++) {
-    const s = i / 16;
-    const r = 1 - s;
-    const x = r * r * r * x1 + 3 * r * r * s * (x1 + d) + 3 * r * s * s * (x2 - d) + s * s * s * x2;
-    const y = r * r * r * y1 + 3 * r * r * s * y1 + 3 * r * s * s * y2 + s * s * s * y2;
-    best = Math.min(best, segmentDistance(p, px, py, x, y));
-    px = x;
-    py = y;
-  }
-  return best;
-}
-
-/** @param {Point} p @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 */
-function segmentDistance(p, x1, y1, x2, y2) {
-  const dx = x2 - x1;
-  const dy = y2 - y1;
-  const s = dx || dy ? clamp(((p.x - x1) * dx + (p.y - y1) * dy) / (dx * dx + dy * dy), 0, 1) : 0;
-  return Math.hypot(p.x - x1 - s * dx, p.y - y1 - s * dy);
-}
 
 /** Which cards stand where: cells of 512 pixels. */
 export class SpatialIndex {

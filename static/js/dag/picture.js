@@ -3,8 +3,9 @@
 import { t } from '../messages.js';
 import { branchesOf } from './branch.js';
 import { canvasColours } from './far.js';
-import { arrowhead, boundsOf, curve, ends } from './geometry.js';
+import { SpatialIndex, boundsOf } from './geometry.js';
 import { NODE_H, NODE_W } from './model.js';
+import { arrowhead, middle, path, route } from './route.js';
 import { edgeColour, look } from './states.js';
 import { branchText } from './view.js';
 
@@ -32,15 +33,18 @@ export function drawing({ model, types, states, data }, colour) {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="${b.x - PAD} ${b.y - PAD} ${w} ${h}" font-family="Inter, 'Noto Sans CJK SC', sans-serif">`,
     `<rect x="${b.x - PAD}" y="${b.y - PAD}" width="${w}" height="${h}" fill="${colour.card}"/>`,
   ];
+  const index = new SpatialIndex();
+  for (const [code, p] of model.places) index.add(code, p);
   for (const e of model.edges.values()) {
-    const [x1, y1, x2, y2] = ends(model.place(e.preTaskCode), model.place(e.postTaskCode));
+    const way = route(e.preTaskCode, e.postTaskCode, index, (code) => model.place(code));
     const ways = branchesOf(model, e);
     /** @type {string} */
     const kind = ways ? (ways[0]?.kind ?? 'none') : '';
     const line = colour[kind === 'success' || kind === 'failed' ? kind : edgeColour(states, e)];
-    out.push(`<path d="${curve(x1, y1, x2, y2)}" fill="none" stroke="${line}" stroke-width="1.5"${kind === 'default' || kind === 'none' ? ' stroke-dasharray="6 4"' : ''}/><path d="${arrowhead(x2, y2)}" fill="${line}"/>`);
+    out.push(`<path d="${path(way)}" fill="none" stroke="${line}" stroke-width="1.5"${kind === 'default' || kind === 'none' ? ' stroke-dasharray="6 4"' : ''}/><path d="${arrowhead(way.x2, way.y2)}" fill="${line}"/>`);
     const text = e.name || (ways ? branchText(ways) : '');
-    if (text) out.push(`<text x="${(x1 + x2) / 2}" y="${(y1 + y2) / 2 + 4}" text-anchor="middle" font-size="11" fill="${colour.text}" stroke="${colour.card}" stroke-width="4" paint-order="stroke">${esc(cut(text, 28))}</text>`);
+    const { x, y } = middle(way);
+    if (text) out.push(`<text x="${x}" y="${y + 4}" text-anchor="middle" font-size="11" fill="${colour.text}" stroke="${colour.card}" stroke-width="4" paint-order="stroke">${esc(cut(text, 28))}</text>`);
   }
   for (const task of model.tasks.values()) {
     const p = model.place(task.code);

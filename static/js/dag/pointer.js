@@ -12,8 +12,9 @@
  * }} Actions
  * @typedef {{move(e: PointerEvent): void, up(e: PointerEvent): void, cancel?(): void, scrolls?: boolean}} Gesture
  */
-import { curve, ends, rest } from './geometry.js';
+import { rest } from './geometry.js';
 import { NODE_H, NODE_W } from './model.js';
+import { curve, ends } from './route.js';
 
 const SCROLL_ZONE = 40;
 const SCROLL_SPEED = 14;

@@ -6,9 +6,10 @@ import { copyText, parseClip, plan } from './clipboard.js';
 import { findTasks, findTypes } from './search.js';
 import { Types, defaults, newTask, offering, problem, tidy, valueOf, visible, withValue } from './schema.js';
 import { check, parameterNames } from './check.js';
-import { SpatialIndex, arrowhead, boundsOf, curve, edgeDistance, rest, within } from './geometry.js';
+import { SpatialIndex, boundsOf, rest, within } from './geometry.js';
 import { command } from './keys.js';
 import { drawing } from './picture.js';
+import { arrowhead, curve, direct, edgeDistance, ends, middle, path, route } from './route.js';
 import { duration, look, ran } from './states.js';
 import { readSettings, writeSettings } from './panel-settings.js';
 
@@ -149,10 +150,12 @@ test('a dragged card snaps to a neighbour, else to the grid', () => {
 });
 
 test('the distance from an edge is small on it and large off it', () => {
-  const a = { x: 0, y: 0 };
-  const b = { x: 400, y: 0 };
-  assert.ok(edgeDistance({ x: 300, y: 26 }, a, b) < 1);
-  assert.ok(edgeDistance({ x: 300, y: 80 }, a, b) > 50);
+  const level = direct(...ends({ x: 0, y: 0 }, { x: 400, y: 0 }));
+  assert.ok(edgeDistance({ x: 300, y: 26 }, level) < 1);
+  assert.ok(edgeDistance({ x: 300, y: 80 }, level) > 50);
+  const late = { ...direct(...ends({ x: 0, y: 0 }, { x: 800, y: 400 })), from: 700 };
+  assert.ok(edgeDistance({ x: 500, y: 26 }, late) < 1, 'on its straight part');
+  assert.ok(edgeDistance({ x: 500, y: 226 }, late) > 150, 'where a direct one would run');
 });
 
 test('keys name commands, with and without modifiers', () => {
@@ -267,6 +270,32 @@ test('a graph is within the view only with all four of its sides', () => {
 test('an edge goes straight through its head, and the head ends where the port begins', () => {
   assert.equal(arrowhead(300, 80), 'M295.5 80l-8-4.5v9z');
   assert.match(curve(100, 0, 300, 80), /^M100 0C\S+ 0 \S+ 80 287\.5 80H300$/);
+});
+
+/** Places of cards by code, and the way between the first two of them. @param {...[number, number]} at */
+const wayAmong = (...at) => {
+  const places = at.map(([x, y]) => ({ x, y }));
+  const index = new SpatialIndex();
+  places.forEach((p, code) => index.add(code, p));
+  return route(0, 1, index, (code) => places[code]);
+};
+
+test('an edge runs around the cards between its ends', () => {
+  const plain = wayAmong([0, 300], [540, 0]);
+  assert.deepEqual(plain, direct(200, 326, 540, 26), 'nothing is in between');
+  assert.deepEqual(wayAmong([0, 300], [540, 0], [270, 600], [0, 0]), plain, 'what is elsewhere is not in its way');
+
+  const late = wayAmong([0, 300], [540, 0], [270, 150], [270, 20]);
+  assert.ok(late.from > 470 && late.to === plain.to, 'below the cards, and up in the gap before the last one');
+  assert.match(path(late), /^M200 326H475\.5C/);
+  assert.deepEqual(middle(late), { x: (200 + late.from) / 2, y: 326 }, 'its words stand on the long part');
+
+  const early = wayAmong([0, 300], [540, 0], [270, 150], [270, 280]);
+  assert.ok(early.from === 200 && early.to < 270, 'up in the gap behind the first one, and above the cards');
+  assert.deepEqual(middle(early), { x: (early.to + 540) / 2, y: 26 });
+
+  assert.deepEqual(wayAmong([0, 300], [540, 0], [270, 150], [270, 280], [270, 10]), plain, 'there is no way around');
+  assert.deepEqual(wayAmong([540, 0], [0, 300], [270, 150]), direct(740, 26, 0, 326), 'back to the left');
 });
 
 test('in the picture of a run each edge and its head have the colour of what happened', () => {

@@ -8,8 +8,9 @@ import { branches, branchesOf, branching } from './branch.js';
 import { emptyCard, fillCard } from './card.js';
 import { h, svg } from './dom.js';
 import { FarPicture } from './far.js';
-import { SpatialIndex, arrowhead, boundsOf, clamp, curve, edgeDistance, ends, within } from './geometry.js';
+import { SpatialIndex, boundsOf, clamp, within } from './geometry.js';
 import { NODE_H, NODE_W, edgeId } from './model.js';
+import { arrowhead, edgeDistance, middle, path, route } from './route.js';
 import { look } from './states.js';
 
 /** @typedef {import('./types.js').Point} Point */
@@ -41,6 +42,7 @@ export class View extends EventTarget {
   /** @type {Map<string, SVGGElement>} */ paths = new Map();
   #frame = 0;
   #stale = true;
+  /** @type {Map<string, import('./route.js').Way>} of edges */ #ways = new Map();
   /** camera of the last mounting */ #mounted = { k: 0, tx: 0, ty: 0 };
   /** @type {DOMRect | null} */ #box = null;
   /** @type {ReturnType<typeof boundsOf> | null} */ #bounds = null;
@@ -181,13 +183,22 @@ export class View extends EventTarget {
       const x0 = Math.min(a.x + NODE_W, b.x) - 300;
       const x1 = Math.max(a.x + NODE_W, b.x) + 300;
       if (q.x < x0 || q.x > x1 || q.y < Math.min(a.y, b.y) - 20 || q.y > Math.max(a.y, b.y) + NODE_H + 20) continue;
-      const d = edgeDistance(q, a, b);
+      const d = edgeDistance(q, this.way(id, e));
       if (d < best) {
         best = d;
         found = id;
       }
     }
     return found;
+  }
+  /** Where the line of an edge runs. @param {string} id @param {import('./types.js').Relation} e */
+  way(id, e) {
+    const moving = this.live.has(e.preTaskCode) || this.live.has(e.postTaskCode);
+    let way = moving ? undefined : this.#ways.get(id);
+    if (way) return way;
+    way = route(e.preTaskCode, e.postTaskCode, this.index, (code) => this.pos(code));
+    if (!moving) this.#ways.set(id, way);
+    return way;
   }
   /** Tasks touching a rectangle in graph coordinates. @param {Point} a @param {Point} b */
   tasksIn(a, b) {
@@ -241,6 +252,7 @@ export class View extends EventTarget {
       this.edgesEl.replaceChildren();
       this.cards.clear();
       this.paths.clear();
+      this.#ways.clear();
       this.selected.clear();
       this.selectedEdges.clear();
     }
@@ -248,8 +260,8 @@ export class View extends EventTarget {
     for (const [code, before, after] of patch.places ?? []) {
       if (before) this.index.delete(code, before);
       if (after) this.index.add(code, after);
-      this.#dropPathsOf(code);
     }
+    if (patch.places?.length) this.#dropPaths(); // a line runs around every card, not only those at its ends
     for (const [code, before, after] of patch.tasks ?? []) {
       this.#dropCard(code);
       if (branching(after) || before?.finally !== after?.finally) this.#dropPathsOf(code); // their edges show what they say
@@ -268,7 +280,7 @@ export class View extends EventTarget {
   /** Draw these cards anew (state, problem, read-only mode). @param {Iterable<number>} [codes] */
   refresh(codes) {
     for (const c of codes ?? [...this.cards.keys()]) this.#dropCard(c);
-    if (!codes) for (const id of [...this.paths.keys()]) this.#dropPath(id);
+    if (!codes) this.#dropPaths();
     this.picture.forget();
     this.schedule();
   }
@@ -291,6 +303,11 @@ export class View extends EventTarget {
   #dropPath(id) {
     this.paths.get(id)?.remove();
     this.paths.delete(id);
+  }
+  #dropPaths() {
+    for (const g of this.paths.values()) g.remove();
+    this.paths.clear();
+    this.#ways.clear();
   }
   /** @param {number} code */
   #dropPathsOf(code) {
@@ -413,13 +430,14 @@ export class View extends EventTarget {
         this.paths.set(id, g);
         fresh.append(g);
       } else if (!this.live.has(e.preTaskCode) && !this.live.has(e.postTaskCode)) continue;
-      const [x1, y1, x2, y2] = ends(this.pos(e.preTaskCode), this.pos(e.postTaskCode));
-      const d = curve(x1, y1, x2, y2);
+      const way = this.way(id, e);
+      const d = path(way);
+      const words = middle(way);
       for (const child of g.children) {
-        if (child.tagName === 'path') child.setAttribute('d', child.classList.contains('head') ? arrowhead(x2, y2) : d);
+        if (child.tagName === 'path') child.setAttribute('d', child.classList.contains('head') ? arrowhead(way.x2, way.y2) : d);
         else {
-          child.setAttribute('x', String((x1 + x2) / 2));
-          child.setAttribute('y', String((y1 + y2) / 2));
+          child.setAttribute('x', String(words.x));
+          child.setAttribute('y', String(words.y));
         }
       }
     }
@@ -432,9 +450,10 @@ export class View extends EventTarget {
     const [id] = this.selectedEdges;
     const e = this.model.edges.get(id);
     if (!e) return;
-    const [x1, y1, x2, y2] = ends(this.pos(e.preTaskCode), this.pos(e.postTaskCode));
+    const way = this.way(id, e);
+    const { x1, y1, x2, y2 } = way;
     const r = String(6 / Math.min(1, this.k));
-    if (this.far) this.handles.append(svg('path', { class: 'dag-picked', d: curve(x1, y1, x2, y2) }));
+    if (this.far) this.handles.append(svg('path', { class: 'dag-picked', d: path(way) }));
     this.handles.append(
       svg('circle', { class: 'dag-handle', r, cx: String(x1), cy: String(y1), 'data-end': 'pre', 'data-edge': id }),
       svg('circle', { class: 'dag-handle', r, cx: String(x2), cy: String(y2), 'data-end': 'post', 'data-edge': id }),
