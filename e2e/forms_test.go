@@ -34,7 +34,7 @@ func TestWhoMustChooseAPasswordKeepsTheFormUntilItIsChosen(t *testing.T) {
 	mia.Fill(`main [name="repeat"]`, "her-own-Choice-1")
 	mia.Submit()
 	mia.WaitPath("/home")
-	require.True(t, mia.Has(browser.Test("shell.attention")), "now the rest is there")
+	mia.See(browser.Test("shell.attention")) // now the rest is there
 }
 
 // The page that follows an accepted form may be slow. Here it never comes, because its address is a place on this page.
@@ -61,4 +61,36 @@ func TestAFormIsSentOnceThoughTheNextPageIsSlow(t *testing.T) {
 	tab.Wait("the form to be ready again", "!"+form+".hasAttribute('data-sending')")
 	send()
 	tab.Wait("the form to be sent again", "location.hash === '#sent2'")
+}
+
+// What was typed is not lost without a question because the server, or the network, did not take it.
+func TestAFormThatWasNotAcceptedAsksBeforeItIsLeft(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	tab := chromium(t).Tab(t, s.URL, browser.Look{Language: "en"})
+	tab.SignIn("admin", password)
+	const form = `main form.form-body`
+	asks := func() bool {
+		return browser.Eval[bool](tab, `!dispatchEvent(new Event('beforeunload', {cancelable: true}))`)
+	}
+	tab.Goto("/security/users/new")
+	require.False(t, asks(), "nothing was typed")
+	tab.Fill(form+` [name="name"]`, "nora")
+	require.True(t, asks())
+	tab.Submit()
+	tab.See(form + ` [aria-invalid="true"]`)
+	tab.Wait("the form that came back to be marked", `!dispatchEvent(new Event('beforeunload', {cancelable: true}))`)
+
+	for name, value := range map[string]string{"name": "nora", "email": "nora@example.org", "password": "Nora-passw0rd-2026"} {
+		tab.Fill(form+` [name="`+name+`"]`, value)
+	}
+	browser.Eval[bool](tab, `window.send = window.fetch, window.fetch = () => Promise.reject(new TypeError('no network')), true`)
+	tab.Submit()
+	tab.Wait("the form to be as unsaved as before", `document.querySelector('`+form+`').hasAttribute('data-dirty')`)
+	require.True(t, asks())
+
+	browser.Eval[bool](tab, `window.fetch = window.send, true`)
+	tab.Submit()
+	tab.WaitText("main", "nora@example.org")
+	require.False(t, asks(), "it was accepted")
 }

@@ -69,14 +69,31 @@ export function dialogClose(el) {
 }
 
 /**
- * Marks a form that was changed, so that leaving asks first.
+ * Marks a form that was changed, so that leaving asks first. What was sent and not accepted is as unsaved as before, be it in
+ * this form or in the one that came in its place.
  * @param {HTMLElement} el
  */
 export function dirty(el) {
   const mark = () => el.setAttribute('data-dirty', '');
   el.addEventListener('input', mark);
   el.addEventListener('change', mark);
-  el.addEventListener('submit', () => el.removeAttribute('data-dirty'));
+  let unsaved = false;
+  el.addEventListener('submit', () => {
+    unsaved = el.hasAttribute('data-dirty');
+    el.removeAttribute('data-dirty');
+  });
+  el.addEventListener('htmx:before:request', (e) => {
+    if (e.target !== el) return;
+    const host = el.parentElement;
+    const { ctx } = /** @type {CustomEvent} */ (e).detail;
+    const answered = (/** @type {Event} */ end) => {
+      if (/** @type {CustomEvent} */ (end).detail?.ctx !== ctx) return;
+      document.removeEventListener('htmx:finally:request', answered);
+      if (!unsaved || (ctx.response && ctx.response.status < 400)) return;
+      (el.isConnected ? el : host?.querySelector('form'))?.setAttribute('data-dirty', '');
+    };
+    document.addEventListener('htmx:finally:request', answered); // told to the document when this form is gone
+  });
   addEventListener('beforeunload', (e) => {
     if (el.isConnected && el.hasAttribute('data-dirty')) e.preventDefault();
   });
