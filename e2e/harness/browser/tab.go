@@ -182,6 +182,7 @@ func (t *Tab) Hover(selector string, text ...string) {
 // Screenshot keeps a picture of the viewport among the artefacts.
 func (t *Tab) Screenshot(name string) {
 	t.T.Helper()
+	t.Wait("the page to be loaded", "document.readyState === 'complete'") // there is no picture of one that is about to come
 	ctx, cancel := context.WithTimeout(t.ctx, t.patient)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
