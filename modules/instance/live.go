@@ -212,6 +212,17 @@ type rowKey struct {
 	began, ended          time.Time
 }
 
+// worthSending notes what a row of a live list shows now, and reports whether the reader has to be told: when it changed, and
+// the first time unless it had ended before the page was drawn.
+func worthSending[ID, Key comparable](known map[ID]Key, id ID, shows Key, ended, now time.Time) bool {
+	shown, again := known[id]
+	known[id] = shows
+	if again {
+		return shown != shows
+	}
+	return ended.IsZero() || now.Sub(ended) <= time.Minute
+}
+
 func (p pages) sendRows(ctx context.Context, out *web.Stream, projectCode int64, ids []int64, next string, known map[string]rowKey) error {
 	if err := p.may(ctx, projectCode, Read); err != nil {
 		return err
@@ -227,13 +238,8 @@ func (p pages) sendRows(ctx context.Context, out *web.Stream, projectCode int64,
 	}
 	for _, row := range rows {
 		key := rowKey{row.State, row.Failed, row.Done, row.Total, row.RunTimes, row.StartedAt, row.EndedAt}
-		seen, again := known[row.ID]
-		known[row.ID] = key
-		if again && seen == key {
+		if !worthSending(known, row.ID, key, row.EndedAt, row.Now) {
 			continue
-		}
-		if !again && !row.EndedAt.IsZero() && row.Now.Sub(row.EndedAt) > time.Minute {
-			continue // it had ended before the page was drawn
 		}
 		if err := send(ctx, out, view.RowPartial(row)); err != nil {
 			return err

@@ -132,13 +132,8 @@ func (p pages) sendStreams(ctx context.Context, out *web.Stream, projectCode int
 		t := &list[k]
 		row := p.streamRow(ctx, t, next)
 		key := streamKey{state: t.State, host: t.Host, log: t.LogPath, link: t.AppLink, began: row.Started, ended: row.Ended, valid: t.Valid}
-		seen, again := known[t.ID]
-		known[t.ID] = key
-		if again && seen == key {
+		if !worthSending(known, t.ID, key, row.Ended, row.Now) {
 			continue
-		}
-		if !again && !row.Ended.IsZero() && row.Now.Sub(row.Ended) > time.Minute {
-			continue // it had ended before the page was drawn
 		}
 		if err := send(ctx, out, view.StreamPartial(row)); err != nil {
 			return err
